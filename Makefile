@@ -1,0 +1,45 @@
+# The front door. Each target is a thin call of a CMake preset; `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help packages build demo check dev asan tsan fuzz tidy bench format clean
+
+PRESET ?= release
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+packages:  ## install the Debian packages that are missing
+	@cmake/install-packages.sh
+
+build: packages  ## build PRESET (release) into build/PRESET/bin
+	cmake --preset $(PRESET)
+	cmake --build --preset $(PRESET)
+
+demo: build  ## build, then run the demo campaign on this machine: two agents and a server
+	build/$(PRESET)/bin/kbench run campaigns/demo.yaml --local 2
+
+check: build  ## build and pass every test
+	ctest --preset $(PRESET)
+
+dev:  ## debug build and its tests
+	$(MAKE) check PRESET=dev
+
+asan:  ## tests under the address and undefined-behaviour sanitizers
+	$(MAKE) check PRESET=asan
+
+tsan:  ## tests under the thread sanitizer, without those that run gRPC
+	$(MAKE) check PRESET=tsan
+
+fuzz:  ## fuzz targets under libFuzzer, briefly
+	$(MAKE) check PRESET=fuzz
+
+tidy:  ## clang-tidy over everything, and the structure test
+	$(MAKE) check PRESET=tidy
+
+bench: build  ## benchmarks, at full length
+	@for b in build/$(PRESET)/tests/bin/*_bench; do echo "== $$b"; $$b; done
+
+format:  ## clang-format every source file
+	git ls-files '*.cc' '*.h' | xargs clang-format -i
+
+clean:  ## remove build/
+	rm -rf build

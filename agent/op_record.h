@@ -1,0 +1,58 @@
+// Every stamp of one request, in one record. The points, in the order in which they happen:
+//
+//   intended  started  encoded  submitted [scheduled  sent]        ... [kernel_received]  woke
+//   received  decoded a0        a1       a2       a3         SCHED      SND                RXSW a4
+//   a5        a6
+//
+// Those in brackets are the kernel's own (SO_TIMESTAMPING), taken for sampled requests only. All
+// are of this host; a stamp that was not taken is zero.
+#pragma once
+
+#include <cstdint>
+
+#include "base/clock.h"
+
+namespace kbench {
+
+enum OpFlags : uint32_t {
+  kMergedSendStamp = 1u << 0,
+  kSharedReceiveStamp = 1u << 1,
+  kMultiSegmentRequest = 1u << 2,
+  kShortSend = 1u << 3,
+  kRetransmitted = 1u << 4,
+  kNothingOutstanding = 1u << 5,
+};
+
+// What became of a request. A failed op is data, not an error.
+enum class OpOutcome : uint8_t { kPending, kAnswered, kFailed, kLost };
+
+// Written by the transport while it carries a request.
+struct SendStamps {
+  MonoTime submitted;      // just before the system call that gave the first byte to the kernel
+  MonoTime send_returned;  // after the system call that gave the last byte
+  RealTime kernel_scheduled;
+  RealTime kernel_sent;
+  uint32_t flags = 0;  // OpFlags
+};
+
+struct OpRecord {
+  uint32_t op = 0;  // index into the workload's op list
+  OpOutcome outcome = OpOutcome::kPending;
+  bool probed = false;  // kernel stamps were asked for
+  uint32_t flags = 0;   // OpFlags, those of `send` included once the record is complete
+  int64_t connection_id = 0;
+  uint64_t sequence = 0;
+  MonoTime intended;  // open loop: when it was due; closed loop: when its slot became free
+  MonoTime started;
+  MonoTime encoded;
+  SendStamps send;
+  RealTime kernel_received;
+  MonoTime woke;      // the wait (recv, epoll_wait, io_uring_enter) returned
+  MonoTime received;  // the bytes were in user space
+  MonoTime decoded;
+
+  Nanos response() const { return decoded - intended; }
+  Nanos service() const { return decoded - send.submitted; }
+};
+
+}  // namespace kbench

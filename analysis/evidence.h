@@ -1,0 +1,63 @@
+// What the analysis works from: the runs of one campaign, as they came from the agents. The
+// controller fills it, live or from a result directory; everything in a report is computed from
+// it, so that `kbench report` reproduces every number from the directory alone.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "proto/result.pb.h"
+
+namespace kbench::analysis {
+
+// One factor's setting in one cell: {"transport", "uring"}.
+struct Level {
+  std::string axis;
+  std::string value;
+};
+
+// One combination of levels. A campaign without a sweep has one cell without levels.
+struct CellInfo {
+  int index = 0;
+  std::vector<Level> levels;
+
+  // "transport=uring,value_size=4KiB"; "all" without levels.
+  std::string Label() const;
+};
+
+enum class RunStatus { kComplete, kAborted, kFailed };
+
+// One execution of one cell: one RunResult per agent that delivered one.
+struct RunEvidence {
+  int cell = 0;        // CellInfo::index
+  int repetition = 0;  // from 0
+  std::string run_id;
+  RunStatus status = RunStatus::kComplete;
+  std::string status_text;  // why, when not complete
+  // Spread of the agents' first sends, after mapping each agent's clock to the controller's; and
+  // the bound of that mapping's error (half of the smallest round trip, worst agent).
+  int64_t first_send_skew_ns = 0;
+  int64_t clock_error_bound_ns = 0;
+  std::vector<result::RunResult> agents;
+  std::vector<result::Caveat> caveats;  // the controller's own
+};
+
+struct CampaignEvidence {
+  std::string name;
+  std::string run_id;
+  std::string started_utc;  // "2026-11-23T23:36:00Z"
+  std::string status;       // "complete", "aborted", "failed"
+  std::string version;      // of the controller
+  std::string server;       // address, or "embedded"
+  uint64_t seed = 0;
+  int repetitions = 0;
+  std::vector<std::string> axes;                 // swept fields, in the campaign's order
+  std::map<std::string, std::string> constants;  // every other field, resolved
+  std::vector<CellInfo> cells;
+  std::vector<RunEvidence> runs;  // in the order of execution
+  std::vector<result::Caveat> caveats;
+};
+
+}  // namespace kbench::analysis
