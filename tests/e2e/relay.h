@@ -1,0 +1,36 @@
+// A user-space relay that adds a known delay each way: the network with a known answer. It
+// terminates TCP on both sides, holds every chunk of bytes until it is due, and spins through the
+// last stretch of the wait, so that what it adds is what it says within a few microseconds. It logs
+// what it really added.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/fd.h"
+
+namespace kbench::e2e {
+
+class Relay {
+ public:
+  Relay(const std::string& target, Nanos delay_each_way);
+  ~Relay();
+
+  const std::string& address() const { return address_; }
+  // Median of (left the relay - reached the relay), over the chunks of both directions.
+  Nanos MedianAdded() const;
+
+ private:
+  void Loop(const std::string& target, Nanos delay);
+
+  Fd listener_;
+  Fd stop_;
+  std::string address_;
+  std::atomic<int64_t> median_added_ns_{0};
+  std::thread thread_;
+};
+
+}  // namespace kbench::e2e
