@@ -1,0 +1,175 @@
+// A small campaign through the real programs: the directory that it leaves, counts that add up, and
+// a report that can be made again from the evidence alone.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/e2e/campaign_run.h"
+
+namespace kbench::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+
+void ExpectSaid(const std::string& text, const std::string& part) {
+  EXPECT_NE(text.find(part), std::string::npos) << "'" << part << "' is not in:\n" << text;
+}
+
+constexpr const char* kSmall =
+    "name: small <campaign>\n"
+    "workload: {op: [get, put], value_size: [1B, 64KiB], keys: 32}\n"
+    "transport: [socket, epoll, uring]\n"
+    "probes: {sample_every: 4}\n"
+    "run: {warmup: 50ms, duration: 150ms, repetitions: 2, seed: 3}\n";
+
+// One campaign for all the tests that only look at it.
+class SmallCampaign : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    dir_ = new TempDir;
+    run_ = new CampaignRun(RunCampaign(*dir_, kSmall, {"--local", "2"}));
+  }
+  static void TearDownTestSuite() {
+    delete run_;
+    delete dir_;
+  }
+  void SetUp() override {
+    ASSERT_EQ(run_->finished.code, 0) << run_->finished.err;
+    ASSERT_EQ(run_->result_dirs.size(), 1u);
+  }
+  static const std::string& Directory() { return run_->result_dirs.front(); }
+
+  static TempDir* dir_;
+  static CampaignRun* run_;
+};
+TempDir* SmallCampaign::dir_ = nullptr;
+CampaignRun* SmallCampaign::run_ = nullptr;
+
+TEST_F(SmallCampaign, LeavesTheDocumentedDirectory) {
+  for (const char* name : {"manifest.json", "campaign.yaml", "plan.json", "summary.json",
+                           "report.html", "report.txt"}) {
+    EXPECT_TRUE(fs::exists(Directory() + "/" + name)) << name;
+  }
+  EXPECT_EQ(ReadFile(Directory() + "/campaign.yaml"), kSmall);
+  for (const char* name : {"intervals.csv", "latency.hlog", "decomposition.json", "health.json"}) {
+    EXPECT_EQ(FindFiles(Directory(), name).size(), 24u) << name;
+  }
+  EXPECT_TRUE(run_->partial_dirs.empty());
+  EXPECT_EQ(run_->Manifest()["status"], "complete");
+}
+
+TEST_F(SmallCampaign, CountsAddUpInEveryRun) {
+  int checked = 0;
+  for (const std::string& file : FindFiles(Directory() + "/cells", "summary.json")) {
+    const nlohmann::json summary = ReadJson(file);
+    const auto expect_identity = [&](const nlohmann::json& counts) {
+      const auto n = [&](const char* key) { return counts.at(key).get<uint64_t>(); };
+      EXPECT_EQ(n("due"), n("sent") + n("unsent")) << file;
+      EXPECT_EQ(n("sent"), n("answered") + n("failed") + n("lost")) << file;
+      EXPECT_GT(n("answered"), 0u) << file;
+      EXPECT_EQ(n("failed"), 0u) << file;
+      ++checked;
+    };
+    expect_identity(summary.at("counts"));
+    for (const auto& [op, result] : summary.at("ops").items()) {
+      expect_identity(result.at("counts"));
+      // No sample is dropped: every request that was sent is in its histogram, unless it was lost.
+      EXPECT_EQ(result.at("response").at("count").get<uint64_t>(),
+                result.at("counts").at("answered").get<uint64_t>() +
+                    result.at("counts").at("failed").get<uint64_t>())
+          << file << " " << op;
+    }
+  }
+  EXPECT_EQ(checked, 48);
+}
+
+TEST_F(SmallCampaign, SeparatesSmallRequestsCompletely) {
+  int complete = 0;
+  for (const std::string& file : FindFiles(Directory() + "/cells", "decomposition.json")) {
+    if (file.find("value_size=1B") == std::string::npos) continue;
+    const nlohmann::json decomposition = ReadJson(file);
+    for (const auto& [op, of_op] : decomposition.at("ops").items()) {
+      double shares = 0;
+      for (const auto& part : of_op.at("parts")) shares += part.at("share").get<double>();
+      EXPECT_NEAR(shares, 1.0, 1e-9) << file;
+      complete += of_op.at("parts").size() == 7;
+    }
+  }
+  EXPECT_GE(complete, 10) << "of 12 runs";
+}
+
+TEST_F(SmallCampaign, ReportIsSelfContainedAndEscaped) {
+  const std::string html = ReadFile(Directory() + "/report.html");
+  for (const char* outside : {"src=\"http", "href=\"http", "@import", "url(http"}) {
+    EXPECT_EQ(html.find(outside), std::string::npos) << outside;
+  }
+  EXPECT_EQ(html.find("small <campaign>"), std::string::npos);
+  ExpectSaid(html, "small &lt;campaign&gt;");
+  ExpectSaid(html, "<svg");
+}
+
+TEST_F(SmallCampaign, IsReportedAgainFromItsEvidence) {
+  const auto again = [](const std::string& format) {
+    const Finished f = Run({Program("kbench"), "report", Directory(), "--format", format});
+    EXPECT_EQ(f.code, 0) << f.err;
+    return f.out;
+  };
+  EXPECT_EQ(nlohmann::json::parse(again("json")), ReadJson(Directory() + "/summary.json"));
+  EXPECT_EQ(again("html"), ReadFile(Directory() + "/report.html"));
+  ExpectSaid(again("csv"), "response_p50_ns");
+  ExpectSaid(again("markdown"), "|");
+}
+
+TEST_F(SmallCampaign, IsListedShownAndCompared) {
+  const std::string results = dir_->path() + "/results";
+  const Finished list = Run({Program("kbench"), "list", "--results", results});
+  EXPECT_EQ(list.code, 0) << list.err;
+  ExpectSaid(list.out, "complete");
+  const Finished show = Run({Program("kbench"), "show", Directory()});
+  EXPECT_EQ(show.code, 0) << show.err;
+  ExpectSaid(show.out, "uring");
+  const Finished compare = Run({Program("kbench"), "compare", Directory(), Directory()});
+  EXPECT_TRUE(compare.code == 0 || compare.code == 5) << compare.code << compare.err;
+}
+
+TEST(Campaign, PlansAndValidatesWithoutAServer) {
+  const TempDir dir;
+  const std::string file = dir.Write("c.yaml", kSmall);
+  const Finished plan = Run({Program("kbench"), "plan", file, "--local", "2"});
+  EXPECT_EQ(plan.code, 0) << plan.err;
+  ExpectSaid(plan.out, "24 runs");
+  EXPECT_EQ(Run({Program("kbench"), "validate", file, "--local", "2"}).code, 0);
+  EXPECT_EQ(Run({Program("kbench"), "version"}).code, 0);
+  EXPECT_EQ(Run({Program("kbench"), "frobnicate"}).code, 2);
+}
+
+TEST(Campaign, OpenLoopCountsWhatItCouldNotSend) {
+  const TempDir dir;
+  const CampaignRun run = RunCampaign(dir,
+                                      "name: open\n"
+                                      "server: {service_time: get=5ms}\n"
+                                      "workload: {op: get, value_size: 1B, keys: 8}\n"
+                                      "load: {mode: open, arrival: constant, rate_per_agent: 1k/s, "
+                                      "depth: 2}\n"
+                                      "run: {warmup: 0s, duration: 500ms, repetitions: 1}\n",
+                                      {"--local", "1"});
+  ASSERT_EQ(run.finished.code, 0) << run.finished.err;
+  const nlohmann::json counts =
+      ReadJson(FindFiles(run.result_dirs.front() + "/cells", "summary.json").front()).at("counts");
+  EXPECT_EQ(counts.at("due"), 500);
+  EXPECT_GT(counts.at("unsent"), 200);  // two slots of 5 ms serve at most 400/s
+  EXPECT_EQ(counts.at("due").get<int>(),
+            counts.at("sent").get<int>() + counts.at("unsent").get<int>());
+  ExpectSaid(run.finished.out, "window_overflow");
+}
+
+TEST(Campaign, AgentsArePinged) {
+  Daemon agent("kbench-agent", {});
+  const Finished ping = Run({Program("kbench"), "agents", "ping", "--agents", agent.address()});
+  EXPECT_EQ(ping.code, 0) << ping.err;
+  ExpectSaid(ping.out, agent.address());
+}
+
+}  // namespace
+}  // namespace kbench::e2e

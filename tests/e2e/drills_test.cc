@@ -1,0 +1,242 @@
+// Bad input and bad days: each ends in a clear message, the documented exit code, no hang, and
+// nothing half-written. Ports come from the kernel, everything stays on loopback.
+
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/mount.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/address.h"
+#include "base/fd.h"
+#include "proto/agent.grpc.pb.h"
+#include "tests/e2e/campaign_run.h"
+
+namespace kbench::e2e {
+namespace {
+
+using ::testing::Test;
+
+constexpr const char* kShortRun =
+    "run: {warmup: 50ms, duration: 200ms, repetitions: 1, connect_timeout: 2s, op_timeout: 3s}\n"
+    "workload: {op: get, value_size: 4KiB, keys: 16}\n";
+constexpr const char* kLongRun =
+    "run: {warmup: 50ms, duration: 60s, repetitions: 1, connect_timeout: 2s, op_timeout: 3s}\n"
+    "workload: {op: get, value_size: 4KiB, keys: 16}\n";
+
+void ExpectSaid(const std::string& text, const std::string& part) {
+  EXPECT_NE(text.find(part), std::string::npos) << "'" << part << "' is not in:\n" << text;
+}
+
+// A loopback socket that is bound and, if asked, listens; nobody ever answers on it.
+struct SilentSocket {
+  explicit SilentSocket(bool listening) : fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const auto any = Resolve(*ParseHostPort("127.0.0.1:0"));
+    if (bind(fd.get(), any->get(), any->length) != 0) std::abort();
+    if (listening && listen(fd.get(), 16) != 0) std::abort();
+    address = LocalAddress(fd.get())->ToString();
+  }
+  Fd fd;
+  std::string address;
+};
+
+TEST(Drill, AWrongCampaignNamesFileLineAndRemedy) {
+  const TempDir dir;
+  const CampaignRun run =
+      RunCampaign(dir, "name: typo\ntransprot: uring\n", {"--local", "1"}, seconds(20));
+  EXPECT_EQ(run.finished.code, 2);
+  ExpectSaid(run.finished.err, "campaign.yaml:2");
+  ExpectSaid(run.finished.err, "transport");
+  EXPECT_TRUE(run.result_dirs.empty());
+  EXPECT_TRUE(run.partial_dirs.empty());
+}
+
+TEST(Drill, AnUnreachableServerIsNamed) {
+  const SilentSocket closed(/*listening=*/false);
+  const TempDir dir;
+  const CampaignRun run =
+      RunCampaign(dir, "name: nobody\nserver: {address: '" + closed.address + "'}\n" + kShortRun,
+                  {"--local", "2"}, seconds(30));
+  EXPECT_EQ(run.finished.code, 8);
+  ExpectSaid(run.finished.err, closed.address);
+  EXPECT_TRUE(run.partial_dirs.empty());
+}
+
+TEST(Drill, AServerThatAcceptsAndStaysSilentIsGivenUp) {
+  const SilentSocket silent(/*listening=*/true);
+  const TempDir dir;
+  const CampaignRun run =
+      RunCampaign(dir, "name: silent\nserver: {address: '" + silent.address + "'}\n" + kShortRun,
+                  {"--local", "1"}, seconds(30));
+  EXPECT_EQ(run.finished.code, 8);
+  ExpectSaid(run.finished.err, silent.address);
+  ExpectSaid(run.finished.err, "handshake");
+}
+
+TEST(Drill, AWrongKeyIsSaidAndNeverShown) {
+  Daemon server("kbench-server", {});
+  const TempDir dir;
+  const std::string secret = "not-the-factory-key-1234567";
+  const std::string key = dir.Write("key", secret);
+  const CampaignRun run = RunCampaign(dir,
+                                      "name: key\nserver: {address: '" + server.address() +
+                                          "', key_file: '" + key + "'}\n" + kShortRun,
+                                      {"--local", "1"}, seconds(30));
+  EXPECT_EQ(run.finished.code, 8);
+  ExpectSaid(run.finished.err, "HMAC");
+  std::string everything = run.finished.out + run.finished.err;
+  for (const std::string& directory : run.result_dirs) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+      if (entry.is_regular_file()) everything += ReadFile(entry.path());
+    }
+  }
+  EXPECT_EQ(everything.find(secret), std::string::npos) << "the key leaked";
+}
+
+// An agent that speaks control protocol 99.
+class FutureAgent final : public control::Agent::Service {
+ public:
+  FutureAgent() {
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
+  }
+  ~FutureAgent() override { server_->Shutdown(); }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+  grpc::Status Hello(grpc::ServerContext*, const control::HelloRequest*,
+                     control::HelloReply* reply) override {
+    reply->mutable_agent()->set_protocol_major(99);
+    reply->mutable_agent()->set_release("99.0.0");
+    return grpc::Status::OK;
+  }
+
+ private:
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+TEST(Drill, AnAgentOfAnotherVersionIsRefusedNamingBoth) {
+  const FutureAgent agent;
+  Daemon server("kbench-server", {});
+  const TempDir dir;
+  const CampaignRun run =
+      RunCampaign(dir,
+                  "name: version\nagents: ['" + agent.address() + "']\nserver: {address: '" +
+                      server.address() + "'}\n" + kShortRun,
+                  {}, seconds(30));
+  EXPECT_EQ(run.finished.code, 7);
+  ExpectSaid(run.finished.err, "99");
+  ExpectSaid(run.finished.err, "1.0");
+  ExpectSaid(run.finished.err, agent.address());
+}
+
+TEST(Drill, AServerKilledHalfWayLeavesAMarkedPartialResult) {
+  Daemon server("kbench-server", {});
+  const TempDir dir;
+  Child kbench(RunArgv(dir,
+                       "name: killed\nserver: {address: '" + server.address() + "'}\n" + kLongRun,
+                       {"--local", "2"}));
+  kbench.WaitForOutput("ops/s", seconds(30));  // progress: the window is open
+  server.child().Signal(SIGKILL);
+  const int code = kbench.Wait(seconds(30));
+  EXPECT_EQ(code, 6) << kbench.err();
+  const CampaignRun run = Look(dir, {.code = code, .out = kbench.out(), .err = kbench.err()});
+  EXPECT_EQ(run.Manifest()["status"], "failed");
+  EXPECT_TRUE(run.partial_dirs.empty());
+  ExpectSaid(run.finished.err, server.address());
+}
+
+TEST(Drill, AnAgentKilledHalfWayIsNamed) {
+  Daemon server("kbench-server", {});
+  Daemon first("kbench-agent", {});
+  Daemon second("kbench-agent", {});
+  const TempDir dir;
+  Child kbench(RunArgv(dir,
+                       "name: lost\nagents: ['" + first.address() + "', '" + second.address() +
+                           "']\nserver: {address: '" + server.address() + "'}\n" + kLongRun,
+                       {}));
+  kbench.WaitForOutput("ops/s", seconds(30));
+  second.child().Signal(SIGKILL);
+  EXPECT_EQ(kbench.Wait(seconds(40)), 6) << kbench.err();
+  ExpectSaid(kbench.err(), second.address());
+}
+
+TEST(Drill, CtrlCKeepsPartialResultsMarkedAborted) {
+  const TempDir dir;
+  Child kbench(RunArgv(dir, std::string("name: interrupted\n") + kLongRun, {"--local", "2"}));
+  kbench.WaitForOutput("ops/s", seconds(30));
+  kbench.Signal(SIGINT);
+  const int code = kbench.Wait(seconds(30));
+  EXPECT_EQ(code, 130) << kbench.err();
+  const CampaignRun run = Look(dir, {.code = code, .out = kbench.out(), .err = kbench.err()});
+  EXPECT_EQ(run.Manifest()["status"], "aborted");
+  EXPECT_TRUE(run.partial_dirs.empty());
+}
+
+TEST(Drill, AControllerKilledOutrightLeavesNothingThatLooksComplete) {
+  const TempDir dir;
+  Child kbench(RunArgv(dir, std::string("name: crashed\n") + kLongRun, {"--local", "1"}));
+  kbench.WaitForOutput("ops/s", seconds(30));
+  kbench.Signal(SIGKILL);
+  EXPECT_EQ(kbench.Wait(seconds(10)), 137);
+  const CampaignRun run = Look(dir, {.code = 137, .out = "", .err = ""});
+  EXPECT_TRUE(run.result_dirs.empty());
+  EXPECT_EQ(run.partial_dirs.size(), 1u);
+  const Finished list = Run({Program("kbench"), "list", "--results", dir.path() + "/results"});
+  EXPECT_EQ(list.code, 0);
+  ExpectSaid(list.out + list.err, ".partial-");
+}
+
+// A small file system of the test's own.
+class TinyDisk {
+ public:
+  explicit TinyDisk(const std::string& path) : path_(path) {
+    std::filesystem::create_directories(path);
+    mounted_ = mount("tmpfs", path.c_str(), "tmpfs", 0, "size=24k") == 0;
+  }
+  ~TinyDisk() {
+    if (mounted_) umount2(path_.c_str(), MNT_DETACH);
+  }
+  bool mounted() const { return mounted_; }
+
+ private:
+  std::string path_;
+  bool mounted_ = false;
+};
+
+TEST(Drill, AFullDiskIsSaidAndLeavesNoHalfResult) {
+  const TempDir dir;
+  const TinyDisk disk(dir.path() + "/results");
+  if (!disk.mounted()) GTEST_SKIP() << "needs root: cannot mount a tmpfs";
+  const CampaignRun run =
+      RunCampaign(dir, std::string("name: full\n") + kShortRun, {"--local", "1"}, seconds(30));
+  EXPECT_EQ(run.finished.code, 1);
+  ExpectSaid(run.finished.err, "No space left on device");
+  ExpectSaid(run.finished.err, dir.path() + "/results");
+  EXPECT_TRUE(run.result_dirs.empty());
+  EXPECT_TRUE(run.partial_dirs.empty());
+}
+
+TEST(Drill, ASecondControllerIsToldWhoOwnsTheAgent) {
+  Daemon server("kbench-server", {});
+  Daemon agent("kbench-agent", {});
+  const TempDir dir;
+  const std::string head = "name: busy\nagents: ['" + agent.address() + "']\nserver: {address: '" +
+                           server.address() + "'}\n";
+  Child first(RunArgv(dir, head + kLongRun, {}));
+  first.WaitForOutput("ops/s", seconds(30));
+  const TempDir other;
+  const CampaignRun second = RunCampaign(other, head + kShortRun, {}, seconds(30));
+  EXPECT_NE(second.finished.code, 0);
+  ExpectSaid(second.finished.err, "busy");
+  first.Signal(SIGINT);
+  EXPECT_EQ(first.Wait(seconds(30)), 130);
+}
+
+}  // namespace
+}  // namespace kbench::e2e
