@@ -52,8 +52,16 @@ struct TransportOptions {
   int receive_buffer_bytes = 0;
   std::string congestion_control;  // empty: the kernel's default
   uint32_t receive_chunk_bytes = 256 * 1024;
+  // How late Poll() may come back after its deadline. 0: not at all, for open loops. A closed loop,
+  // whose deadlines are housekeeping, gives some: the socket transport with one flow then sleeps in
+  // recv() itself, the classic blocking client, and needs no ppoll() in front of it.
+  Nanos deadline_slack;
   // Test hook: at most this many bytes per send and receive system call; 0: no limit.
   uint32_t max_bytes_per_call = 0;
+  // Of the null transport: what a GET returns, and the key that signs its answers (empty: the
+  // factory's key of identity 1).
+  uint32_t null_value_bytes = 0;
+  std::string null_hmac_key;
 };
 
 // A frame on its way out. Both spans and `stamps` stay valid until the frame's kSent event, or
@@ -113,6 +121,11 @@ class Transport {
   // returns the first bytes received on that flow after the frame's kSent; what has not come by
   // then stays zero. The SendStamps must therefore outlive that Poll(), not only kSent.
   virtual std::span<const TransportEvent> Poll(MonoTime deadline) = 0;
+
+  // No probed request of `flow` is waiting for its answer: until the next one is sent, received
+  // bytes need no kernel stamp, which makes receiving cheaper. Optional; never called, every
+  // receive after a flow's first probed frame pays for the stamp.
+  virtual void ProbesAnswered(FlowId) {}
 
   // Closes a flow now. No further events come from it.
   virtual void Close(FlowId flow) = 0;

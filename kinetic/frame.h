@@ -75,6 +75,8 @@ class FrameReader {
   // Gathers `wanted` bytes from *in, without a copy when *in holds them all. True when *part is
   // complete.
   bool Gather(Bytes* in, uint32_t wanted, std::vector<uint8_t>* buffer, Bytes* part);
+  // Copies a message that lies in the caller's bytes, because its value is still to come.
+  void KeepMessage();
 
   FrameLimits limits_;
   ValuePolicy policy_;

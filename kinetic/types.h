@@ -130,6 +130,7 @@ struct Header {
   std::optional<int32_t> priority;  // 3.x and 4.x number priorities differently: kept as sent.
   std::optional<uint64_t> time_quanta_ms;
   std::optional<uint32_t> batch_id;
+  bool operator==(const Header&) const = default;
 };
 
 struct KeyValue {
@@ -141,6 +142,7 @@ struct KeyValue {
   std::optional<bool> metadata_only;
   std::optional<bool> force;
   std::optional<Synchronization> synchronization;
+  bool operator==(const KeyValue&) const = default;
 };
 
 struct Range {
@@ -151,11 +153,13 @@ struct Range {
   std::optional<uint32_t> max_returned;
   std::optional<bool> reverse;
   std::vector<Text> keys;
+  bool operator==(const Range&) const = default;
 };
 
 struct Setup {
   std::optional<int64_t> new_cluster_version;
   std::optional<int32_t> setup_op_type;  // 1 firmware, 2 cluster version
+  bool operator==(const Setup&) const = default;
 };
 
 struct P2pOperation {
@@ -163,11 +167,13 @@ struct P2pOperation {
     std::optional<Text> hostname;
     std::optional<int32_t> port;
     std::optional<bool> tls;
+    bool operator==(const Peer&) const = default;
   };
   struct Status {
     std::optional<StatusCode> code;
     std::optional<Text> message;
     std::optional<Text> detailed_message;
+    bool operator==(const Status&) const = default;
   };
   struct Operation {
     std::optional<Text> key;
@@ -176,10 +182,12 @@ struct P2pOperation {
     std::optional<bool> force;
     std::optional<Status> status;
     std::vector<P2pOperation> nested;  // none or one
+    bool operator==(const Operation&) const = default;
   };
   std::optional<Peer> peer;
   std::vector<Operation> operations;
   std::optional<bool> all_child_operations_succeeded;
+  bool operator==(const P2pOperation&) const = default;
 };
 
 struct GetLog {
@@ -197,17 +205,21 @@ struct GetLog {
   struct Utilization {
     Text name;
     float value = 0;
+    bool operator==(const Utilization&) const = default;
   };
   struct Temperature {
     Text name;
     float current = 0, minimum = 0, maximum = 0, target = 0;
+    bool operator==(const Temperature&) const = default;
   };
   struct Capacity {
     std::optional<uint64_t> nominal_capacity_bytes;
     std::optional<float> portion_full;
+    bool operator==(const Capacity&) const = default;
   };
   struct Interface {
     Text name, mac, ipv4_address, ipv6_address;  // all printable text
+    bool operator==(const Interface&) const = default;
   };
   struct Configuration {
     std::optional<Text> vendor, model, serial_number, world_wide_name, version, compilation_date,
@@ -215,12 +227,14 @@ struct GetLog {
     std::vector<Interface> interfaces;
     std::optional<int32_t> port, tls_port;
     std::optional<int32_t> current_power_level;
+    bool operator==(const Configuration&) const = default;
   };
   struct Statistics {
     MessageType message_type = MessageType::kInvalid;
     uint64_t count = 0;
     uint64_t bytes = 0;
     std::optional<uint64_t> max_latency_ms;
+    bool operator==(const Statistics&) const = default;
   };
   // 4294967295 on the wire means "no limit".
   struct Limits {
@@ -229,6 +243,7 @@ struct GetLog {
         max_message_size, max_key_range_count, max_identity_count, max_pin_size,
         max_operation_count_per_batch, max_batch_count_per_device, max_batch_size,
         max_deletes_per_batch;
+    bool operator==(const Limits&) const = default;
   };
   std::vector<Type> types;
   std::vector<Utilization> utilizations;
@@ -239,6 +254,7 @@ struct GetLog {
   std::optional<Text> messages;
   std::optional<Limits> limits;
   std::optional<Text> device_name;
+  bool operator==(const GetLog&) const = default;
 };
 
 struct Security {
@@ -247,6 +263,7 @@ struct Security {
     std::optional<Text> value;
     std::vector<int32_t> permissions;
     std::optional<bool> tls_required;
+    bool operator==(const Scope&) const = default;
   };
   struct Acl {
     std::optional<int64_t> identity;
@@ -254,22 +271,26 @@ struct Security {
     std::optional<int32_t> hmac_algorithm;
     std::vector<Scope> scopes;
     std::optional<int32_t> max_priority;
+    bool operator==(const Acl&) const = default;
   };
   std::vector<Acl> acls;
   std::optional<Text> old_lock_pin, new_lock_pin, old_erase_pin, new_erase_pin;
   std::optional<int32_t> security_op_type;  // 1 ACL, 2 erase PIN, 3 lock PIN
+  bool operator==(const Security&) const = default;
 };
 
 struct Batch {
   std::optional<uint32_t> count;
   std::vector<uint64_t> sequences;
   std::optional<uint64_t> failed_sequence;
+  bool operator==(const Batch&) const = default;
 };
 
 struct CommandStatus {
   std::optional<StatusCode> code;
   std::optional<Text> message;
   std::optional<Text> detailed_message;
+  bool operator==(const CommandStatus&) const = default;
 };
 
 // One Command: what a PDU says, whoever signed it.
@@ -286,6 +307,7 @@ struct Command {
   std::optional<Batch> batch;
   std::optional<int32_t> power_level;  // 1 operational, 2 hibernate, 3 shutdown, 4 fail
   std::optional<CommandStatus> status;
+  bool operator==(const Command&) const = default;
 };
 
 // One Message: the command and who vouches for it.
@@ -297,6 +319,7 @@ struct Message {
   bool has_command = false;
   Text command_bytes;  // exactly as on the wire: what the HMAC covers
   Command command;
+  bool operator==(const Message&) const = default;
 };
 
 }  // namespace kbench::kinetic

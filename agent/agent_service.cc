@@ -1,0 +1,117 @@
+#include "agent/agent_service.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/host_facts.h"
+#include "agent/run_proto.h"
+#include "agent/run_stream.h"
+#include "agent/runner.h"
+#include "agent/transport.h"
+#include "base/units.h"
+#include "base/version.h"
+
+namespace kbench {
+
+AgentService::~AgentService() {
+  for (std::thread& thread : retired_) thread.join();
+}
+
+void AgentService::set_address(std::string address) {
+  std::lock_guard lock(mutex_);
+  address_ = std::move(address);
+}
+
+std::string AgentService::address() const {
+  std::lock_guard lock(mutex_);
+  return address_;
+}
+
+grpc::ServerUnaryReactor* AgentService::Hello(grpc::CallbackServerContext* context,
+                                              const control::HelloRequest* request,
+                                              control::HelloReply* reply) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const grpc::Status status = CheckVersion(request->controller());
+  if (!status.ok()) {
+    reactor->Finish(status);
+    return reactor;
+  }
+  control::Version* version = reply->mutable_agent();
+  version->set_protocol_major(kControlProtocolMajor);
+  version->set_protocol_minor(kControlProtocolMinor);
+  version->set_release(std::string(ReleaseVersion()));
+  version->set_build(std::string(BuildId()));
+  *reply->mutable_host() = ToProto(ReadHostFacts());
+  for (TransportKind kind : {TransportKind::kSocket, TransportKind::kEpoll, TransportKind::kUring,
+                             TransportKind::kNull}) {
+    if (MakeTransport(kind, {}).ok()) reply->add_transports(std::string(Name(kind)));
+  }
+  {
+    std::lock_guard lock(mutex_);
+    if (active_.runner != nullptr) {
+      reply->set_active_run(active_.run_id);
+      reply->set_active_owner(active_.owner);
+      reply->set_active_for_ns((MonoNow() - active_.since).count());
+    }
+  }
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AgentService::Ping(grpc::CallbackServerContext* context,
+                                             const control::PingRequest* /*request*/,
+                                             control::PingReply* reply) {
+  reply->set_monotonic_ns(MonoNow().ns());
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+grpc::ServerBidiReactor<control::RunCommand, control::RunEvent>* AgentService::Run(
+    grpc::CallbackServerContext* /*context*/) {
+  return RunStream::Start(this);
+}
+
+void AgentService::StopActive(absl::string_view reason) {
+  std::lock_guard lock(mutex_);
+  if (active_.runner != nullptr) active_.runner->Stop(reason);
+}
+
+absl::Status AgentService::Claim(Runner* runner, const std::string& run_id,
+                                 const std::string& owner) {
+  std::lock_guard lock(mutex_);
+  if (active_.runner != nullptr) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "this agent is busy with run ", active_.run_id, " of ", active_.owner, " since ",
+        HumanDuration(static_cast<double>((MonoNow() - active_.since).count()))));
+  }
+  active_ = {.runner = runner, .run_id = run_id, .owner = owner, .since = MonoNow()};
+  return absl::OkStatus();
+}
+
+void AgentService::GiveBack(Runner* runner) {
+  std::lock_guard lock(mutex_);
+  if (active_.runner == runner) active_ = {};
+}
+
+void AgentService::Retire(std::thread thread) {
+  // A retired thread has only to return; those that came before it have most likely done so.
+  std::vector<std::thread> before;
+  {
+    std::lock_guard lock(mutex_);
+    before.swap(retired_);
+    retired_.push_back(std::move(thread));
+  }
+  for (std::thread& old : before) old.join();
+}
+
+grpc::Status CheckVersion(const control::Version& controller) {
+  if (controller.protocol_major() == kControlProtocolMajor) return grpc::Status::OK;
+  return {grpc::StatusCode::FAILED_PRECONDITION,
+          absl::StrCat("controller ", controller.release(), " speaks control protocol ",
+                       controller.protocol_major(), ".", controller.protocol_minor(),
+                       "; this agent is ", ReleaseVersion(), " and speaks ", kControlProtocolMajor,
+                       ".", kControlProtocolMinor, "; install the same release on both")};
+}
+
+}  // namespace kbench

@@ -1,0 +1,65 @@
+// The agent's face to controllers: who it is, what time it is, and one run at a time.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "base/clock.h"
+#include "proto/agent.grpc.pb.h"
+
+namespace kbench {
+
+class Runner;
+
+class AgentService final : public control::Agent::CallbackService {
+ public:
+  // `address`: HOST:PORT that results carry as this agent's name.
+  AgentService() = default;
+  ~AgentService() override;
+
+  void set_address(std::string address);
+
+  grpc::ServerUnaryReactor* Hello(grpc::CallbackServerContext* context,
+                                  const control::HelloRequest* request,
+                                  control::HelloReply* reply) override;
+  grpc::ServerUnaryReactor* Ping(grpc::CallbackServerContext* context,
+                                 const control::PingRequest* request,
+                                 control::PingReply* reply) override;
+  grpc::ServerBidiReactor<control::RunCommand, control::RunEvent>* Run(
+      grpc::CallbackServerContext* context) override;
+
+  // Ends the active run, if any; its controller gets what was measured, marked aborted.
+  void StopActive(absl::string_view reason);
+
+  // For run streams. A run is claimed by its runner, and given back before the runner dies.
+  absl::Status Claim(Runner* runner, const std::string& run_id, const std::string& owner);
+  void GiveBack(Runner* runner);
+  std::string address() const;
+  // Takes over the thread of a stream that is over; joined later, from another thread.
+  void Retire(std::thread thread);
+
+ private:
+  struct Active {
+    Runner* runner = nullptr;  // null: idle
+    std::string run_id;
+    std::string owner;
+    MonoTime since;
+  };
+
+  mutable std::mutex mutex_;
+  std::string address_;               // guarded by mutex_
+  Active active_;                     // guarded by mutex_
+  std::vector<std::thread> retired_;  // guarded by mutex_
+};
+
+// FAILED_PRECONDITION, naming both versions, when the controller's major is not ours.
+grpc::Status CheckVersion(const control::Version& controller);
+
+}  // namespace kbench

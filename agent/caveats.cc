@@ -1,0 +1,169 @@
+#include "agent/caveats.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/units.h"
+
+namespace kbench {
+namespace {
+
+constexpr double kSaturated = 0.8;         // of one core, per worker
+constexpr double kLatenessShare = 0.05;    // p99 of lateness / p99 of response
+constexpr Nanos kStepAllowed = Micros(1);  // beyond what reading the clocks leaves open
+// A worker that sleeps once per answer or less is well; one that wakes this often for nothing has
+// something that keeps waking it, as undrained kernel stamps do.
+constexpr double kWaitsPerAnswer = 4;
+
+Histogram OfAllOps(const RunOutcome& outcome, const Histogram& (*part)(const OpStats&)) {
+  Histogram all;
+  for (const OpStats& op : outcome.ops) all.Add(part(op));
+  return all;
+}
+
+uint64_t CountOverflow(const RunOutcome& outcome) {
+  uint64_t overflow = 0;
+  for (const OpStats& op : outcome.ops) {
+    overflow += op.response.overflow() + op.service.overflow();
+    for (const Histogram& phase : op.phases) overflow += phase.overflow();
+  }
+  return overflow;
+}
+
+class Judge {
+ public:
+  Judge(const RunSpec& spec, const RunOutcome& outcome)
+      : spec_(spec), outcome_(outcome), totals_(outcome.totals()) {}
+
+  std::vector<Caveat> Verdicts() {
+    Aborted();
+    Generator();
+    Clocks();
+    Records();
+    Machine();
+    Protocol();
+    return std::move(found_);
+  }
+
+ private:
+  void Add(std::string code, std::string text) {
+    found_.push_back({.code = std::move(code), .text = std::move(text)});
+  }
+
+  void Aborted() {
+    if (!outcome_.aborted) return;
+    Add("aborted", absl::StrCat("the run ended after ", FormatDuration(outcome_.measured), " of ",
+                                FormatDuration(spec_.duration), ": ", outcome_.abort_reason));
+  }
+
+  void Generator() {
+    if (totals_.unsent > 0) {
+      Add("window_overflow",
+          absl::StrFormat("%d of %d due requests were not sent: %d requests per connection were "
+                          "already unanswered, or the connection was gone; the offered rate was "
+                          "not reached",
+                          totals_.unsent, totals_.due, spec_.depth));
+    }
+    if (!spec_.open.has_value()) return;
+    const auto wait = [](const OpStats& op) -> const Histogram& {
+      return op.phases[static_cast<int>(Phase::kWait)];
+    };
+    const auto response = [](const OpStats& op) -> const Histogram& { return op.response; };
+    const Nanos late = OfAllOps(outcome_, wait).Percentile(99);
+    const Nanos whole = OfAllOps(outcome_, response).Percentile(99);
+    if (static_cast<double>(late.count()) <= kLatenessShare * static_cast<double>(whole.count())) {
+      return;
+    }
+    Add("generator_late",
+        absl::StrFormat("requests were started up to %s after they were due (p99), which is more "
+                        "than %.0f %% of the response time's p99 of %s",
+                        HumanDuration(static_cast<double>(late.count())), 100 * kLatenessShare,
+                        HumanDuration(static_cast<double>(whole.count()))));
+  }
+
+  void Clocks() {
+    const int64_t step = std::abs(outcome_.clock_step.count());
+    if (Nanos(step) <= kStepAllowed) return;
+    Add("clock_step",
+        absl::StrFormat("CLOCK_REALTIME moved by %d ns against CLOCK_MONOTONIC during the run; "
+                        "phases from kernel stamps are off by as much",
+                        outcome_.clock_step.count()));
+  }
+
+  void Records() {
+    if (outcome_.samples_dropped > 0) {
+      Add("samples_dropped",
+          absl::StrFormat("the trace was full: %d sampled requests after the first %d are missing "
+                          "from it (not from the histograms); ask for fewer or allow more",
+                          outcome_.samples_dropped, outcome_.samples.size()));
+    }
+    if (const uint64_t overflow = CountOverflow(outcome_); overflow > 0) {
+      Add("histogram_overflow",
+          absl::StrFormat("%d durations were above the histograms' %s and are counted apart",
+                          overflow, HumanDuration(static_cast<double>(Histogram::kHighest))));
+    }
+  }
+
+  void Machine() {
+    const uint32_t cpus = outcome_.host.cpus;
+    if (cpus > 0 && spec_.workers > cpus) {
+      Add("cores_oversubscribed", absl::StrFormat("%d workers share %d CPUs", spec_.workers, cpus));
+    }
+    if (outcome_.workers_unpinned > 0) {
+      Add("cores_oversubscribed",
+          absl::StrFormat("%d of %d workers could not be pinned to the CPU they were given",
+                          outcome_.workers_unpinned, spec_.workers));
+    }
+    // A worker that spins uses all of its core by design.
+    if (spec_.poll == PollMode::kBlock && outcome_.use.busiest_worker >= kSaturated) {
+      Add("client_saturated",
+          absl::StrFormat("the busiest worker used %.0f %% of a core: the client itself may be "
+                          "the limit",
+                          100 * outcome_.use.busiest_worker));
+    }
+    const double answers = static_cast<double>(totals_.answered + totals_.failed);
+    const double waits = static_cast<double>(outcome_.use.transport.waits);
+    if (spec_.sample_every > 0 && spec_.poll == PollMode::kBlock && !spec_.open.has_value() &&
+        answers > 0 && waits > kWaitsPerAnswer * answers) {
+      Add("probe_perturbed",
+          absl::StrFormat("the transport waited %.1f times per answer: kernel stamps keep waking "
+                          "it, and what was measured is a busy client",
+                          waits / answers));
+    }
+    for (const auto& [name, value] : outcome_.transport_facts) {
+      if (!absl::StartsWith(value, "refused")) continue;
+      Add("transport_option_refused", absl::StrCat("transport ", name, ": ", value));
+    }
+  }
+
+  void Protocol() {
+    if (outcome_.late_answers > 0) {
+      Add("late_answers", absl::StrFormat("%d answers came after their request's time-out of %s",
+                                          outcome_.late_answers, FormatDuration(spec_.op_timeout)));
+    }
+    if (outcome_.protocol_errors > 0) {
+      Add("protocol_errors", absl::StrFormat("%d answers belonged to no request that was waiting",
+                                             outcome_.protocol_errors));
+    }
+    if (outcome_.unsolicited > 0) {
+      Add("unsolicited_status", absl::StrFormat("the server sent %d statuses unasked, the last: %s",
+                                                outcome_.unsolicited, outcome_.unsolicited_text));
+    }
+  }
+
+  const RunSpec& spec_;
+  const RunOutcome& outcome_;
+  const Counts totals_;
+  std::vector<Caveat> found_;
+};
+
+}  // namespace
+
+std::vector<Caveat> JudgeRun(const RunSpec& spec, const RunOutcome& outcome) {
+  return Judge(spec, outcome).Verdicts();
+}
+
+}  // namespace kbench

@@ -1,0 +1,16 @@
+// Looks at a finished run for reasons not to believe it. Each is a sentence with its evidence.
+#pragma once
+
+#include <vector>
+
+#include "agent/run_outcome.h"
+#include "agent/run_spec.h"
+
+namespace kbench {
+
+// Codes: aborted, clock_step, client_saturated, cores_oversubscribed, generator_late,
+// histogram_overflow, late_answers, probe_perturbed, protocol_errors, samples_dropped,
+// transport_option_refused, unsolicited_status, window_overflow.
+std::vector<Caveat> JudgeRun(const RunSpec& spec, const RunOutcome& outcome);
+
+}  // namespace kbench

@@ -1,0 +1,138 @@
+// What is kept of the requests of a measured window: histograms of response, service and phases
+// per operation, counts that add up, answers by status, the first error texts, and a bounded trace
+// of raw records. One worker's own; merged by adding when the run is over.
+//
+//   due = sent + unsent        sent = answered + failed + lost
+//
+// Histograms hold answered requests (SUCCESS) and nothing else, one sample each: an error that
+// comes back fast must not look like a fast server. Recording allocates nothing.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "agent/op_record.h"
+#include "base/clock.h"
+#include "base/histogram.h"
+#include "kinetic/types.h"
+
+namespace kbench {
+
+struct Counts {
+  uint64_t due = 0;
+  uint64_t sent = 0;
+  uint64_t unsent = 0;
+  uint64_t answered = 0;
+  uint64_t failed = 0;
+  uint64_t lost = 0;
+
+  void Add(const Counts& other);
+  bool Identical() const { return due == sent + unsent && sent == answered + failed + lost; }
+};
+
+// Of user space, for every answered request:
+//   wait            intended -> started      the generator's own lateness, and queueing for a slot
+//   client_user     started -> submitted     encoding and queueing up to the system call
+//   submit_to_wake  submitted -> woke        kernels, network and server
+//   decode          woke -> decoded          receiving, other answers of the same batch, decoding
+// From the kernel's stamps, for probed requests whose stamps are their own:
+//   kernel_send      submitted -> kernel_sent
+//   wire_and_server  kernel_sent -> kernel_received
+//   kernel_receive   kernel_received -> woke
+enum class Phase : uint8_t {
+  kWait,
+  kClientUser,
+  kSubmitToWake,
+  kDecode,
+  kKernelSend,
+  kWireAndServer,
+  kKernelReceive,
+};
+inline constexpr int kPhaseCount = 7;
+absl::string_view Name(Phase phase);
+
+// How an answer was judged, beyond its Kinetic status.
+enum class Verdict : uint8_t { kByStatus, kWrongHmac, kWrongValueLength };
+
+// Answers by status: the Kinetic codes from -1, unknown codes, and our own two verdicts.
+inline constexpr int kUnknownStatusSlot = kinetic::kStatusCodeCount;
+inline constexpr int kWrongHmacSlot = kUnknownStatusSlot + 1;
+inline constexpr int kWrongLengthSlot = kUnknownStatusSlot + 2;
+inline constexpr int kStatusSlots = kUnknownStatusSlot + 3;
+int StatusSlot(kinetic::StatusCode status, Verdict verdict);
+// "SUCCESS", "NOT_FOUND", ..., "UNKNOWN", "WRONG_HMAC", "WRONG_VALUE_LENGTH".
+std::string StatusSlotName(int slot);
+
+inline constexpr size_t kErrorTextsMax = 8;
+inline constexpr size_t kErrorTextSize = 200;
+
+struct OpStats {
+  Counts counts;
+  Histogram response;
+  Histogram service;
+  std::array<Histogram, kPhaseCount> phases;
+  std::array<uint64_t, kStatusSlots> statuses = {};
+  uint64_t request_bytes = 0;
+  uint64_t response_bytes = 0;
+  std::vector<std::string> first_errors;  // at most kErrorTextsMax
+
+  void Add(const OpStats& other);
+};
+
+// How a request ended.
+struct Completion {
+  kinetic::StatusCode status = kinetic::StatusCode::kInvalid;
+  Verdict verdict = Verdict::kByStatus;
+  absl::string_view text;  // the server's own words, if any
+  uint64_t response_bytes = 0;
+};
+
+// What interval reports are made of.
+struct Progress {
+  uint64_t completed = 0;  // answered
+  uint64_t failed = 0;     // failed and lost
+  uint64_t request_bytes = 0;
+  uint64_t response_bytes = 0;
+};
+
+class Recorder {
+ public:
+  struct Options {
+    size_t ops = 1;          // length of the op list
+    size_t samples_max = 0;  // bound of the trace
+    ClockPair clocks;        // turns kernel stamps into agent time
+  };
+
+  explicit Recorder(const Options& options);
+
+  void Sent(uint32_t op, uint64_t request_bytes);
+  void Unsent(uint32_t op);
+  // An answer came, whether good (record.outcome kAnswered) or not (kFailed).
+  void Answered(const OpRecord& record, const Completion& completion);
+  // No answer will be counted: the time-out passed or the flow ended.
+  void Lost(uint32_t op, absl::string_view why);
+  // The record of a probed request, complete with all the stamps it will get.
+  void Sample(const OpRecord& record);
+
+  const std::vector<OpStats>& ops() const { return ops_; }
+  const std::vector<OpRecord>& samples() const { return samples_; }
+  uint64_t samples_dropped() const { return samples_dropped_; }
+  const Progress& progress() const { return progress_; }
+  Counts totals() const;
+
+ private:
+  void KeepError(OpStats* stats, absl::string_view what, absl::string_view text);
+
+  std::vector<std::string> status_names_;  // by slot
+  std::vector<OpStats> ops_;
+  std::vector<OpRecord> samples_;
+  size_t samples_max_;
+  uint64_t samples_dropped_ = 0;
+  ClockPair clocks_;
+  Progress progress_;
+};
+
+}  // namespace kbench

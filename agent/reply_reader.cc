@@ -1,0 +1,55 @@
+#include "agent/reply_reader.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/status_macros.h"
+
+namespace kbench {
+namespace {
+
+// A message that comes in two pieces is gathered in a buffer that grows to the largest so far. A
+// pretended one of this size lets it grow before the measured window; answers to our operations
+// are smaller by far.
+constexpr uint32_t kExpectedMessage = 8192;
+
+}  // namespace
+
+ReplyReader::ReplyReader(const kinetic::HmacKey* key)
+    : key_(key), frames_({}, kinetic::FrameReader::ValuePolicy::kCount) {
+  std::array<uint8_t, kinetic::kFrameHeaderSize + kExpectedMessage> pretended = {};
+  kinetic::EncodeFrameHeader({.message_size = kExpectedMessage}, pretended.data());
+  for (Bytes half :
+       {Bytes(pretended).first(kExpectedMessage), Bytes(pretended).subspan(kExpectedMessage)}) {
+    frames_.Consume(&half).IgnoreError();
+  }
+}
+
+absl::StatusOr<const Reply*> ReplyReader::Next(Bytes* in) {
+  if (in->empty()) return nullptr;
+  ASSIGN_OR_RETURN(const bool complete, frames_.Consume(in));
+  if (!complete) return nullptr;
+  RETURN_IF_ERROR(decoder_.Decode(frames_.message()));
+  Take(decoder_.message());
+  return &reply_;
+}
+
+void ReplyReader::Take(const kinetic::Message& message) {
+  using kinetic::AuthType;
+  const kinetic::Command& command = message.command;
+  reply_.unsolicited = message.auth_type == AuthType::kUnsolicitedStatus;
+  reply_.authentic = !reply_.unsolicited && kinetic::VerifyHmac(message, *key_);
+  reply_.ack_sequence = command.header.ack_sequence;
+  reply_.status = kinetic::StatusCode::kInvalid;
+  reply_.text = {};
+  if (command.status.has_value()) {
+    reply_.status = command.status->code.value_or(kinetic::StatusCode::kInvalid);
+    reply_.text = command.status->message.value_or(absl::string_view());
+  }
+  reply_.connection_id = command.header.connection_id.value_or(0);
+  reply_.cluster_version = command.header.cluster_version.value_or(0);
+  reply_.value_size = frames_.value_size();
+  reply_.size = frames_.size();
+}
+
+}  // namespace kbench

@@ -1,0 +1,51 @@
+// The bytes a flow receives, as answers: cut into PDUs, decoded, their HMAC checked. Values are
+// counted, not copied.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/bytes.h"
+#include "kinetic/codec.h"
+#include "kinetic/frame.h"
+#include "kinetic/hmac.h"
+#include "kinetic/types.h"
+
+namespace kbench {
+
+// One PDU from the server. Views are valid until the next Next().
+struct Reply {
+  bool unsolicited = false;  // UNSOLICITEDSTATUS: the handshake, or why the flow is about to end
+  bool authentic = false;    // signed with our key. Unsolicited statuses never are
+  std::optional<uint64_t> ack_sequence;
+  kinetic::StatusCode status = kinetic::StatusCode::kInvalid;
+  absl::string_view text;
+  int64_t connection_id = 0;
+  int64_t cluster_version = 0;
+  uint32_t value_size = 0;
+  uint64_t size = 0;  // bytes on the wire
+};
+
+class ReplyReader {
+ public:
+  explicit ReplyReader(const kinetic::HmacKey* key);
+
+  // The next complete answer in *in, moving *in past it; null when *in holds no more. An error
+  // means that this is no Kinetic stream (any more): every later call repeats it.
+  absl::StatusOr<const Reply*> Next(Bytes* in);
+
+  // False when a part of the next PDU has been taken.
+  bool at_boundary() const { return frames_.at_boundary(); }
+
+ private:
+  void Take(const kinetic::Message& message);
+
+  const kinetic::HmacKey* key_;
+  kinetic::FrameReader frames_;
+  kinetic::Decoder decoder_;
+  Reply reply_;
+};
+
+}  // namespace kbench

@@ -1,0 +1,54 @@
+// When a run ends, and why it ended early: the one thing that its workers, its runner and whoever
+// may stop it share.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+
+#include "base/clock.h"
+
+namespace kbench {
+
+class RunControl {
+ public:
+  enum class Why { kNotStopped, kAsked, kServerLost };
+
+  // A stage will end at `end`, unless the run has been stopped.
+  void PlanEnd(MonoTime end) {
+    std::lock_guard lock(mutex_);
+    if (why_ == Why::kNotStopped) end_ns_.store(end.ns());
+  }
+
+  // Ends the stage now, from any thread. The first reason stays.
+  void Stop(Why why, std::string reason) {
+    std::lock_guard lock(mutex_);
+    if (why_ != Why::kNotStopped) return;
+    why_ = why;
+    reason_ = std::move(reason);
+    end_ns_.store(std::min(end_ns_.load(), MonoNow().ns()));
+    stopped_.store(true);
+  }
+
+  Why why() const {
+    std::lock_guard lock(mutex_);
+    return why_;
+  }
+  std::string reason() const {
+    std::lock_guard lock(mutex_);
+    return reason_;
+  }
+  const std::atomic<int64_t>& end_ns() const { return end_ns_; }
+  const std::atomic<bool>& stopped() const { return stopped_; }
+
+ private:
+  mutable std::mutex mutex_;
+  Why why_ = Why::kNotStopped;
+  std::string reason_;
+  std::atomic<int64_t> end_ns_ = INT64_MAX;
+  std::atomic<bool> stopped_ = false;
+};
+
+}  // namespace kbench

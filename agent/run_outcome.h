@@ -1,0 +1,70 @@
+// What one agent measured in one run. The plain twin of result::RunResult.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/host_facts.h"
+#include "agent/recorder.h"
+#include "agent/resource_use.h"
+#include "agent/server_trace.h"
+#include "agent/transport.h"
+#include "base/clock.h"
+
+namespace kbench {
+
+// Why a result may not mean what it says: a stable code, and a sentence with the evidence.
+struct Caveat {
+  std::string code;
+  std::string text;
+};
+
+struct Interval {
+  Nanos start_offset;  // since the start of the measured window
+  Nanos length;
+  Progress progress;  // within the interval alone
+};
+
+// Of the measured window, all workers together.
+struct RunUse {
+  ThreadUse threads;
+  double busiest_worker = 0;  // CPU time of the busiest worker / length of the window
+  TransportCounters transport;
+};
+
+struct RunOutcome {
+  bool aborted = false;
+  std::string abort_reason;
+  MonoTime planned_start;
+  MonoTime measure_started;
+  Nanos measured;
+  Nanos first_send_offset;
+  std::vector<std::string> op_names;
+  std::vector<OpStats> ops;
+  std::vector<OpRecord> samples;
+  uint64_t samples_dropped = 0;
+  ClockPair clocks;  // at the start: turns the samples' kernel stamps into agent time
+  Nanos clock_step;
+  ServerTrace server_trace;
+  HostFacts host;
+  FactList transport_facts;
+  uint32_t workers = 0;
+  uint32_t workers_unpinned = 0;  // asked for a CPU and did not get it
+  RunUse use;
+  std::vector<Interval> intervals;
+  uint64_t late_answers = 0;
+  uint64_t protocol_errors = 0;
+  uint64_t unsolicited = 0;
+  std::string unsolicited_text;
+  std::vector<Caveat> caveats;
+
+  Counts totals() const {
+    Counts sum;
+    for (const OpStats& op : ops) sum.Add(op.counts);
+    return sum;
+  }
+};
+
+}  // namespace kbench

@@ -1,0 +1,63 @@
+// One run on one agent, resolved: nothing is left to choose. The plain twin of control::RunSpec;
+// run_proto makes and checks it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/arrival.h"
+#include "agent/transport.h"
+#include "agent/workload.h"
+#include "base/address.h"
+#include "base/clock.h"
+#include "kinetic/types.h"
+
+namespace kbench {
+
+struct OpenLoop {
+  ArrivalKind arrival = ArrivalKind::kConstant;
+  double rate = 1;  // requests per second of this agent, all flows together
+};
+
+struct RunSpec {
+  std::string run_id;
+  uint32_t agent_index = 0;
+  uint32_t agent_count = 1;
+  HostPort server;
+  int64_t identity = kinetic::kFactoryIdentity;
+  std::string hmac_key;  // secret: never logged, never in a result
+  TransportKind transport = TransportKind::kSocket;
+  uint32_t workers = 1;
+  std::vector<uint32_t> worker_cpus;  // one per worker, or empty: not pinned
+  uint32_t flows = 1;                 // flow f belongs to worker f mod workers
+  uint32_t depth = 1;
+  std::optional<OpenLoop> open;  // none: a closed loop
+  std::vector<OpWeight> ops;
+  uint64_t keys = 1;
+  KeyOrder key_order = KeyOrder::kUniform;
+  uint32_t key_bytes = 16;
+  uint32_t value_bytes = 0;
+  uint64_t seed = 0;
+  bool load = false;
+  Nanos warmup;
+  Nanos duration;
+  Nanos op_timeout = Seconds(10);
+  Nanos connect_timeout = Seconds(5);
+  PollMode poll = PollMode::kBlock;
+  FlushMode flush = FlushMode::kBatch;
+  uint32_t sample_every = 0;
+  uint32_t samples_max = 0;
+  int send_buffer_bytes = 0;
+  int receive_buffer_bytes = 0;
+  std::string congestion_control;
+  kinetic::Synchronization synchronization = kinetic::Synchronization::kWriteBack;
+
+  // Not on the wire, for tests: each flow stops after this many requests (0: at the window's end),
+  // and each system call moves at most so many bytes (0: no limit).
+  uint64_t max_ops_per_flow = 0;
+  uint32_t max_bytes_per_call = 0;
+};
+
+}  // namespace kbench

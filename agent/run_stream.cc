@@ -1,0 +1,235 @@
+#include "agent/run_stream.h"
+
+#include <iostream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/agent_service.h"
+#include "agent/run_proto.h"
+#include "base/digest.h"
+#include "base/units.h"
+
+namespace kbench {
+namespace {
+
+constexpr size_t kChunkBytes = 1024 * 1024;
+
+// One write per line: lines of two threads do not mix.
+void Log(absl::string_view run_id, absl::string_view what) {
+  std::cerr << absl::StrCat("kbench-agent: run ", run_id, ": ", what, "\n") << std::flush;
+}
+
+control::Failed Failure(control::Failed::Kind kind, std::string text) {
+  control::Failed failed;
+  failed.set_kind(kind);
+  failed.set_text(std::move(text));
+  return failed;
+}
+
+}  // namespace
+
+RunStream* RunStream::Start(AgentService* service) {
+  auto* stream = new RunStream(service);
+  // The thread is stored before OnDone can want it: that needs Finish(), and Serve() calls it only
+  // after the stream's mutex was free.
+  std::lock_guard lock(stream->mutex_);
+  stream->thread_ = std::thread([stream] { stream->Serve(); });
+  stream->StartRead(&stream->incoming_);
+  return stream;
+}
+
+void RunStream::OnReadDone(bool ok) {
+  if (!ok) {
+    StopRunner("the controller closed the stream");
+    std::lock_guard lock(mutex_);
+    over_ = true;
+    changed_.notify_all();
+    return;
+  }
+  if (incoming_.has_stop()) {
+    StopRunner(incoming_.stop().reason().empty() ? "the controller asked to stop"
+                                                 : incoming_.stop().reason());
+  }
+  {
+    std::lock_guard lock(mutex_);
+    commands_.push_back(incoming_);
+    changed_.notify_all();
+  }
+  StartRead(&incoming_);
+}
+
+void RunStream::OnWriteDone(bool ok) {
+  std::lock_guard lock(mutex_);
+  write_ = ok ? Write::kDone : Write::kFailed;
+  changed_.notify_all();
+}
+
+void RunStream::OnCancel() { StopRunner("the controller cancelled the stream"); }
+
+void RunStream::OnDone() {
+  service_->Retire(std::move(thread_));
+  delete this;
+}
+
+void RunStream::Serve() {
+  { std::lock_guard lock(mutex_); }
+  grpc::Status status = Converse();
+  std::unique_ptr<Runner> runner;
+  {
+    std::lock_guard lock(mutex_);
+    runner = std::move(runner_);
+  }
+  if (runner != nullptr) {
+    service_->GiveBack(runner.get());
+    runner.reset();
+  }
+  Finish(status);  // nothing of this may be touched from here on
+}
+
+grpc::Status RunStream::Converse() {
+  std::optional<control::RunCommand> command = NextCommand();
+  if (!command.has_value()) return grpc::Status::OK;
+  if (!command->has_prepare()) {
+    return {grpc::StatusCode::INVALID_ARGUMENT, "the first command of a run is Prepare"};
+  }
+  grpc::Status status = CheckVersion(command->prepare().controller());
+  if (status.ok()) status = Prepare(command->prepare());
+  if (!status.ok() || runner_ == nullptr) return status;
+
+  while ((command = NextCommand()).has_value()) {
+    if (command->has_load()) {
+      const absl::StatusOr<Runner::Loaded> loaded = runner_->Load();
+      if (!loaded.ok()) {
+        Log(runner_->spec().run_id, loaded.status().message());
+        SendFailed(ToProto(loaded.status()));
+        return grpc::Status::OK;
+      }
+      control::RunEvent event;
+      event.mutable_loaded()->set_keys(loaded->keys);
+      event.mutable_loaded()->set_took_ns(loaded->took.count());
+      if (!Send(event)) return grpc::Status::OK;
+    } else if (command->has_start()) {
+      Measure(MonoTime(command->start().at()));
+      return grpc::Status::OK;
+    } else if (command->has_stop()) {
+      // Stopped before the start: the result says so, and that nothing was measured.
+      Measure(MonoNow());
+      return grpc::Status::OK;
+    } else {
+      return {grpc::StatusCode::INVALID_ARGUMENT, "after Prepared comes Load, Start or Stop"};
+    }
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status RunStream::Prepare(const control::Prepare& prepare) {
+  control::RunSpec wire;
+  if (!wire.ParseFromString(prepare.spec())) {
+    SendFailed(Failure(control::Failed::BAD_SPEC, "run spec: these bytes are no RunSpec"));
+    return grpc::Status::OK;
+  }
+  absl::StatusOr<RunSpec> spec = FromProto(wire);
+  if (!spec.ok()) {
+    SendFailed(ToProto(spec.status()));
+    return grpc::Status::OK;
+  }
+  auto runner = std::make_unique<Runner>(*spec);
+  const absl::Status claimed = service_->Claim(runner.get(), spec->run_id, prepare.owner());
+  if (!claimed.ok()) {
+    return {grpc::StatusCode::RESOURCE_EXHAUSTED, std::string(claimed.message())};
+  }
+  {
+    std::lock_guard lock(mutex_);
+    runner_ = std::move(runner);
+    if (!stopped_.empty()) runner_->Stop(stopped_);
+  }
+  Log(spec->run_id, absl::StrCat("preparing for ", prepare.owner(), ": ", spec->flows, " flows to ",
+                                 spec->server.ToString(), " over ", Name(spec->transport)));
+  spec_sha256_ = Sha256Hex(prepare.spec());
+  const absl::Status prepared = runner_->Prepare();
+  if (!prepared.ok()) {
+    Log(spec->run_id, prepared.message());
+    SendFailed(ToProto(prepared));
+    std::lock_guard lock(mutex_);
+    service_->GiveBack(runner_.get());
+    runner_.reset();
+    return grpc::Status::OK;
+  }
+  control::RunEvent event;
+  event.mutable_prepared()->set_spec_sha256(spec_sha256_);
+  event.mutable_prepared()->set_flows(spec->flows);
+  Send(event);
+  return grpc::Status::OK;
+}
+
+bool RunStream::Measure(MonoTime at) {
+  const absl::StatusOr<RunOutcome> outcome =
+      runner_->Run(at, [this](const Interval& interval) {
+        control::RunEvent event;
+        *event.mutable_interval() = ToProto(interval);
+        Send(event);
+      });
+  if (!outcome.ok()) {
+    Log(runner_->spec().run_id, outcome.status().message());
+    SendFailed(ToProto(outcome.status()));
+    return false;
+  }
+  const Counts counts = outcome->totals();
+  Log(runner_->spec().run_id,
+      absl::StrCat(outcome->aborted ? "aborted: " + outcome->abort_reason + ": " : "done: ",
+                   counts.answered, " of ", counts.due, " answered in ",
+                   FormatDuration(outcome->measured)));
+  return SendResult(*outcome);
+}
+
+bool RunStream::SendResult(const RunOutcome& outcome) {
+  const result::RunResult result =
+      ToProto(runner_->spec(), outcome,
+              {.agent = service_->address(), .spec_sha256 = spec_sha256_});
+  const std::string bytes = result.SerializeAsString();
+  for (size_t from = 0; from < bytes.size(); from += kChunkBytes) {
+    control::RunEvent event;
+    event.mutable_result()->set_data(bytes.substr(from, kChunkBytes));
+    event.mutable_result()->set_last(from + kChunkBytes >= bytes.size());
+    if (!Send(event)) return false;
+  }
+  return true;
+}
+
+std::optional<control::RunCommand> RunStream::NextCommand() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return over_ || !commands_.empty(); });
+  if (commands_.empty()) return std::nullopt;
+  control::RunCommand command = std::move(commands_.front());
+  commands_.pop_front();
+  return command;
+}
+
+bool RunStream::Send(const control::RunEvent& event) {
+  {
+    std::lock_guard lock(mutex_);
+    if (write_ == Write::kFailed) return false;
+    write_ = Write::kPending;
+  }
+  StartWrite(&event);
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return write_ != Write::kPending; });
+  return write_ == Write::kDone;
+}
+
+bool RunStream::SendFailed(const control::Failed& failed) {
+  control::RunEvent event;
+  *event.mutable_failed() = failed;
+  return Send(event);
+}
+
+void RunStream::StopRunner(const std::string& reason) {
+  std::lock_guard lock(mutex_);
+  if (runner_ != nullptr) {
+    runner_->Stop(reason);
+  } else if (stopped_.empty()) {
+    stopped_ = reason;
+  }
+}
+
+}  // namespace kbench

@@ -1,0 +1,200 @@
+#include "agent/runner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+
+#include "absl/strings/str_cat.h"
+#include "agent/caveats.h"
+#include "base/status_macros.h"
+#include "base/units.h"
+
+namespace kbench {
+namespace {
+
+constexpr Nanos kIntervalLength = Seconds(1);
+constexpr Nanos kStartSlack = Millis(1);
+
+// CLOCK_MONOTONIC, as the standard library calls it on Linux.
+std::chrono::steady_clock::time_point ToSteady(MonoTime t) {
+  return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(t.ns()));
+}
+
+template <typename Result>
+bool AllReady(const std::vector<std::future<Result>>& futures, MonoTime deadline) {
+  return std::all_of(futures.begin(), futures.end(), [deadline](const auto& future) {
+    return future.wait_until(ToSteady(deadline)) == std::future_status::ready;
+  });
+}
+
+Progress Difference(const Progress& later, const Progress& earlier) {
+  return {.completed = later.completed - earlier.completed,
+          .failed = later.failed - earlier.failed,
+          .request_bytes = later.request_bytes - earlier.request_bytes,
+          .response_bytes = later.response_bytes - earlier.response_bytes};
+}
+
+}  // namespace
+
+Runner::Runner(RunSpec spec) : spec_(std::move(spec)) {}
+
+Runner::~Runner() { Stop("the run is over"); }
+
+void Runner::Stop(absl::string_view reason) {
+  control_.Stop(RunControl::Why::kAsked, std::string(reason));
+}
+
+absl::Status Runner::Prepare() {
+  if (spec_.transport != TransportKind::kNull) {
+    absl::StatusOr<SocketAddress> address = Resolve(spec_.server);
+    if (!address.ok()) {
+      return absl::UnavailableError(
+          absl::StrCat("server ", spec_.server.ToString(), ": ", address.status().message()));
+    }
+    server_ = *address;
+  }
+  values_ = std::make_unique<ValuePool>(spec_.seed, spec_.value_bytes);
+  for (uint32_t i = 0; i < spec_.workers; ++i) {
+    workers_.push_back(std::make_unique<Worker>(Worker::Options{.spec = &spec_,
+                                                                .index = i,
+                                                                .server = server_,
+                                                                .values = values_.get(),
+                                                                .control = &control_}));
+  }
+  return OfAll(&Worker::Prepare);
+}
+
+absl::StatusOr<Runner::Loaded> Runner::Load() {
+  const MonoTime start = MonoNow();
+  RETURN_IF_ERROR(OfAll(&Worker::Load));
+  return Loaded{.keys = spec_.keys, .took = MonoNow() - start};
+}
+
+absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
+                                       const std::function<void(const Interval&)>& on_interval) {
+  if (const Nanos late = MonoNow() - at; late > kStartSlack) {
+    return absl::OutOfRangeError(absl::StrCat("the start was ", FormatDuration(late),
+                                              " ago when the command to start came"));
+  }
+  RunOutcome outcome;
+  outcome.planned_start = at;
+  outcome.clocks = ReadClockPair();
+  const MonoTime measure_from = at + spec_.warmup;
+  const MonoTime end = measure_from + spec_.duration;
+  control_.PlanEnd(end);
+  std::vector<std::future<absl::StatusOr<WorkerYield>>> futures;
+  for (const auto& worker : workers_) {
+    futures.push_back(
+        worker->Measure({.start = at, .measure_from = measure_from, .clocks = outcome.clocks}));
+  }
+
+  Progress reported;
+  Nanos offset;
+  const auto report = [&](Nanos upto) {
+    const Progress now = SumProgress();
+    outcome.intervals.push_back(
+        {.start_offset = offset, .length = upto - offset, .progress = Difference(now, reported)});
+    on_interval(outcome.intervals.back());
+    reported = now;
+    offset = upto;
+  };
+  while (true) {
+    const MonoTime tick = measure_from + offset + kIntervalLength;
+    // In the drain there is no next tick: what it brings belongs to the last interval.
+    if (AllReady(futures, tick < end ? tick : kNever)) break;
+    if (!control_.stopped()) {
+      report(offset + kIntervalLength);
+    } else if (AllReady(futures, kNever)) {
+      break;
+    }
+  }
+  const MonoTime finished = MonoNow();
+  const MonoTime measured_until = std::min({end, MonoTime(control_.end_ns().load()), finished});
+  outcome.measured = std::max(measured_until - measure_from, offset);
+  if (outcome.measured > offset) report(outcome.measured);
+  if (outcome.measured > Nanos()) outcome.measure_started = measure_from;
+
+  std::vector<WorkerYield> yields;
+  for (auto& future : futures) {
+    ASSIGN_OR_RETURN(WorkerYield yield, future.get());
+    yields.push_back(std::move(yield));
+  }
+  const ClockPair after = ReadClockPair();
+  outcome.clock_step = (after.real - outcome.clocks.real) - (after.mono - outcome.clocks.mono);
+  Merge(std::move(yields), &outcome);
+  outcome.aborted = control_.why() != RunControl::Why::kNotStopped;
+  outcome.abort_reason = control_.reason();
+  if (control_.why() == RunControl::Why::kServerLost) {
+    outcome.abort_reason = absl::StrCat("SERVER_LOST: ", outcome.abort_reason);
+    outcome.server_trace.reason = "the server was lost";
+  } else if (spec_.transport == TransportKind::kNull) {
+    outcome.server_trace.reason = "the null transport has no server";
+  } else {
+    outcome.server_trace = FetchServerTrace({.server = server_,
+                                             .identity = spec_.identity,
+                                             .hmac_key = spec_.hmac_key,
+                                             .timeout = spec_.connect_timeout},
+                                            outcome.samples);
+  }
+  outcome.host = ReadHostFacts();
+  outcome.caveats = JudgeRun(spec_, outcome);
+  return outcome;
+}
+
+absl::Status Runner::OfAll(std::future<absl::Status> (Worker::*phase)()) {
+  control_.PlanEnd(kNever);
+  std::vector<std::future<absl::Status>> futures;
+  for (const auto& worker : workers_) futures.push_back((worker.get()->*phase)());
+  absl::Status first;
+  for (auto& future : futures) {
+    const absl::Status status = future.get();
+    if (first.ok() && !status.ok()) first = status;
+  }
+  return first;
+}
+
+Progress Runner::SumProgress() const {
+  Progress sum;
+  for (const auto& worker : workers_) {
+    const SharedProgress& p = worker->progress();
+    sum.completed += p.completed.load(std::memory_order_relaxed);
+    sum.failed += p.failed.load(std::memory_order_relaxed);
+    sum.request_bytes += p.request_bytes.load(std::memory_order_relaxed);
+    sum.response_bytes += p.response_bytes.load(std::memory_order_relaxed);
+  }
+  return sum;
+}
+
+void Runner::Merge(std::vector<WorkerYield> yields, RunOutcome* outcome) const {
+  for (const OpWeight& op : spec_.ops) outcome->op_names.emplace_back(Name(op.kind));
+  outcome->ops.resize(spec_.ops.size());
+  outcome->workers = spec_.workers;
+  outcome->transport_facts = yields.front().transport_facts;
+  MonoTime first = kNever;
+  for (const WorkerYield& yield : yields) {
+    for (size_t i = 0; i < spec_.ops.size(); ++i) outcome->ops[i].Add(yield.recorder->ops()[i]);
+    const std::vector<OpRecord>& samples = yield.recorder->samples();
+    outcome->samples.insert(outcome->samples.end(), samples.begin(), samples.end());
+    outcome->samples_dropped += yield.recorder->samples_dropped();
+    outcome->use.threads.Add(yield.use);
+    const TransportCounters& counters = yield.counters;
+    outcome->use.transport.system_calls += counters.system_calls;
+    outcome->use.transport.waits += counters.waits;
+    outcome->use.transport.short_sends += counters.short_sends;
+    outcome->use.transport.short_receives += counters.short_receives;
+    outcome->use.transport.stamps_drained += counters.stamps_drained;
+    if (outcome->measured > Nanos()) {
+      outcome->use.busiest_worker = std::max(
+          outcome->use.busiest_worker, yield.use.cpu().seconds() / outcome->measured.seconds());
+    }
+    if (!spec_.worker_cpus.empty() && !yield.pinned) ++outcome->workers_unpinned;
+    outcome->late_answers += yield.late_answers;
+    outcome->protocol_errors += yield.protocol_errors;
+    outcome->unsolicited += yield.unsolicited;
+    if (yield.unsolicited > 0) outcome->unsolicited_text = yield.unsolicited_text;
+    if (yield.first_started.is_set()) first = std::min(first, yield.first_started);
+  }
+  if (first != kNever) outcome->first_send_offset = first - outcome->planned_start;
+}
+
+}  // namespace kbench

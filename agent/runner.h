@@ -1,0 +1,66 @@
+// One run, from the first connection to the result: connect and prove, load, then warm up, measure
+// and drain. The caller's thread is the runner's; the work is the workers'.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "agent/run_control.h"
+#include "agent/run_outcome.h"
+#include "agent/run_spec.h"
+#include "agent/worker.h"
+
+namespace kbench {
+
+// A status' code says what kind of failure it was:
+//
+//   Unavailable        the server cannot be reached, is silent or speaks no Kinetic
+//   PermissionDenied   it answered, and said no
+//   Aborted            it was there and went away
+//   DeadlineExceeded   a phase took too long
+//   OutOfRange         the start was missed
+//   InvalidArgument    the spec asks for what cannot be
+//   Cancelled          Stop() was called
+//   Internal           anything else
+class Runner {
+ public:
+  struct Loaded {
+    uint64_t keys = 0;
+    Nanos took;
+  };
+
+  explicit Runner(RunSpec spec);
+  // Stops what is going on.
+  ~Runner();
+
+  absl::Status Prepare();
+  absl::StatusOr<Loaded> Load();
+  // Starts at `at` and blocks until the run is drained. Gives `on_interval` about every second
+  // what was done since the last; the intervals add up to the result's counts. A run that is
+  // stopped, or loses its server, gives what it has, marked aborted.
+  absl::StatusOr<RunOutcome> Run(MonoTime at,
+                                 const std::function<void(const Interval&)>& on_interval);
+
+  // From any thread: ends the load now.
+  void Stop(absl::string_view reason);
+
+  const RunSpec& spec() const { return spec_; }
+
+ private:
+  absl::Status OfAll(std::future<absl::Status> (Worker::*phase)());
+  Progress SumProgress() const;
+  void Merge(std::vector<WorkerYield> yields, RunOutcome* outcome) const;
+
+  const RunSpec spec_;
+  RunControl control_;
+  std::unique_ptr<ValuePool> values_;
+  SocketAddress server_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+}  // namespace kbench

@@ -1,0 +1,92 @@
+#include "agent/server_trace.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "agent/kinetic_call.h"
+#include "base/status_macros.h"
+
+namespace kbench {
+namespace {
+
+// One page: the records of a connection from a sequence number on.
+absl::StatusOr<kinetic::ResidenceLog> FetchPage(KineticCall* call, int64_t connection_id,
+                                                uint64_t from_sequence) {
+  const std::string name =
+      absl::StrCat(kinetic::kResidenceLogPrefix, connection_id, "/", from_sequence);
+  kinetic::Command command;
+  command.has_header = true;
+  command.header.message_type = kinetic::MessageType::kGetLog;
+  command.get_log.emplace();
+  command.get_log->types = {kinetic::GetLog::Type::kDevice};
+  command.get_log->device_name = name;
+  ASSIGN_OR_RETURN(const KineticCall::Answer answer, call->Call(command));
+  if (answer.status == kinetic::StatusCode::kNotFound ||
+      answer.status == kinetic::StatusCode::kInvalidRequest) {
+    return absl::NotFoundError(absl::StrCat("the server keeps no residence records (it answered ",
+                                            kinetic::Name(answer.status), ")"));
+  }
+  if (answer.status != kinetic::StatusCode::kSuccess) {
+    return absl::UnavailableError(absl::StrCat("the server answered the request for its records ",
+                                               "with ", kinetic::Name(answer.status), ": ",
+                                               answer.text));
+  }
+  return kinetic::DecodeResidenceLog(AsBytes(answer.value));
+}
+
+absl::Status FetchConnection(KineticCall* call, int64_t connection_id,
+                             const std::vector<uint64_t>& wanted, ServerTrace* trace) {
+  uint64_t from = wanted.front();
+  bool first = true;
+  while (from <= wanted.back()) {
+    ASSIGN_OR_RETURN(const kinetic::ResidenceLog log, FetchPage(call, connection_id, from));
+    if (first) trace->overwritten += log.overwritten;
+    first = false;
+    trace->clock_step = std::max(trace->clock_step, log.clock_step);
+    trace->service_spec = log.service_spec;
+    for (const kinetic::Residence& residence : log.records) {
+      if (std::binary_search(wanted.begin(), wanted.end(), residence.sequence)) {
+        trace->records.push_back({connection_id, residence});
+      }
+    }
+    if (log.records.empty() || log.records.back().sequence < from) break;
+    from = log.records.back().sequence + 1;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Fetch(const TraceRequest& request, const std::vector<OpRecord>& samples,
+                   ServerTrace* trace) {
+  std::map<int64_t, std::vector<uint64_t>> wanted;
+  for (const OpRecord& sample : samples) {
+    wanted[sample.connection_id].push_back(sample.sequence);
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<KineticCall> call, KineticCall::Connect(request.server, request.identity,
+                                                          request.hmac_key, request.timeout));
+  for (auto& [connection_id, sequences] : wanted) {
+    std::sort(sequences.begin(), sequences.end());
+    RETURN_IF_ERROR(FetchConnection(call.get(), connection_id, sequences, trace));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+ServerTrace FetchServerTrace(const TraceRequest& request, const std::vector<OpRecord>& samples) {
+  ServerTrace trace;
+  if (samples.empty()) {
+    trace.reason = "no request was sampled";
+    return trace;
+  }
+  const absl::Status status = Fetch(request, samples, &trace);
+  trace.available = status.ok();
+  if (!status.ok()) {
+    trace.reason = std::string(status.message());
+    trace.records.clear();
+  }
+  return trace;
+}
+
+}  // namespace kbench

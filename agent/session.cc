@@ -1,0 +1,287 @@
+#include "agent/session.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace kbench {
+namespace {
+
+constexpr uint32_t kHeadRoom = 256;  // frame header and message of a request, beside its key
+
+}  // namespace
+
+Session::Session(const Options& options, Transport* transport)
+    : options_(options),
+      transport_(transport),
+      slots_(options.depth_max, kHeadRoom + options.requests.keys.size()),
+      maker_(options.requests),
+      reader_(options.requests.key),
+      credits_(options.depth_max),
+      probe_random_(options.sample_seed) {}
+
+void Session::Begin(const Stage& stage) {
+  stage_ = stage;
+  due_ = 0;
+  first_started_ = MonoTime();
+  credit_count_ = 0;
+  for (uint32_t i = 0; i < stage.depth; ++i) GiveCredit(stage.start);
+  until_probe_ = options_.sample_every;
+}
+
+void Session::Issue(MonoTime now, MonoTime end) {
+  if (stage_.arrival == nullptr) {
+    while (!closed() && credit_count_ > 0 && !slots_.full() && due_ < stage_.max_ops &&
+           now >= stage_.start && credits_[credit_first_] < end) {
+      const MonoTime intended = credits_[credit_first_];
+      credit_first_ = (credit_first_ + 1) % credits_.size();
+      --credit_count_;
+      ++due_;
+      Send(stage_.ops->Next(), intended);
+    }
+    return;
+  }
+  while (due_ < stage_.max_ops && stage_.arrival->next() <= now && stage_.arrival->next() < end) {
+    const MonoTime intended = stage_.arrival->next();
+    stage_.arrival->Advance();
+    ++due_;
+    const Op op = stage_.ops->Next();
+    if (!closed() && slots_.in_flight() < stage_.depth && !slots_.full()) {
+      Send(op, intended);
+    } else if (intended >= stage_.measure_from) {
+      stage_.recorder->Unsent(op.index);
+    }
+  }
+}
+
+void Session::Send(const Op& op, MonoTime intended) {
+  const bool alone = slots_.in_flight() == 0 && late_expected_ == 0;
+  Slot* slot = slots_.Take();
+  OpRecord& record = slot->record;
+  slot->kind = op.kind;
+  slot->measured = intended >= stage_.measure_from;
+  record.op = op.index;
+  record.connection_id = connection_id_;
+  record.intended = intended;
+  record.started = options_.now();
+  if (!first_started_.is_set()) first_started_ = record.started;
+  const Bytes value = maker_.Make(op, record.sequence, &slot->head);
+  record.encoded = options_.now();
+  if (alone) record.flags |= kNothingOutstanding;
+  // Every n-th request on average, at random distances: a fixed stride could keep step with a
+  // period of the workload and see the same kind of request every time.
+  if (options_.sample_every > 0 && until_probe_-- <= 1) {
+    record.probed = true;
+    until_probe_ = 1 + static_cast<uint32_t>(probe_random_.Below(2 * options_.sample_every - 1));
+  }
+  if (slot->measured) stage_.recorder->Sent(op.index, slot->head.size() + value.size());
+  transport_->Send(options_.flow, {.head = AsBytes(slot->head),
+                                   .value = value,
+                                   .token = slot->number,
+                                   .probe = record.probed,
+                                   .stamps = &record.send});
+}
+
+void Session::Take(const TransportEvent& event) {
+  if (closed()) return;
+  switch (event.kind) {
+    case TransportEvent::Kind::kSent: {
+      Slot* slot = slots_.at(event.token);
+      slot->sent = true;
+      if (slot->state == Slot::State::kOver) Release(slot);
+      return;
+    }
+    case TransportEvent::Kind::kReceived:
+      TakeBytes(event);
+      return;
+    case TransportEvent::Kind::kClosed:
+      Close(event.error == 0 ? std::string("the server closed the connection")
+                             : absl::StrCat("connection lost: ", std::strerror(event.error)));
+      return;
+  }
+}
+
+void Session::TakeBytes(const TransportEvent& event) {
+  if (lingering_probes_ > 0) SettleLingering();
+  // Whether a receive stamp is an answer's own is known only when the next one has been looked
+  // for, so each answer is released after that.
+  Slot* held = nullptr;
+  const auto release = [this](Slot* slot) {
+    slot->settled = slot->sent;
+    if (slot->record.probed && !slot->settled) ++lingering_probes_;
+    Release(slot);
+  };
+  Bytes bytes = event.bytes;
+  while (true) {
+    const absl::StatusOr<const Reply*> next = reader_.Next(&bytes);
+    if (!next.ok()) {
+      if (held != nullptr) release(held);
+      transport_->Close(options_.flow);
+      Close(absl::StrCat("the server sent what is no Kinetic PDU: ", next.status().message()));
+      return;
+    }
+    const Reply* reply = *next;
+    if (reply == nullptr) break;
+    if (reply->unsolicited) {
+      TakeUnsolicited(*reply);
+      continue;
+    }
+    Slot* slot = Match(*reply);
+    if (slot == nullptr) continue;
+    Judge(*reply, event, slot);
+    if (held != nullptr) {
+      held->record.flags |= kSharedReceiveStamp;
+      slot->record.flags |= kSharedReceiveStamp;
+      release(held);
+    }
+    held = slot;
+  }
+  if (held == nullptr) return;
+  // The stamp is of the last packet: with a part of the next answer behind it, not of this one.
+  if (!reader_.at_boundary()) held->record.flags |= kSharedReceiveStamp;
+  release(held);
+}
+
+void Session::TakeUnsolicited(const Reply& reply) {
+  const bool welcome = reply.status == kinetic::StatusCode::kSuccess;
+  if (!ready_ && welcome) {
+    connection_id_ = reply.connection_id;
+    maker_.set_flow(
+        {.connection_id = reply.connection_id, .cluster_version = reply.cluster_version});
+    ready_ = true;
+    return;
+  }
+  ++findings_.unsolicited;
+  findings_.unsolicited_status = reply.status;
+  findings_.unsolicited_text =
+      absl::StrCat(kinetic::Name(reply.status), reply.text.empty() ? "" : ": ", reply.text);
+}
+
+Slot* Session::Match(const Reply& reply) {
+  if (!reply.ack_sequence.has_value()) {
+    // Some servers leave it out of refusals. With one request unanswered there is no doubt.
+    if (slots_.in_flight() == 1) return slots_.oldest();
+    ++findings_.protocol_errors;
+    return nullptr;
+  }
+  Slot* slot = slots_.Find(*reply.ack_sequence);
+  if (slot != nullptr) return slot;
+  if (late_expected_ > 0 && slots_.WasIssued(*reply.ack_sequence)) {
+    --late_expected_;
+    ++findings_.late_answers;
+  } else {
+    ++findings_.protocol_errors;
+  }
+  return nullptr;
+}
+
+void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot) {
+  OpRecord& record = slot->record;
+  Completion completion = {
+      .status = reply.status, .text = reply.text, .response_bytes = reply.size};
+  const bool success = reply.status == kinetic::StatusCode::kSuccess;
+  if (!reply.authentic && success) {
+    completion.verdict = Verdict::kWrongHmac;
+  } else if (success && slot->kind == OpKind::kGet && reply.value_size != options_.value_bytes) {
+    completion.verdict = Verdict::kWrongValueLength;
+  }
+  const bool good = success && completion.verdict == Verdict::kByStatus;
+  record.outcome = good ? OpOutcome::kAnswered : OpOutcome::kFailed;
+  record.woke = event.woke;
+  record.received = event.received;
+  record.kernel_received = event.kernel_received;
+  if (event.kernel_received.is_set() && event.kernel_received == last_kernel_received_) {
+    record.flags |= kSharedReceiveStamp;
+  }
+  last_kernel_received_ = event.kernel_received;
+  record.decoded = options_.now();
+  slots_.Land(slot);
+  GiveCredit(record.decoded);
+  if (slot->measured) stage_.recorder->Answered(record, completion);
+}
+
+void Session::Lose(Slot* slot, absl::string_view why, MonoTime now) {
+  slots_.Land(slot);
+  slot->record.outcome = OpOutcome::kLost;
+  if (slot->record.probed) ++lingering_probes_;
+  ++late_expected_;
+  GiveCredit(now);
+  if (slot->measured) stage_.recorder->Lost(slot->record.op, why);
+}
+
+void Session::Release(Slot* slot) {
+  OpRecord& record = slot->record;
+  if (!slot->sent || (record.probed && !slot->settled)) return;
+  if (record.probed && slot->measured) {
+    record.flags |= record.send.flags;
+    stage_.recorder->Sample(record);
+  }
+  slots_.Free(slot);
+}
+
+void Session::SettleLingering() {
+  for (Slot& slot : slots_.all()) {
+    if (slot.state != Slot::State::kOver || !slot.record.probed || !slot.sent) continue;
+    --lingering_probes_;
+    slot.settled = true;
+    Release(&slot);
+  }
+}
+
+void Session::Expire(MonoTime now) {
+  while (slots_.oldest() != nullptr &&
+         now - slots_.oldest()->record.started >= options_.op_timeout) {
+    Slot* slot = slots_.oldest();
+    Lose(slot, "no answer within the operation's time-out", now);
+    Release(slot);
+  }
+}
+
+void Session::Finish() {
+  while (slots_.oldest() != nullptr) {
+    Lose(slots_.oldest(), "unanswered when the run ended", options_.now());
+  }
+  for (Slot& slot : slots_.all()) {
+    if (slot.state == Slot::State::kOver && slot.record.probed && slot.measured) {
+      slot.record.flags |= slot.record.send.flags;
+      stage_.recorder->Sample(slot.record);
+    }
+    slot.measured = false;  // what still comes belongs to no stage
+  }
+}
+
+void Session::Close(std::string why) {
+  closed_ = std::move(why);
+  if (findings_.unsolicited > 0) {
+    absl::StrAppend(&closed_, "; it had said ", findings_.unsolicited_text);
+  }
+  while (slots_.oldest() != nullptr) Lose(slots_.oldest(), closed_, options_.now());
+  for (Slot& slot : slots_.all()) {
+    if (slot.state != Slot::State::kOver) continue;
+    slot.sent = slot.settled = true;
+    Release(&slot);
+  }
+  lingering_probes_ = 0;
+}
+
+MonoTime Session::NextDue(MonoTime end) const {
+  if (stage_.arrival == nullptr) return kNever;
+  const bool none_left = due_ >= stage_.max_ops;
+  return none_left || stage_.arrival->next() >= end ? kNever : stage_.arrival->next();
+}
+
+bool Session::Done(MonoTime now, MonoTime end) const {
+  if (slots_.in_flight() > 0) return false;
+  if (due_ >= stage_.max_ops) return true;
+  if (stage_.arrival == nullptr && closed()) return true;
+  return now >= end && NextDue(end) == kNever;
+}
+
+void Session::GiveCredit(MonoTime when) {
+  if (stage_.arrival != nullptr || credit_count_ == stage_.depth) return;
+  credits_[(credit_first_ + credit_count_) % credits_.size()] = when;
+  ++credit_count_;
+}
+
+}  // namespace kbench

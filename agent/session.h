@@ -1,0 +1,132 @@
+// One stream of requests over one flow. In an open loop it never waits for an answer before it
+// sends what is due, and it times every request from the moment at which it was due; a request
+// that is due while `depth` others are unanswered is counted as unsent, never delayed. In a closed
+// loop it keeps `depth` requests unanswered, and a request is intended from the instant at which
+// its place became free (the previous answer was decoded): the generator's own housekeeping is
+// then part of `wait`, and Little's law closes (depth = throughput x mean response).
+//
+// A session lives through stages: prove (one NOOP), load, run. The same code serves all.
+// It belongs to its worker's thread. Between Begin() and Finish() it allocates nothing.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "agent/arrival.h"
+#include "agent/recorder.h"
+#include "agent/reply_reader.h"
+#include "agent/request_maker.h"
+#include "agent/slot_table.h"
+#include "agent/transport.h"
+#include "agent/workload.h"
+#include "base/clock.h"
+#include "base/random.h"
+
+namespace kbench {
+
+using NowFunction = MonoTime (*)();
+inline constexpr MonoTime kNever = MonoTime(INT64_MAX);
+
+// Beyond the requests' own outcomes: what came that nobody asked for.
+struct SessionFindings {
+  uint64_t late_answers = 0;     // of requests that had been given up as lost
+  uint64_t protocol_errors = 0;  // answers to nothing we sent
+  uint64_t unsolicited = 0;      // statuses after the handshake
+  kinetic::StatusCode unsolicited_status = kinetic::StatusCode::kInvalid;  // the last one
+  std::string unsolicited_text;
+};
+
+class Session {
+ public:
+  struct Options {
+    FlowId flow = {};
+    uint32_t depth_max = 1;  // of all stages
+    Nanos op_timeout = Seconds(10);
+    uint32_t sample_every = 0;  // one request in n is probed, at random; 0: none
+    uint64_t sample_seed = 0;
+    uint32_t value_bytes = 0;  // a GET answered with another length has failed
+    RequestMaker::Options requests;
+    NowFunction now = &MonoNow;
+  };
+
+  // What to send next, until when, and who keeps the record. The pointers outlive the stage.
+  struct Stage {
+    OpStream* ops = nullptr;
+    Arrival* arrival = nullptr;  // null: closed loop
+    uint32_t depth = 1;
+    uint64_t max_ops = UINT64_MAX;  // requests due in this stage; by default until its end
+    MonoTime start;
+    MonoTime measure_from;  // requests intended earlier are sent but not recorded
+    Recorder* recorder = nullptr;
+  };
+
+  // `transport` must be destroyed before the session is: it writes into the session's slots.
+  Session(const Options& options, Transport* transport);
+
+  void Begin(const Stage& stage);
+  // Sends what is due at `now`, as long as it is intended before `end`.
+  void Issue(MonoTime now, MonoTime end);
+  // After an answer: in a closed loop, sends for every place that became free.
+  void IssueFreed(MonoTime end) {
+    if (stage_.arrival == nullptr) Issue(stage_.start, end);
+  }
+  // Takes an event of this session's flow.
+  void Take(const TransportEvent& event);
+  // Gives up requests that are unanswered for op_timeout.
+  void Expire(MonoTime now);
+  // Ends the stage: what is still unanswered is lost. Records are complete afterwards.
+  void Finish();
+
+  // The next instant at which Issue() has something to do unasked; kNever in a closed loop.
+  MonoTime NextDue(MonoTime end) const;
+  // Everything was sent and is answered or lost.
+  bool Done(MonoTime now, MonoTime end) const;
+
+  FlowId flow() const { return options_.flow; }
+  uint32_t in_flight() const { return slots_.in_flight(); }
+  bool ready() const { return ready_; }  // the handshake came, and was a welcome
+  bool closed() const { return !closed_.empty(); }
+  const std::string& closed_text() const { return closed_; }  // why the flow is gone
+  int64_t connection_id() const { return connection_id_; }
+  MonoTime first_started() const { return first_started_; }  // of the stage; zero: none yet
+  const SessionFindings& findings() const { return findings_; }
+
+ private:
+  void Send(const Op& op, MonoTime intended);
+  void TakeBytes(const TransportEvent& event);
+  void TakeUnsolicited(const Reply& reply);
+  Slot* Match(const Reply& reply);
+  void Judge(const Reply& reply, const TransportEvent& event, Slot* slot);
+  void Lose(Slot* slot, absl::string_view why, MonoTime now);
+  void Release(Slot* slot);
+  void SettleLingering();
+  void Close(std::string why);
+  void GiveCredit(MonoTime when);
+
+  Options options_;
+  Transport* transport_;
+  Stage stage_ = {};
+  SlotTable slots_;
+  RequestMaker maker_;
+  ReplyReader reader_;
+  // Closed loop: when each free place became free, oldest first (a ring).
+  std::vector<MonoTime> credits_;
+  size_t credit_first_ = 0;
+  size_t credit_count_ = 0;
+
+  uint64_t due_ = 0;  // in this stage
+  uint32_t until_probe_ = 0;
+  Random probe_random_;
+  uint32_t lingering_probes_ = 0;  // kOver, stamps not final
+  uint64_t late_expected_ = 0;     // lost requests whose answer may still come
+  RealTime last_kernel_received_;
+  bool ready_ = false;
+  int64_t connection_id_ = 0;
+  MonoTime first_started_;
+  std::string closed_;
+  SessionFindings findings_;
+};
+
+}  // namespace kbench

@@ -1,0 +1,79 @@
+// Places for the requests of one flow, and the sequence numbers that find them again.
+//
+// A request's sequence number carries its slot in the low bits, so that an answer finds its
+// request by masking, however long it was away and in whatever order answers come:
+//
+//   sequence := (n << slot_bits) | slot       n = 1, 2, 3, ...: strictly increasing, as Kinetic
+//   asks
+//
+// There are more slots than requests that may be unanswered: one whose answer has come, or which
+// was given up, keeps its slot until the transport has let go of its buffers and stamps.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "agent/op_record.h"
+#include "agent/workload.h"
+#include "base/clock.h"
+
+namespace kbench {
+
+struct Slot {
+  enum class State : uint8_t {
+    kFree,
+    kInFlight,  // unanswered, within its time-out
+    kOver,      // answered or lost; the transport may still use its buffers or write its stamps
+  };
+  State state = State::kFree;
+  bool sent = false;      // the transport gave kSent
+  bool settled = false;   // probed: its kernel stamps are final
+  bool measured = false;  // intended within the window: recorded
+  OpKind kind = OpKind::kNoop;
+  uint32_t number = 0;  // index in the table
+  uint32_t before = 0;  // neighbours in the order of issue, while in flight
+  uint32_t after = 0;
+  std::string head;
+  OpRecord record;
+};
+
+class SlotTable {
+ public:
+  // `depth` requests may be unanswered at once; `head_bytes` are reserved for each frame's head.
+  SlotTable(uint32_t depth, uint32_t head_bytes);
+
+  // Slots, and so frames without their kSent, of a table for `depth`.
+  static uint32_t SizeFor(uint32_t depth) { return 2 * depth + 8; }
+
+  bool full() const { return free_.empty(); }
+  uint32_t in_flight() const { return in_flight_; }
+  uint64_t issued() const { return issued_; }
+
+  // A free slot as the youngest in flight, with a new sequence number. Precondition: !full().
+  Slot* Take();
+  // The slot leaves the flight: kInFlight -> kOver.
+  void Land(Slot* slot);
+  // kOver -> kFree.
+  void Free(Slot* slot);
+
+  Slot* at(uint32_t number) { return &slots_[number]; }
+  std::vector<Slot>& all() { return slots_; }
+  // The request in flight with this sequence number, or null.
+  Slot* Find(uint64_t sequence);
+  // True for a number that was given to some request, whatever became of it.
+  bool WasIssued(uint64_t sequence) const { return sequence >> bits_ <= issued_ && sequence != 0; }
+  // Longest in flight; null when nothing is.
+  Slot* oldest() { return in_flight_ == 0 ? nullptr : &slots_[slots_[end()].after]; }
+
+ private:
+  uint32_t end() const { return static_cast<uint32_t>(slots_.size()) - 1; }  // the list's anchor
+
+  std::vector<Slot> slots_;  // the last one is the anchor of the list in order of issue
+  std::vector<uint32_t> free_;
+  uint32_t bits_;
+  uint32_t in_flight_ = 0;
+  uint64_t issued_ = 0;
+};
+
+}  // namespace kbench

@@ -1,0 +1,102 @@
+// One pinned thread with its transport and its share of the flows. Workers share nothing but the
+// run's control; what each has recorded is merged when the run is over.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "agent/pump.h"
+#include "agent/recorder.h"
+#include "agent/resource_use.h"
+#include "agent/run_control.h"
+#include "agent/run_spec.h"
+#include "agent/session.h"
+#include "agent/transport.h"
+#include "base/address.h"
+#include "kinetic/hmac.h"
+
+namespace kbench {
+
+// What a worker brings home from the measured stage.
+struct WorkerYield {
+  std::unique_ptr<Recorder> recorder;
+  ThreadUse use;               // of the measured window
+  TransportCounters counters;  // of the measured window
+  MonoTime first_started;      // of warm-up and window; zero: nothing was sent
+  FactList transport_facts;
+  bool pinned = false;
+  uint64_t late_answers = 0;
+  uint64_t protocol_errors = 0;
+  uint64_t unsolicited = 0;
+  std::string unsolicited_text;
+};
+
+class Worker {
+ public:
+  struct Options {
+    const RunSpec* spec = nullptr;
+    uint32_t index = 0;
+    SocketAddress server;
+    const ValuePool* values = nullptr;
+    RunControl* control = nullptr;
+  };
+  struct Window {
+    MonoTime start;
+    MonoTime measure_from;
+    ClockPair clocks;
+  };
+
+  // All pointers outlive the worker.
+  explicit Worker(const Options& options);
+  // Waits for what was asked for last; the run must have been stopped or be over.
+  ~Worker();
+
+  // Each is done on the worker's own thread; one at a time. Prepare connects and proves key and
+  // path by one NOOP on every flow; Load writes this worker's share of the keys.
+  std::future<absl::Status> Prepare();
+  std::future<absl::Status> Load();
+  std::future<absl::StatusOr<WorkerYield>> Measure(const Window& window);
+
+  const SharedProgress& progress() const { return progress_; }
+
+ private:
+  template <typename Result>
+  std::future<Result> Post(std::function<Result()> work);
+  void Live();
+
+  absl::Status Connect();
+  absl::Status Prove();
+  absl::Status WriteKeys();
+  absl::StatusOr<WorkerYield> RunWindow(const Window& window);
+  std::string FlowName(const Session& session) const;
+  // Ends the run when a flow goes away under load.
+  void TellLost();
+  void PumpUntilDone(const Recorder* recorder);
+
+  Options options_;
+  const RunSpec& spec_;
+  kinetic::HmacKey key_;
+  std::vector<uint32_t> flow_numbers_;  // in the agent's numbering
+  SharedProgress progress_;
+  bool pinned_ = false;
+  // The transport writes into the sessions' slots: it is declared after, so destroyed before them.
+  std::vector<std::unique_ptr<Session>> sessions_;
+  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<Pump> pump_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::function<void()> work_;  // guarded by mutex_
+  bool leaving_ = false;        // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace kbench

@@ -1,0 +1,100 @@
+#include "agent/workload.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace kbench {
+
+absl::StatusOr<OpKind> ParseOpKind(absl::string_view name) {
+  for (OpKind kind : {OpKind::kGet, OpKind::kPut, OpKind::kDelete, OpKind::kNoop}) {
+    if (name == Name(kind)) return kind;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", name, "' is no operation; there are get, put, delete and noop"));
+}
+
+absl::string_view Name(OpKind kind) {
+  switch (kind) {
+    case OpKind::kGet:
+      return "get";
+    case OpKind::kPut:
+      return "put";
+    case OpKind::kDelete:
+      return "delete";
+    case OpKind::kNoop:
+      return "noop";
+  }
+  return "unknown";
+}
+
+absl::StatusOr<KeyOrder> ParseKeyOrder(absl::string_view name) {
+  if (name == "uniform") return KeyOrder::kUniform;
+  if (name == "sequential") return KeyOrder::kSequential;
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", name, "' is no key order; there are uniform and sequential"));
+}
+
+KeyGenerator::KeyGenerator(uint64_t seed, uint32_t agent_index, uint32_t key_bytes)
+    : salt_(Mix64(seed)), agent_(uint64_t{agent_index} << 40), key_bytes_(key_bytes) {}
+
+void KeyGenerator::Write(uint64_t index, char* out) const {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  static constexpr uint32_t kTextSize = 16, kRawSize = 8;
+  const uint64_t word = Mix64((agent_ | index) ^ salt_);
+  const bool text = key_bytes_ >= kTextSize;
+  const uint32_t used = text ? kTextSize : kRawSize;
+  for (uint32_t i = 0; i < used; ++i) {
+    out[i] = text ? kDigits[(word >> (60 - 4 * i)) & 0xf]
+                  : static_cast<char>((word >> (56 - 8 * i)) & 0xff);
+  }
+  std::memset(out + used, '.', key_bytes_ - used);
+}
+
+ValuePool::ValuePool(uint64_t seed, uint32_t value_bytes) : value_bytes_(value_bytes) {
+  const size_t used = value_bytes + (kVariants - 1) * kAlignment;
+  const size_t words = used / 8 + 1;
+  storage_.reset(new uint8_t[words * 8 + kAlignment]);
+  const auto address = reinterpret_cast<uintptr_t>(storage_.get());
+  start_ = storage_.get() + (kAlignment - address % kAlignment) % kAlignment;
+  Random random(Mix64(seed ^ 0x76616c756573));  // "values": apart from the streams of keys
+  for (size_t i = 0; i < words; ++i) {
+    const uint64_t word = random.Next();
+    std::memcpy(start_ + 8 * i, &word, 8);
+  }
+}
+
+OpStream::OpStream(const Options& options)
+    : options_(options), random_(options.seed), next_key_(options.first_key) {
+  double total = 0;
+  for (const OpWeight& op : options_.ops) total += op.weight;
+  double sum = 0;
+  for (const OpWeight& op : options_.ops) upto_.push_back((sum += op.weight) / total);
+  upto_.back() = 1;
+}
+
+Op OpStream::Next() {
+  // Both draws are made whatever they decide, so that the keys do not depend on the weights.
+  const double pick = random_.Uniform();
+  const uint64_t uniform_key = random_.Below(options_.keys);
+  const auto it = std::upper_bound(upto_.begin(), upto_.end(), pick);
+  Op op;
+  op.index = static_cast<uint32_t>(
+      std::min<ptrdiff_t>(it - upto_.begin(), static_cast<ptrdiff_t>(upto_.size()) - 1));
+  op.kind = options_.ops[op.index].kind;
+  if (options_.order == KeyOrder::kUniform) {
+    op.key = uniform_key;
+  } else if (op.kind != OpKind::kNoop) {
+    op.key = next_key_;
+    next_key_ = (next_key_ + 1) % options_.keys;
+  }
+  return op;
+}
+
+uint64_t SessionSeed(uint64_t seed, uint32_t agent, uint32_t flow) {
+  return Mix64(Mix64(seed) ^ (uint64_t{agent} << 32 | flow));
+}
+
+}  // namespace kbench

@@ -1,0 +1,81 @@
+// Everything the reports show, computed once: runs summed up and separated, then one row per cell
+// and op with medians over its repetitions. Runs that are not complete are shown, counted, and in
+// no row.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "analysis/caveats.h"
+#include "analysis/decomposition.h"
+#include "analysis/evidence.h"
+#include "analysis/run_summary.h"
+#include "analysis/statistics.h"
+
+namespace kbench::analysis {
+
+struct AnalysedRun {
+  const RunEvidence* evidence = nullptr;  // into the campaign
+  RunSummary summary;
+  bool usable = false;    // complete: counted in its cell
+  std::string left_out;   // why not, when not
+};
+
+struct CellPart {
+  std::string name;
+  Estimate mean_ns;
+  Estimate share;
+  Estimate p50_ns;  // the part's own percentiles
+  Estimate p99_ns;
+  double near_p50_ns = 0;  // median over repetitions
+  double near_p99_ns = 0;
+};
+
+struct CurvePoint {
+  double percentile = 0;
+  double response_ns = 0;  // median over repetitions
+};
+
+// One op in one cell. Estimates are over its usable repetitions, all in the order of
+// `repetitions`.
+struct CellOp {
+  const CellInfo* cell = nullptr;  // into the campaign
+  std::string op;
+  std::string transport;
+  std::string rest;  // every level but the transport: "value_size=4KiB"
+  std::vector<int> repetitions;
+  std::vector<const AnalysedRun*> runs;
+  OpCounts counts;  // over all repetitions
+  Estimate answered_per_s;
+  Estimate payload_bytes_per_s;  // request and response bytes
+  Estimate mean_ns;
+  Estimate p50_ns;
+  Estimate p99_ns;
+  Estimate p999_ns;
+  Estimate service_p50_ns;
+  std::vector<CurvePoint> curve;  // as far as the number of requests carries
+  std::vector<Decomposition> decompositions;  // one per repetition, with the same cuts
+  std::vector<CellPart> parts;
+  Estimate residual_ns;
+  Estimate residual_share;
+  uint64_t samples_used = 0;
+  uint64_t samples_seen = 0;
+};
+
+struct CampaignAnalysis {
+  const CampaignEvidence* campaign = nullptr;
+  std::vector<AnalysedRun> runs;  // in the order of execution
+  std::vector<CellOp> rows;       // by op, then by cell
+  std::vector<CampaignCaveat> caveats;
+  int runs_left_out = 0;
+
+  std::vector<std::string> ops() const;
+};
+
+// `campaign` must outlive the result.
+CampaignAnalysis Analyse(const CampaignEvidence& campaign);
+
+// The value of the level whose axis is `name` or ends in ".name"; "" without one.
+std::string LevelOf(const CellInfo& cell, const std::string& name);
+
+}  // namespace kbench::analysis

@@ -1,0 +1,96 @@
+// Where the time of a request went: contiguous segments of the client's clock, cut where a stamp
+// can be trusted, and the server's residence taken out of the one that contains it.
+//
+//  intended   started      submitted         kernel_sent            kernel_received        woke     decoded
+//     |  wait    | client_user | client_kernel_send | wire and server | client_kernel_receive | client_decode |
+//                                                     \-- server --/
+//                                     network = wire and server - server's residence
+//
+// All parts are integer nanoseconds and those of one request sum to its response time exactly; no
+// clock of another host is involved but as the length of the residence. Where a boundary cannot be
+// trusted, the parts on its two sides are merged and named so ("client_kernel_send+network"); a
+// value is never guessed and never clamped. Definitions and rules: docs/measurement.md.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "analysis/evidence.h"
+#include "analysis/run_summary.h"
+
+namespace kbench::analysis {
+
+// Which of the three uncertain cuts may be made.
+struct Boundaries {
+  bool send = true;     // kernel_sent: between client_kernel_send and network
+  bool receive = true;  // kernel_received: between network and client_kernel_receive
+  bool server = true;   // the residence: between network and server
+
+  Boundaries And(Boundaries other) const {
+    return {send && other.send, receive && other.receive, server && other.server};
+  }
+  bool operator==(const Boundaries&) const = default;
+};
+
+inline constexpr double kUntrustedShareMax = 0.02;   // of probed requests, per boundary
+inline constexpr double kMatchRateMin = 0.995;       // of residences
+inline constexpr int64_t kClockStepMaxNs = 1000;     // client's or server's
+inline constexpr double kNegativeShareMax = 0.01;    // of requests with a negative network part
+inline constexpr double kResidualShareMax = 0.05;    // of the mean response
+inline constexpr uint64_t kFewSamples = 100;
+
+struct PartStats {
+  std::string name;
+  int64_t sum_ns = 0;  // exact, over the samples used
+  double mean_ns = 0;
+  int64_t p50_ns = 0;  // the part's own percentiles: they do not add up over parts
+  int64_t p99_ns = 0;
+  double share = 0;      // of the mean response of the samples used; shares add up to 1
+  uint64_t negative = 0;  // samples in which the part is below zero
+  // Means over the samples whose response is near the median and near p99; these add up.
+  double near_p50_ns = 0;
+  double near_p99_ns = 0;
+};
+
+struct Decomposition {
+  std::string op;  // "all" for the run
+  Boundaries boundaries;
+  std::vector<PartStats> parts;  // in the order of time
+  uint64_t samples_seen = 0;
+  uint64_t samples_used = 0;
+  uint64_t near_p50_samples = 0;
+  uint64_t near_p99_samples = 0;
+  // Reason -> samples that could not be used; each sample under its first reason only.
+  std::map<std::string, uint64_t> excluded;
+  uint64_t residences_wanted = 0;   // answered samples of the population
+  uint64_t residences_matched = 0;  // found in the server's trace
+  uint64_t retransmitted = 0;
+  double mean_sampled_ns = 0;
+  double mean_all_ns = 0;  // of every request, from the response histogram
+  double residual_ns = 0;  // mean_all - mean_sampled: what the samples do not represent
+  std::vector<result::Caveat> caveats;
+
+  double match_rate() const;
+  double residual_share() const;  // of mean_all
+};
+
+// The cuts that this run's stamps of `op` support, with a caveat for each that they do not.
+// "all": those that every op supports.
+Boundaries TrustedBoundaries(const RunEvidence& run, const std::string& op,
+                             std::vector<result::Caveat>* caveats);
+
+// Makes the cuts that both the run and `allowed` support. The cells of a report pass the cuts that
+// all their repetitions support, so that parts of the same name mean the same.
+Decomposition Decompose(const RunEvidence& run, const RunSummary& summary, const std::string& op,
+                        Boundaries allowed = {});
+
+// The names of the parts, in the order of time.
+std::vector<std::string> PartNames(Boundaries boundaries);
+
+// Whether a part, merged ones included, contains time of the client's own stack (which `wait` is
+// not: it is load, not work).
+bool HasClientStack(const std::string& part);
+
+}  // namespace kbench::analysis

@@ -1,0 +1,102 @@
+#include "analysis/json_forms.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace kbench::analysis {
+
+Json ToJson(const Estimate& estimate) {
+  Json json;
+  json["median"] = estimate.value;
+  json["low_95"] = estimate.interval ? Json(estimate.interval->low) : Json();
+  json["high_95"] = estimate.interval ? Json(estimate.interval->high) : Json();
+  json["repetitions"] = estimate.values;
+  return json;
+}
+
+Json ToJson(const OpCounts& counts) {
+  return {{"due", counts.due},           {"sent", counts.sent},     {"unsent", counts.unsent},
+          {"answered", counts.answered}, {"failed", counts.failed}, {"lost", counts.lost}};
+}
+
+void AddLatency(const std::string& prefix, const Histogram& histogram, Json* out) {
+  const auto key = [&](absl::string_view name) { return absl::StrCat(prefix, "_", name); };
+  (*out)[key("count")] = histogram.count();
+  (*out)[key("mean_ns")] = histogram.mean_ns();
+  (*out)[key("min_ns")] = histogram.min().count();
+  (*out)[key("p50_ns")] = histogram.Percentile(50).count();
+  (*out)[key("p90_ns")] = histogram.Percentile(90).count();
+  (*out)[key("p99_ns")] = histogram.Percentile(99).count();
+  (*out)[key("p99_9_ns")] = histogram.Percentile(99.9).count();
+  (*out)[key("p99_99_ns")] = histogram.Percentile(99.99).count();
+  (*out)[key("max_ns")] = histogram.max().count();
+  (*out)[key("overflow_count")] = histogram.overflow();
+  (*out)[key("underflow_count")] = histogram.underflow();
+}
+
+Json ToJson(const OpSummary& op) {
+  Json json;
+  json["op"] = op.op;
+  json["counts"] = ToJson(op.counts);
+  json["answered_per_s"] = op.answered_per_s;
+  json["request_bytes_per_s"] = op.request_bytes_per_s;
+  json["response_bytes_per_s"] = op.response_bytes_per_s;
+  json["request_bytes"] = op.request_bytes;
+  json["response_bytes"] = op.response_bytes;
+  AddLatency("response", op.response, &json);
+  AddLatency("service", op.service, &json);
+  json["phases"] = Json::object();
+  for (const auto& [phase, histogram] : op.phases) {
+    AddLatency(phase, histogram, &json["phases"][phase]);
+  }
+  json["statuses"] = op.statuses;
+  json["first_errors"] = op.first_errors;
+  return json;
+}
+
+Json ToJson(const Decomposition& d) {
+  Json json;
+  json["op"] = d.op;
+  json["boundaries"] = {{"kernel_sent", d.boundaries.send},
+                        {"kernel_received", d.boundaries.receive},
+                        {"server_residence", d.boundaries.server}};
+  json["samples_seen"] = d.samples_seen;
+  json["samples"] = d.samples_used;
+  json["excluded"] = d.excluded;
+  json["match_rate"] = d.residences_wanted == 0 ? Json() : Json(d.match_rate());
+  json["retransmitted"] = d.retransmitted;
+  json["mean_response_all_ns"] = d.mean_all_ns;
+  json["mean_response_sampled_ns"] = d.mean_sampled_ns;
+  json["residual_ns"] = d.residual_ns;
+  json["residual_share"] = d.residual_share();
+  json["near_p50_samples"] = d.near_p50_samples;
+  json["near_p99_samples"] = d.near_p99_samples;
+  json["parts"] = Json::array();
+  for (const PartStats& part : d.parts) {
+    json["parts"].push_back({{"part", part.name},
+                             {"samples", d.samples_used},
+                             {"sum_ns", part.sum_ns},
+                             {"mean_ns", part.mean_ns},
+                             {"share", part.share},
+                             {"p50_ns", part.p50_ns},
+                             {"p99_ns", part.p99_ns},
+                             {"mean_near_response_p50_ns", part.near_p50_ns},
+                             {"mean_near_response_p99_ns", part.near_p99_ns},
+                             {"negative", part.negative}});
+  }
+  json["caveats"] = ToJson(d.caveats);
+  return json;
+}
+
+Json ToJson(const std::vector<result::Caveat>& caveats) {
+  Json json = Json::array();
+  for (const result::Caveat& caveat : caveats) {
+    json.push_back({{"code", caveat.code()}, {"text", caveat.text()}});
+  }
+  return json;
+}
+
+std::string Dump(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace kbench::analysis

@@ -1,0 +1,37 @@
+// The two tables that every report for people shows, per op: what a request took, and where that
+// went. Numbers are medians over repetitions.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "analysis/campaign_analysis.h"
+#include "analysis/table.h"
+
+namespace kbench::analysis {
+
+// Rows of `op`: response-time percentiles, throughput and cost, one row per cell.
+Table LatencyTable(const CampaignAnalysis& analysis, const std::string& op);
+
+// Two rows per cell: microseconds, then shares of the mean in %. Where parts are merged, the sum
+// stands in the network column, and ">" or "<" in those that it swallowed.
+Table PartsTable(const CampaignAnalysis& analysis, const std::string& op);
+
+inline constexpr char kPartsLegend[] =
+    "mean us, below it % of mean response; > and < are not separated and counted under network; "
+    "residual: mean of all requests minus mean of the sampled ones";
+
+// "get  workload.value_size=4KiB": the op and the levels that all its cells share.
+std::string OpTitle(const CampaignAnalysis& analysis, const std::string& op);
+
+// The axes in which the cells of `op` differ, in the campaign's order.
+std::vector<std::string> VaryingAxes(const CampaignAnalysis& analysis, const std::string& op);
+
+// What is behind the last dot: "value_size" of "workload.value_size".
+std::string ShortAxis(const std::string& axis);
+
+std::string FormatUs(double ns);      // "12.3", four digits at most before they are whole
+std::string FormatCount(double n);    // "20500", "3.41"
+double CpuPerRequestNs(const CellOp& row);  // all workers, all ops of the cell's runs
+
+}  // namespace kbench::analysis

@@ -1,0 +1,130 @@
+#include "analysis/verdicts.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "base/units.h"
+
+namespace kbench::analysis {
+namespace {
+
+std::string Repetitions(int n) {
+  return absl::StrCat(n, n == 1 ? " repetition" : " repetitions");
+}
+
+std::string ShareText(const Estimate& share) {
+  std::string text = absl::StrFormat("%.1f %%", 100 * share.value);
+  if (share.interval) {
+    absl::StrAppendFormat(&text, " [%.1f, %.1f]", 100 * share.interval->low,
+                          100 * share.interval->high);
+  }
+  return text;
+}
+
+// The p50 of both rows for the repetitions that both have, in the same order.
+void Pair(const CellOp& a, const CellOp& b, std::vector<double>* base,
+          std::vector<double>* candidate) {
+  for (size_t i = 0; i < a.repetitions.size(); ++i) {
+    const auto at = std::find(b.repetitions.begin(), b.repetitions.end(), a.repetitions[i]);
+    if (at == b.repetitions.end()) continue;
+    base->push_back(a.p50_ns.values[i]);
+    candidate->push_back(b.p50_ns.values[at - b.repetitions.begin()]);
+  }
+}
+
+}  // namespace
+
+ClientBound BoundOfClientStack(const CellOp& row) {
+  ClientBound bound;
+  for (const CellPart& part : row.parts) {
+    bound.of_ns += part.mean_ns.value;
+    if (!HasClientStack(part.name)) continue;
+    bound.removable_ns += part.mean_ns.value;
+    if (absl::StrContains(part.name, "network")) bound.merged.push_back(part.name);
+  }
+  return bound;
+}
+
+std::string PartsSentence(const CellOp& row) {
+  if (row.parts.empty()) return "parts not available: no sampled request could be separated";
+  const auto largest = std::max_element(
+      row.parts.begin(), row.parts.end(),
+      [](const CellPart& a, const CellPart& b) { return a.share.value < b.share.value; });
+  std::string text =
+      absl::StrCat(largest->name, " is the largest part: ", ShareText(largest->share),
+                   " of mean response (", Repetitions(largest->share.n()), ", ", row.samples_used,
+                   " sampled requests)");
+  const ClientBound bound = BoundOfClientStack(row);
+  absl::StrAppend(&text, "; a faster client stack could remove at most ",
+                  HumanDuration(bound.removable_ns), " of ", HumanDuration(bound.of_ns),
+                  " (bound, at this load");
+  if (!bound.merged.empty()) {
+    absl::StrAppend(&text, "; not separated: ", absl::StrJoin(bound.merged, ", "));
+  }
+  absl::StrAppend(&text, ")");
+  for (const CellPart& part : row.parts) {
+    if (absl::StrContains(part.name, "network+server")) {
+      absl::StrAppend(&text, "; server and network are not separated");
+    }
+  }
+  return text;
+}
+
+std::string RatioText(const Ratio& ratio) {
+  if (ratio.n == 0) return "no ratio";
+  std::string text = absl::StrFormat("x %.3f", ratio.ratio);
+  if (ratio.interval) {
+    absl::StrAppendFormat(&text, " [%.3f, %.3f] (90 %%)", ratio.interval->low,
+                          ratio.interval->high);
+  }
+  return absl::StrCat(text, ", ", Repetitions(ratio.n));
+}
+
+std::string VerdictText(const RatioVerdict& verdict) {
+  std::string text(Name(verdict.verdict));
+  if (verdict.verdict == Verdict::kEquivalent) {
+    absl::StrAppendFormat(&text, " within %.0f %%", 100 * kMargin);
+  }
+  if (verdict.verdict != Verdict::kInconclusive) return text;
+  absl::StrAppend(&text, " (", verdict.reason);
+  if (verdict.repetitions_needed > 0) {
+    absl::StrAppend(&text, "; about ", verdict.repetitions_needed, " repetitions needed");
+  }
+  return absl::StrCat(text, ")");
+}
+
+std::string TransportComparison::Sentence() const {
+  return absl::StrCat(op, rest.empty() ? "" : " ", rest, ": ", candidate, " against ", base,
+                      ": p50 ", RatioText(p50), ": ", VerdictText(verdict));
+}
+
+std::vector<TransportComparison> CompareTransports(const CampaignAnalysis& analysis) {
+  std::vector<TransportComparison> comparisons;
+  std::vector<double> p;
+  for (size_t i = 0; i < analysis.rows.size(); ++i) {
+    for (size_t j = i + 1; j < analysis.rows.size(); ++j) {
+      const CellOp& a = analysis.rows[i];
+      const CellOp& b = analysis.rows[j];
+      if (a.op != b.op || a.rest != b.rest || a.transport == b.transport) continue;
+      std::vector<double> base, candidate;
+      Pair(a, b, &base, &candidate);
+      TransportComparison c{.op = a.op, .rest = a.rest};
+      c.base = a.transport;
+      c.candidate = b.transport;
+      c.p50 = PairedRatio(base, candidate);
+      p.push_back(c.p50.p);
+      comparisons.push_back(std::move(c));
+    }
+  }
+  const std::vector<double> adjusted = HolmAdjusted(p);
+  for (size_t i = 0; i < comparisons.size(); ++i) {
+    comparisons[i].adjusted_p = adjusted[i];
+    comparisons[i].verdict = Judge(comparisons[i].p50, adjusted[i]);
+  }
+  return comparisons;
+}
+
+}  // namespace kbench::analysis

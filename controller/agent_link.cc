@@ -1,0 +1,147 @@
+#include "controller/agent_link.h"
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/version.h"
+
+namespace kbench {
+namespace {
+
+std::chrono::system_clock::time_point After(Nanos timeout) {
+  return std::chrono::system_clock::now() +
+         std::chrono::duration_cast<std::chrono::system_clock::duration>(
+             std::chrono::nanoseconds(timeout.count()));
+}
+
+// The wire's codes in the controller's meaning (exit_codes.h), with who and where.
+absl::Status FromGrpc(const grpc::Status& status, const std::string& address) {
+  if (status.ok()) return absl::OkStatus();
+  const std::string& text = status.error_message();
+  switch (status.error_code()) {
+    case grpc::StatusCode::FAILED_PRECONDITION:
+      return absl::FailedPreconditionError(absl::StrCat("agent ", address, ": ", text));
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return absl::FailedPreconditionError(
+          absl::StrCat("agent ", address, " does not know this call (", text,
+                       "); is it a kbench-agent of this version?"));
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return absl::DeadlineExceededError(
+          absl::StrCat("agent ", address, " did not answer in time; is its process frozen?"));
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+      return absl::DataLossError(absl::StrCat("agent ", address, " is busy: ", text));
+    case grpc::StatusCode::UNAVAILABLE:
+      return absl::DataLossError(absl::StrCat("agent ", address, " is not there or was lost: ",
+                                              text, "; check that kbench-agent runs on it"));
+    default:
+      return absl::DataLossError(absl::StrCat("agent ", address, " failed (code ",
+                                              static_cast<int>(status.error_code()), "): ", text));
+  }
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+std::string ToText(const control::Version& version) {
+  return absl::StrCat("protocol ", version.protocol_major(), ".", version.protocol_minor(),
+                      " (release ", version.release(), ", build ", version.build(), ")");
+}
+
+}  // namespace
+
+control::Version ControllerVersion() {
+  control::Version version;
+  version.set_protocol_major(kControlProtocolMajor);
+  version.set_protocol_minor(kControlProtocolMinor);
+  version.set_release(std::string(ReleaseVersion()));
+  version.set_build(std::string(BuildId()));
+  return version;
+}
+
+RunStream::RunStream(control::Agent::Stub* stub, const std::string& address, size_t index,
+                     RunInbox* inbox, Nanos timeout) {
+  context_.set_deadline(After(timeout));
+  stream_ = stub->Run(&context_);
+  reader_ = std::thread([this, address, index, inbox] { ReadAll(address, index, inbox); });
+}
+
+RunStream::~RunStream() {
+  Cancel();
+  reader_.join();
+}
+
+void RunStream::ReadAll(const std::string& address, size_t index, RunInbox* inbox) {
+  control::RunEvent message;
+  while (stream_->Read(&message)) {
+    inbox->Put({.agent = index, .message = std::move(message)});
+    message.Clear();
+  }
+  grpc::Status status;
+  {
+    std::lock_guard lock(write_mutex_);
+    finished_ = true;
+    status = stream_->Finish();
+  }
+  inbox->Put({.agent = index, .end = FromGrpc(status, address)});
+}
+
+bool RunStream::Send(const control::RunCommand& command) {
+  std::lock_guard lock(write_mutex_);
+  return !finished_ && !closed_ && stream_->Write(command);
+}
+
+void RunStream::CloseCommands() {
+  std::lock_guard lock(write_mutex_);
+  if (!finished_ && !closed_) stream_->WritesDone();
+  closed_ = true;
+}
+
+AgentLink::AgentLink(std::string address)
+    : address_(std::move(address)), stub_(control::Agent::NewStub(MakeChannel(address_))) {}
+
+absl::StatusOr<control::HelloReply> AgentLink::Hello(Nanos timeout) {
+  grpc::ClientContext context;
+  context.set_deadline(After(timeout));
+  control::HelloRequest request;
+  *request.mutable_controller() = ControllerVersion();
+  control::HelloReply reply;
+  const absl::Status status = FromGrpc(stub_->Hello(&context, request, &reply), address_);
+  if (!status.ok()) return status;
+  if (reply.agent().protocol_major() != kControlProtocolMajor) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("agent ", address_, " speaks ", ToText(reply.agent()), ", this controller ",
+                     ToText(ControllerVersion()), "; install the same release on both"));
+  }
+  return reply;
+}
+
+absl::StatusOr<AgentClockMap> AgentLink::MeasureClock(int pings, Nanos timeout) {
+  const auto deadline = After(timeout);
+  AgentClockMap map;
+  for (int i = 0; i < pings; ++i) {
+    grpc::ClientContext context;
+    context.set_deadline(deadline);
+    control::PingReply reply;
+    const MonoTime sent = MonoNow();
+    const grpc::Status status = stub_->Ping(&context, control::PingRequest(), &reply);
+    const MonoTime answered = MonoNow();
+    if (!status.ok()) return FromGrpc(status, address_);
+    map.AddPing(sent, AgentTime(reply.monotonic_ns()), answered);
+  }
+  return map;
+}
+
+std::unique_ptr<RunStream> AgentLink::StartRun(size_t index, RunInbox* inbox, Nanos timeout) {
+  return std::make_unique<RunStream>(stub_.get(), address_, index, inbox, timeout);
+}
+
+}  // namespace kbench

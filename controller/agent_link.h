@@ -1,0 +1,68 @@
+// The controller's end of the wire to one agent. Every call has a deadline; a frozen agent costs
+// its deadline and no more.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "controller/agent_clock.h"
+#include "controller/run_inbox.h"
+#include "proto/agent.grpc.pb.h"
+
+namespace kbench {
+
+control::Version ControllerVersion();
+
+// One run on one agent. Events go to the inbox from a thread of its own; the last one says how the
+// stream ended. Destroying it cancels what still runs, which stops the agent's load.
+class RunStream {
+ public:
+  // `timeout` bounds the whole run.
+  RunStream(control::Agent::Stub* stub, const std::string& address, size_t index, RunInbox* inbox,
+            Nanos timeout);
+  ~RunStream();
+  RunStream(const RunStream&) = delete;
+  RunStream& operator=(const RunStream&) = delete;
+
+  // False: the stream has ended; the inbox says why.
+  bool Send(const control::RunCommand& command);
+  // No more commands; the agent may end the stream.
+  void CloseCommands();
+  void Cancel() { context_.TryCancel(); }
+
+ private:
+  void ReadAll(const std::string& address, size_t index, RunInbox* inbox);
+
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<control::RunCommand, control::RunEvent>> stream_;
+  std::mutex write_mutex_;  // Write and Finish do not overlap
+  bool finished_ = false;
+  bool closed_ = false;
+  std::thread reader_;
+};
+
+class AgentLink {
+ public:
+  explicit AgentLink(std::string address);
+
+  const std::string& address() const { return address_; }
+
+  // FailedPrecondition, naming both versions, when the agent's protocol major is not ours;
+  // DataLoss when nobody answers; DeadlineExceeded when somebody is silent.
+  absl::StatusOr<control::HelloReply> Hello(Nanos timeout);
+  absl::StatusOr<AgentClockMap> MeasureClock(int pings, Nanos timeout);
+  std::unique_ptr<RunStream> StartRun(size_t index, RunInbox* inbox, Nanos timeout);
+
+ private:
+  std::string address_;
+  std::unique_ptr<control::Agent::Stub> stub_;
+};
+
+}  // namespace kbench

@@ -1,0 +1,365 @@
+#include "controller/campaign.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "base/address.h"
+#include "controller/campaign_checks.h"
+#include "controller/campaign_fields.h"
+#include "controller/suggestion.h"
+
+namespace kbench {
+namespace {
+
+constexpr size_t kCellsMax = 10'000;
+constexpr size_t kNameMax = 100;
+
+// One field as given, in the file or by --set: its levels' canonical texts.
+struct Given {
+  const CampaignField* field = nullptr;
+  std::string where;
+  std::vector<std::string> levels;
+  bool is_list = false;
+};
+
+class Parser {
+ public:
+  Parser(absl::string_view file, const CampaignOptions& options) : file_(file), options_(options) {}
+
+  absl::StatusOr<Campaign> Parse(absl::string_view text) {
+    if (std::optional<YAML::Node> root = Read(std::string(text), file_)) {
+      if (root->IsMap()) {
+        Walk(*root, "");
+      } else {
+        Complain(file_, "a campaign is a map; the smallest is 'name: my-first-campaign'");
+      }
+    }
+    for (const std::string& override_text : options_.overrides) Override(override_text);
+    in_override_.clear();
+    Finish();
+    campaign_.source = std::string(text);
+    campaign_.overrides = options_.overrides;
+    if (!errors_.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors_, "\n"));
+    return std::move(campaign_);
+  }
+
+ private:
+  std::optional<YAML::Node> Read(const std::string& text, const std::string& where) {
+    try {
+      return YAML::Load(text);
+    } catch (const YAML::Exception& e) {
+      if (!in_override_.empty() || e.mark.is_null()) {
+        Complain(where, absl::StrCat("this is not YAML: ", e.msg));
+      } else {
+        Complain(absl::StrCat(where, ":", e.mark.line + 1, ":", e.mark.column + 1),
+                 absl::StrCat("this is not YAML: ", e.msg));
+      }
+      return std::nullopt;
+    }
+  }
+
+  void Walk(const YAML::Node& map, const std::string& prefix) {
+    std::vector<std::string> seen;
+    for (const auto& entry : map) {
+      const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "";
+      const std::string where = Where(entry.first);
+      const std::string path = prefix.empty() ? key : absl::StrCat(prefix, ".", key);
+      if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
+        Complain(where, absl::StrCat("key '", key, "' stands here twice; keep one of them"));
+        continue;
+      }
+      seen.push_back(key);
+      Visit(path, entry.second, where);
+    }
+  }
+
+  // `where` is the key's place, for complaints about the key itself.
+  void Visit(const std::string& path, const YAML::Node& value, const std::string& where) {
+    if (path == "name") return TakeName(value);
+    if (path == "agents") return TakeAgents(value);
+    if (const CampaignField* field = FindCampaignField(path)) return TakeField(*field, value);
+    if (!IsSection(path)) return Complain(where, UnknownKey(path));
+    if (!value.IsMap()) {
+      return Complain(
+          where, absl::StrCat("'", path, "' holds a map of: ", absl::StrJoin(KeysIn(path), ", ")));
+    }
+    Walk(value, path);
+  }
+
+  void Override(const std::string& text) {
+    in_override_ = absl::StrCat("--set ", text);
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos) {
+      return Complain(in_override_, "write --set PATH=VALUE, like --set run.duration=2s");
+    }
+    if (std::optional<YAML::Node> value = Read(text.substr(equals + 1), in_override_)) {
+      Visit(text.substr(0, equals), *value, in_override_);
+    }
+  }
+
+  void TakeName(const YAML::Node& value) {
+    has_name_ = true;
+    const std::string name = value.IsScalar() ? value.Scalar() : "";
+    const bool control = std::any_of(name.begin(), name.end(),
+                                     [](char c) { return static_cast<unsigned char>(c) < ' '; });
+    if (name.empty() || name.size() > kNameMax || control) {
+      return Complain(Where(value), absl::StrCat("'name' is one line of text of 1 to ", kNameMax,
+                                                 " bytes: it names the result directory"));
+    }
+    campaign_.name = name;
+  }
+
+  void TakeAgents(const YAML::Node& value) {
+    agents_where_ = Where(value);
+    campaign_.agents.clear();
+    if (!value.IsSequence()) {
+      return Complain(agents_where_, "'agents' is a list, like [10.0.0.5:7100, 10.0.0.6:7100]");
+    }
+    for (const auto& item : value) {
+      const auto address = ParseHostPort(item.IsScalar() ? item.Scalar() : "");
+      if (!address.ok()) {
+        Complain(Where(item), absl::StrCat("in 'agents': ", address.status().message()));
+      } else if (const std::string agent = address->ToString();
+                 std::count(campaign_.agents.begin(), campaign_.agents.end(), agent) > 0) {
+        Complain(Where(item), absl::StrCat("agent ", agent, " is listed twice"));
+      } else {
+        campaign_.agents.push_back(agent);
+      }
+    }
+  }
+
+  void TakeField(const CampaignField& field, const YAML::Node& value) {
+    Given given{.field = &field, .where = Where(value), .is_list = value.IsSequence()};
+    if (given.is_list && !field.may_sweep) {
+      Complain(given.where,
+               absl::StrCat("'", field.path, "' takes one value, not a list: ", field.expects));
+    } else if (given.is_list && value.size() == 0) {
+      Complain(given.where, absl::StrCat("'", field.path, "' is an empty list, so there would be ",
+                                         "no cell; give ", field.expects));
+    } else if (given.is_list) {
+      for (const auto& item : value) TakeLevel(item, &given);
+    } else {
+      TakeLevel(value, &given);
+    }
+    const auto same = [&](const Given& other) { return other.field == &field; };
+    const auto found = std::find_if(given_.begin(), given_.end(), same);
+    if (found == given_.end()) {
+      given_.push_back(std::move(given));
+    } else {
+      *found = std::move(given);
+    }
+  }
+
+  void TakeLevel(const YAML::Node& value, Given* given) {
+    const CampaignField& field = *given->field;
+    const std::string where = Where(value);
+    std::string text;
+    if (value.IsScalar()) {
+      text = value.Scalar();
+    } else if (value.IsMap() && field.takes_map) {
+      for (const auto& entry : value) {
+        absl::StrAppend(&text, text.empty() ? "" : ",", entry.first.Scalar(), "=",
+                        entry.second.IsScalar() ? entry.second.Scalar() : "?");
+      }
+    } else {
+      return Complain(where, absl::StrCat("'", field.path, "' takes ", field.expects));
+    }
+    Settings scratch;
+    const absl::StatusOr<std::string> canonical = field.apply(text, &scratch);
+    if (!canonical.ok()) {
+      return Complain(where, absl::StrCat(field.path, ": ", canonical.status().message(), "; give ",
+                                          field.expects));
+    }
+    if (std::count(given->levels.begin(), given->levels.end(), *canonical) > 0) {
+      return Complain(where, absl::StrCat("'", field.path, "' lists ", *canonical, " twice"));
+    }
+    given->levels.push_back(*canonical);
+    raw_[{&field, *canonical}] = text;
+  }
+
+  void Finish() {
+    if (!has_name_) Complain(file_, "the campaign needs a 'name'");
+    if (!errors_.empty()) return;
+    for (const Given& given : given_) {
+      if (!given.is_list) continue;
+      campaign_.factors.push_back(
+          {.axis = given.field->axis, .path = given.field->path, .levels = given.levels});
+    }
+    if (!CountsAreSane()) return;
+    MakeCells();
+    const Settings& first = campaign_.cells.front().settings;
+    campaign_.repetitions = static_cast<int>(first.repetitions);
+    campaign_.seed = first.seed;
+    CollectConstants(first);
+    Check();
+  }
+
+  bool CountsAreSane() {
+    size_t cells = 1;
+    for (const Factor& factor : campaign_.factors) {
+      cells *= factor.levels.size();
+      if (cells > kCellsMax) {
+        Complain(file_, absl::StrCat("the sweep makes more than ", kCellsMax,
+                                     " cells; take out a factor or some levels"));
+        return false;
+      }
+    }
+    return true;
+  }
+
+  void MakeCells() {
+    std::vector<size_t> level(given_.size(), 0);
+    while (true) {
+      Cell cell;
+      cell.info.index = static_cast<int>(campaign_.cells.size());
+      for (size_t i = 0; i < given_.size(); ++i) {
+        const Given& given = given_[i];
+        const std::string& text = given.levels[level[i]];
+        // It parsed before, so it parses again.
+        (void)given.field->apply(raw_[{given.field, text}], &cell.settings);
+        if (given.is_list) cell.info.levels.push_back({given.field->axis, text});
+      }
+      campaign_.cells.push_back(std::move(cell));
+      size_t i = given_.size();
+      while (i > 0 && ++level[i - 1] == given_[i - 1].levels.size()) level[--i] = 0;
+      if (i == 0) return;
+    }
+  }
+
+  void CollectConstants(const Settings& settings) {
+    for (const CampaignField& field : CampaignFields()) {
+      const bool swept = std::any_of(given_.begin(), given_.end(), [&](const Given& given) {
+        return given.field == &field && given.is_list;
+      });
+      const bool other_form = (field.axis == "op" && IsGiven("workload.mix")) ||
+                              (field.axis == "mix" && !IsGiven("workload.mix"));
+      const std::string value = field.show(settings);
+      if (!swept && !other_form && !value.empty()) campaign_.constants[field.axis] = value;
+    }
+  }
+
+  void Check() {
+    std::vector<CampaignComplaint> complaints;
+    CheckWhole({.local_agents = options_.local_agents, .agents = campaign_.agents.size()},
+               &complaints);
+    const auto is_given = [this](absl::string_view path) { return IsGiven(path); };
+    for (const Cell& cell : campaign_.cells) {
+      CheckCell(cell.settings, options_.local_agents > 0, is_given, &complaints);
+    }
+    for (const CampaignComplaint& complaint : complaints) {
+      Complain(PlaceOf(complaint.path), complaint.text);
+    }
+  }
+
+  bool IsGiven(absl::string_view path) const {
+    return std::any_of(given_.begin(), given_.end(),
+                       [&](const Given& given) { return given.field->path == path; });
+  }
+
+  std::string PlaceOf(absl::string_view path) const {
+    if (path == "agents" && !agents_where_.empty()) return agents_where_;
+    for (const Given& given : given_) {
+      if (given.field->path == path) return given.where;
+    }
+    return file_;
+  }
+
+  std::string Where(const YAML::Node& node) const {
+    if (!in_override_.empty()) return in_override_;
+    return absl::StrCat(file_, ":", node.Mark().line + 1, ":", node.Mark().column + 1);
+  }
+
+  static bool IsSection(absl::string_view path) {
+    const std::string prefix = absl::StrCat(path, ".");
+    const auto& fields = CampaignFields();
+    return std::any_of(fields.begin(), fields.end(), [&](const CampaignField& field) {
+      return absl::StartsWith(field.path, prefix);
+    });
+  }
+
+  // The keys that may stand in a section; "" is the campaign itself.
+  static std::vector<std::string> KeysIn(absl::string_view section) {
+    std::vector<std::string> keys;
+    if (section.empty()) keys = {"name", "agents"};
+    const std::string prefix = section.empty() ? "" : absl::StrCat(section, ".");
+    for (const CampaignField& field : CampaignFields()) {
+      if (!absl::StartsWith(field.path, prefix)) continue;
+      std::string rest = field.path.substr(prefix.size());
+      rest = rest.substr(0, rest.find('.'));
+      if (std::find(keys.begin(), keys.end(), rest) == keys.end()) keys.push_back(rest);
+    }
+    return keys;
+  }
+
+  static std::string UnknownKey(const std::string& path) {
+    const size_t dot = path.rfind('.');
+    const std::string section = dot == std::string::npos ? "" : path.substr(0, dot);
+    const std::string key = dot == std::string::npos ? path : path.substr(dot + 1);
+    const std::string place = section.empty() ? "campaign" : absl::StrCat("'", section, "'");
+    const std::string base = absl::StrCat("unknown key '", key, "' in ", place);
+    for (const CampaignField& field : CampaignFields()) {
+      if (absl::EndsWith(field.path, absl::StrCat(".", key))) {
+        return absl::StrCat(base, "; did you mean '", field.path, "'?");
+      }
+    }
+    const std::vector<std::string> keys = KeysIn(section);
+    const std::string near = NearestWord(key, keys);
+    if (!near.empty()) return absl::StrCat(base, "; did you mean '", near, "'?");
+    return absl::StrCat(base, keys.empty() ? "" : "; it takes: ", absl::StrJoin(keys, ", "));
+  }
+
+  void Complain(const std::string& where, absl::string_view what) {
+    std::string error = absl::StrCat(where, ": ", what);
+    if (std::find(errors_.begin(), errors_.end(), error) == errors_.end()) {
+      errors_.push_back(std::move(error));
+    }
+  }
+
+  const std::string file_;
+  const CampaignOptions& options_;
+  std::string in_override_;  // the --set being read, or empty
+  bool has_name_ = false;
+  std::string agents_where_;
+  std::vector<Given> given_;
+  // How a level was written: what apply() takes, which for a mix is not its canonical text.
+  std::map<std::pair<const CampaignField*, std::string>, std::string> raw_;
+  Campaign campaign_;
+  std::vector<std::string> errors_;
+};
+
+}  // namespace
+
+bool Settings::LoadsKeys() const {
+  if (load != LoadKeys::kAuto) return load == LoadKeys::kYes;
+  return std::any_of(ops.begin(), ops.end(),
+                     [](const OpWeight& share) { return share.op == "get"; });
+}
+
+absl::StatusOr<Campaign> ParseCampaign(absl::string_view file, absl::string_view text,
+                                       const CampaignOptions& options) {
+  return Parser(file, options).Parse(text);
+}
+
+absl::StatusOr<Campaign> LoadCampaign(const std::string& path, const CampaignOptions& options) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  if (!in.good()) {
+    return absl::NotFoundError(absl::StrCat("cannot read the campaign ", path, ": ",
+                                            strerror(errno), "; give the path of a YAML file"));
+  }
+  return ParseCampaign(path, text.str(), options);
+}
+
+}  // namespace kbench

@@ -1,0 +1,115 @@
+// The experiment as a person wrote it, resolved: factors and their levels, constants, and the
+// cells, one per combination of levels.
+//
+//   name: transports            every field has a default but `name` (campaign_fields.cc has the
+//   agents: [10.0.0.5:7100]     list). A list, except for `agents`, is a factor: the cells are
+//   transport: [epoll, uring]   the cartesian product, the last factor in the file varying
+//   workload:                   fastest.
+//     value_size: [4KiB, 1MiB]
+//
+// Errors name FILE:LINE:COL and the remedy, all of them at once, one per line.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "analysis/evidence.h"
+#include "base/clock.h"
+
+namespace kbench {
+
+struct OpWeight {
+  std::string op;
+  double weight = 1;
+};
+
+enum class LoadKeys { kAuto, kYes, kNo };
+enum class CpuPlacement { kAuto, kNone, kList };
+
+// What one cell runs with. Everything has a value; 0 and "" mean what the comment says.
+struct Settings {
+  std::string server_address;  // "": the embedded server of --local
+  int64_t identity = 1;
+  std::string key_file;      // "": the factory key
+  std::string service_time;  // "": none; embedded server only
+  std::string service_model = "sleep";
+
+  std::vector<OpWeight> ops = {{"get", 1}};
+  int64_t value_bytes = 4096;
+  int64_t keys = 1000;  // per agent
+  int64_t key_bytes = 16;
+  std::string key_order = "uniform";
+  std::string synchronization = "writeback";
+  LoadKeys load = LoadKeys::kAuto;
+
+  bool open_loop = false;
+  int64_t flows = 1;  // per agent
+  int64_t depth = 1;
+  std::string arrival = "constant";
+  double rate_total = 0;      // 0: not given
+  double rate_per_agent = 0;  // 0: not given
+
+  std::string transport = "socket";
+  std::string poll = "block";
+  std::string flush = "batch";
+  int64_t workers = 1;
+  CpuPlacement cpu_placement = CpuPlacement::kAuto;
+  std::vector<int> worker_cpus;   // of kList
+  int64_t send_buffer_bytes = 0;  // 0: the kernel's default, also below
+  int64_t receive_buffer_bytes = 0;
+  std::string congestion_control;
+
+  Nanos warmup = Seconds(1);
+  Nanos duration = Seconds(5);
+  Nanos op_timeout = Seconds(10);
+  Nanos connect_timeout = Seconds(5);
+  int64_t repetitions = 3;
+  uint64_t seed = 1;
+  int64_t sample_every = 64;  // 0: no kernel stamps
+  int64_t samples_max = 20'000;
+
+  // Whether the keys are written before the run.
+  bool LoadsKeys() const;
+  bool EmbeddedServer() const { return server_address.empty(); }
+};
+
+struct Factor {
+  std::string axis;  // short name, as in cell labels
+  std::string path;  // where it stands in the campaign: "workload.value_size"
+  std::vector<std::string> levels;
+};
+
+struct Cell {
+  analysis::CellInfo info;
+  Settings settings;
+};
+
+struct Campaign {
+  std::string name;
+  std::vector<std::string> agents;  // HOST:PORT; empty with --local
+  int repetitions = 3;
+  uint64_t seed = 1;
+  std::vector<Factor> factors;                   // in the file's order
+  std::map<std::string, std::string> constants;  // axis -> value, of every field that is no factor
+  std::vector<Cell> cells;
+  std::string source;                  // the file, verbatim
+  std::vector<std::string> overrides;  // --set, verbatim
+};
+
+struct CampaignOptions {
+  int local_agents = 0;                // --local; 0: the campaign names its agents
+  std::vector<std::string> overrides;  // "path=value", in order, the last wins
+};
+
+// InvalidArgument with every complaint, one per line. `file` only names the text in errors.
+absl::StatusOr<Campaign> ParseCampaign(absl::string_view file, absl::string_view text,
+                                       const CampaignOptions& options);
+
+// NotFound when there is no such file.
+absl::StatusOr<Campaign> LoadCampaign(const std::string& path, const CampaignOptions& options);
+
+}  // namespace kbench

@@ -1,0 +1,91 @@
+#include "controller/campaign_checks.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace kbench {
+namespace {
+
+using IsGiven = std::function<bool(absl::string_view)>;
+
+void CheckLoad(const Settings& s, const IsGiven& is_given,
+               std::vector<CampaignComplaint>* complaints) {
+  const bool has_rate = s.rate_total > 0 || s.rate_per_agent > 0;
+  const char* rate_path = s.rate_total > 0 ? "load.rate_total" : "load.rate_per_agent";
+  if (s.rate_total > 0 && s.rate_per_agent > 0) {
+    complaints->push_back({"load.rate_per_agent",
+                           "both load.rate_total and load.rate_per_agent are given; keep one"});
+  }
+  if (s.open_loop && !has_rate) {
+    complaints->push_back({"load.mode",
+                           "an open loop needs a rate: add load.rate_total or "
+                           "load.rate_per_agent, like 5k/s"});
+  }
+  if (!s.open_loop && has_rate) {
+    complaints->push_back({rate_path, absl::StrCat(rate_path,
+                                                   " is given, but a closed loop sends when an "
+                                                   "answer comes; use load.mode: open, or drop "
+                                                   "the rate")});
+  }
+  if (!s.open_loop && is_given("load.arrival")) {
+    complaints->push_back(
+        {"load.arrival", "load.arrival belongs to an open loop; use load.mode: open, or drop it"});
+  }
+  if (s.workers > s.flows) {
+    complaints->push_back(
+        {"workers.count", absl::StrCat("workers.count ", s.workers, " exceeds load.flows ", s.flows,
+                                       ": a worker without a connection measures nothing")});
+  }
+  if (s.cpu_placement == CpuPlacement::kList &&
+      s.worker_cpus.size() < static_cast<size_t>(s.workers)) {
+    complaints->push_back(
+        {"workers.cpus", absl::StrCat("workers.cpus lists ", s.worker_cpus.size(), " cpus for ",
+                                      s.workers, " workers; list one for each")});
+  }
+}
+
+void CheckServer(const Settings& s, bool local, const IsGiven& is_given,
+                 std::vector<CampaignComplaint>* complaints) {
+  if (s.EmbeddedServer() && !local) {
+    complaints->push_back({"",
+                           "no server.address: add 'server: {address: HOST:PORT}', or run with "
+                           "--local N to get a server of its own"});
+  }
+  const bool injected = !s.service_time.empty() || is_given("server.service_model");
+  const char* path = s.service_time.empty() ? "server.service_model" : "server.service_time";
+  if (injected && !(s.EmbeddedServer() && local)) {
+    complaints->push_back({path, absl::StrCat(path,
+                                              " can only be set on the embedded server: run with "
+                                              "--local N and without server.address")});
+  }
+  if (s.service_time.empty() && is_given("server.service_model") &&
+      !is_given("server.service_time")) {
+    complaints->push_back(
+        {"server.service_model", "server.service_model has no effect without server.service_time"});
+  }
+  if (is_given("workload.op") && is_given("workload.mix")) {
+    complaints->push_back(
+        {"workload.mix", "both workload.op and workload.mix are given; keep one"});
+  }
+}
+
+}  // namespace
+
+void CheckWhole(const CampaignAgents& agents, std::vector<CampaignComplaint>* complaints) {
+  if (agents.local_agents == 0 && agents.agents == 0) {
+    complaints->push_back(
+        {"agents", "no agents: add 'agents: [HOST:PORT, ...]', or run with --local N"});
+  }
+  if (agents.local_agents > 0 && agents.agents > 0) {
+    complaints->push_back({"agents",
+                           "the campaign lists agents, and --local starts its own; drop one of "
+                           "them (--set agents=[] empties the list)"});
+  }
+}
+
+void CheckCell(const Settings& settings, bool local, const IsGiven& is_given,
+               std::vector<CampaignComplaint>* complaints) {
+  CheckLoad(settings, is_given, complaints);
+  CheckServer(settings, local, is_given, complaints);
+}
+
+}  // namespace kbench

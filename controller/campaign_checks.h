@@ -1,0 +1,31 @@
+// What contradicts itself although every field is right alone. Each complaint names the field at
+// which it is best cured, so that the parser can point at its line.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "controller/campaign.h"
+
+namespace kbench {
+
+struct CampaignComplaint {
+  std::string path;  // a field's path, "agents", or "" for the file as a whole
+  std::string text;
+};
+
+struct CampaignAgents {
+  int local_agents = 0;
+  size_t agents = 0;  // that the campaign lists
+};
+
+void CheckWhole(const CampaignAgents& agents, std::vector<CampaignComplaint>* complaints);
+
+// `is_given` tells whether a field stands in the campaign rather than having its default.
+void CheckCell(const Settings& settings, bool local,
+               const std::function<bool(absl::string_view)>& is_given,
+               std::vector<CampaignComplaint>* complaints);
+
+}  // namespace kbench

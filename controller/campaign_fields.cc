@@ -1,0 +1,348 @@
+#include "controller/campaign_fields.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "base/address.h"
+#include "base/status_macros.h"
+#include "base/units.h"
+#include "controller/suggestion.h"
+
+namespace kbench {
+namespace {
+
+using Words = std::vector<std::string>;
+using Text = absl::StatusOr<std::string>;
+
+absl::Status Refuse(absl::string_view text, absl::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat("'", text, "' ", why));
+}
+
+CampaignField Choice(std::string path, std::string axis, Words words,
+                     std::string Settings::*member) {
+  CampaignField field{.path = std::move(path), .axis = std::move(axis)};
+  field.expects = absl::StrCat("one of ", absl::StrJoin(words, ", "));
+  field.apply = [words, member](absl::string_view text, Settings* s) -> Text {
+    if (std::find(words.begin(), words.end(), text) == words.end()) {
+      const std::string near = NearestWord(text, words);
+      return Refuse(text, near.empty() ? "is none of them"
+                                       : absl::StrCat("is unknown; did you mean '", near, "'?"));
+    }
+    s->*member = std::string(text);
+    return std::string(text);
+  };
+  field.show = [member](const Settings& s) { return s.*member; };
+  return field;
+}
+
+CampaignField Count(std::string path, std::string axis, int64_t low, int64_t high,
+                    int64_t Settings::*member) {
+  CampaignField field{.path = std::move(path), .axis = std::move(axis)};
+  field.expects = absl::StrCat("a whole number from ", low, " to ", high);
+  field.apply = [low, high, member](absl::string_view text, Settings* s) -> Text {
+    int64_t value = 0;
+    if (!absl::SimpleAtoi(text, &value)) return Refuse(text, "is not a whole number");
+    if (value < low || value > high) return Refuse(text, "is out of range");
+    s->*member = value;
+    return absl::StrCat(value);
+  };
+  field.show = [member](const Settings& s) { return absl::StrCat(s.*member); };
+  return field;
+}
+
+CampaignField Size(std::string path, std::string axis, int64_t low, int64_t high,
+                   int64_t Settings::*member) {
+  CampaignField field{.path = std::move(path), .axis = std::move(axis)};
+  field.expects =
+      absl::StrCat("a size from ", FormatSize(low), " to ", FormatSize(high), ", like 4KiB");
+  field.apply = [low, high, member](absl::string_view text, Settings* s) -> Text {
+    ASSIGN_OR_RETURN(const int64_t value, ParseSize(text));
+    if (value < low || value > high) return Refuse(text, "is out of range");
+    s->*member = value;
+    return FormatSize(value);
+  };
+  field.show = [member](const Settings& s) { return FormatSize(s.*member); };
+  return field;
+}
+
+CampaignField Duration(std::string path, std::string axis, Nanos low, Nanos high,
+                       Nanos Settings::*member) {
+  CampaignField field{.path = std::move(path), .axis = std::move(axis)};
+  field.expects = absl::StrCat("a duration from ", FormatDuration(low), " to ",
+                               FormatDuration(high), ", like 500ms");
+  field.apply = [low, high, member](absl::string_view text, Settings* s) -> Text {
+    ASSIGN_OR_RETURN(const Nanos value, ParseDuration(text));
+    if (value < low || value > high) return Refuse(text, "is out of range");
+    s->*member = value;
+    return FormatDuration(value);
+  };
+  field.show = [member](const Settings& s) { return FormatDuration(s.*member); };
+  return field;
+}
+
+std::string FormatRate(double rate) { return rate == 0 ? "" : absl::StrCat(rate, "/s"); }
+
+CampaignField Rate(std::string path, std::string axis, double Settings::*member) {
+  CampaignField field{.path = std::move(path), .axis = std::move(axis)};
+  field.expects = "operations per second, like 5k/s, above 0 and at most 10M/s";
+  field.apply = [member](absl::string_view text, Settings* s) -> Text {
+    ASSIGN_OR_RETURN(const double value, ParseRate(text));
+    if (value <= 0 || value > 10e6) return Refuse(text, "is out of range");
+    s->*member = value;
+    return FormatRate(value);
+  };
+  field.show = [member](const Settings& s) { return FormatRate(s.*member); };
+  return field;
+}
+
+CampaignField FreeText(std::string path, std::string axis, std::string expects,
+                       std::string Settings::*member) {
+  CampaignField field{
+      .path = std::move(path), .axis = std::move(axis), .expects = std::move(expects)};
+  field.apply = [member](absl::string_view text, Settings* s) -> Text {
+    s->*member = std::string(text);
+    return std::string(text);
+  };
+  field.show = [member](const Settings& s) { return s.*member; };
+  return field;
+}
+
+CampaignField Once(CampaignField field) {
+  field.may_sweep = false;
+  return field;
+}
+
+CampaignField ServerAddress() {
+  CampaignField field{.path = "server.address", .axis = "server", .expects = "HOST:PORT"};
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    ASSIGN_OR_RETURN(const HostPort address, ParseHostPort(text));
+    if (address.port == 0) return Refuse(text, "has no port to connect to");
+    s->server_address = address.ToString();
+    return s->server_address;
+  };
+  field.show = [](const Settings& s) {
+    return s.server_address.empty() ? std::string("embedded") : s.server_address;
+  };
+  return field;
+}
+
+// "500us" for every kind of request, or the reference server's own language ("get=500us,put=2ms"),
+// which that server checks when it starts.
+CampaignField ServiceTime() {
+  CampaignField field{.path = "server.service_time",
+                      .axis = "service_time",
+                      .expects =
+                          "a duration, like 500us, or the server's own form, like "
+                          "get=500us,put=exp:2ms"};
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    if (text.find('=') != absl::string_view::npos) {
+      s->service_time = std::string(text);
+    } else {
+      ASSIGN_OR_RETURN(const Nanos value, ParseDuration(text));
+      s->service_time = FormatDuration(value);
+    }
+    return s->service_time;
+  };
+  field.show = [](const Settings& s) { return s.service_time; };
+  return field;
+}
+
+const Words& OpNames() {
+  static const auto* const names = new Words{"get", "put", "delete", "noop"};
+  return *names;
+}
+
+std::string ShowOps(const Settings& s) {
+  if (s.ops.size() == 1) return s.ops[0].op;
+  return absl::StrJoin(s.ops, "+", [](std::string* out, const OpWeight& share) {
+    absl::StrAppend(out, share.op, ":", share.weight);
+  });
+}
+
+absl::Status CheckOp(absl::string_view op) {
+  const Words& names = OpNames();
+  if (std::find(names.begin(), names.end(), op) != names.end()) return absl::OkStatus();
+  const std::string near = NearestWord(op, names);
+  return Refuse(op, near.empty() ? "is no operation of this benchmark"
+                                 : absl::StrCat("is unknown; did you mean '", near, "'?"));
+}
+
+CampaignField Op() {
+  CampaignField field{.path = "workload.op", .axis = "op"};
+  field.expects = absl::StrCat("one of ", absl::StrJoin(OpNames(), ", "));
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    RETURN_IF_ERROR(CheckOp(text));
+    s->ops = {{std::string(text), 1}};
+    return std::string(text);
+  };
+  field.show = ShowOps;
+  return field;
+}
+
+// From "get=0.7,put=0.3"; the weights need not add up to 1.
+CampaignField Mix() {
+  CampaignField field{.path = "workload.mix",
+                      .axis = "mix",
+                      .expects = "a map from operation to weight, like {get: 0.7, put: 0.3}",
+                      .takes_map = true};
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    std::vector<OpWeight> ops;
+    std::set<std::string> seen;
+    for (absl::string_view part : absl::StrSplit(text, ',')) {
+      const std::pair<std::string, std::string> pair =
+          absl::StrSplit(part, absl::MaxSplits('=', 1));
+      RETURN_IF_ERROR(CheckOp(pair.first));
+      double weight = 0;
+      if (!absl::SimpleAtod(pair.second, &weight) || !(weight > 0) || weight > 1e9) {
+        return Refuse(pair.second,
+                      absl::StrCat("is no weight for ", pair.first, ": write a number above 0"));
+      }
+      if (!seen.insert(pair.first).second) return Refuse(pair.first, "stands in the mix twice");
+      ops.push_back({pair.first, weight});
+    }
+    s->ops = std::move(ops);
+    return ShowOps(*s);
+  };
+  field.show = ShowOps;
+  return field;
+}
+
+CampaignField Load() {
+  CampaignField field{
+      .path = "workload.load", .axis = "load", .expects = "one of auto, true, false"};
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    if (text == "auto") {
+      s->load = LoadKeys::kAuto;
+    } else if (text == "true") {
+      s->load = LoadKeys::kYes;
+    } else if (text == "false") {
+      s->load = LoadKeys::kNo;
+    } else {
+      return Refuse(text, "is none of them");
+    }
+    return std::string(text);
+  };
+  field.show = [](const Settings& s) -> std::string {
+    if (s.load == LoadKeys::kAuto) return "auto";
+    return s.load == LoadKeys::kYes ? "true" : "false";
+  };
+  return field;
+}
+
+CampaignField Mode() {
+  CampaignField field{.path = "load.mode", .axis = "mode", .expects = "one of closed, open"};
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    if (text != "closed" && text != "open") return Refuse(text, "is neither");
+    s->open_loop = text == "open";
+    return std::string(text);
+  };
+  field.show = [](const Settings& s) -> std::string { return s.open_loop ? "open" : "closed"; };
+  return field;
+}
+
+CampaignField WorkerCpus() {
+  CampaignField field{.path = "workers.cpus",
+                      .axis = "worker_cpus",
+                      .expects = "auto, none, or a quoted list of cpu numbers, like \"0,1\""};
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    s->worker_cpus.clear();
+    s->cpu_placement = text == "auto" ? CpuPlacement::kAuto : CpuPlacement::kNone;
+    if (text == "auto" || text == "none") return std::string(text);
+    s->cpu_placement = CpuPlacement::kList;
+    for (absl::string_view part : absl::StrSplit(text, ',')) {
+      int cpu = 0;
+      if (!absl::SimpleAtoi(part, &cpu) || cpu < 0 || cpu > 4095) {
+        return Refuse(part, "is not a cpu number");
+      }
+      s->worker_cpus.push_back(cpu);
+    }
+    return absl::StrJoin(s->worker_cpus, ",");
+  };
+  field.show = [](const Settings& s) -> std::string {
+    if (s.cpu_placement == CpuPlacement::kAuto) return "auto";
+    if (s.cpu_placement == CpuPlacement::kNone) return "none";
+    return absl::StrJoin(s.worker_cpus, ",");
+  };
+  return field;
+}
+
+CampaignField Seed() {
+  CampaignField field{.path = "run.seed",
+                      .axis = "seed",
+                      .expects = "a whole number from 0 to 2^64-1",
+                      .may_sweep = false};
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    if (!absl::SimpleAtoi(text, &s->seed)) return Refuse(text, "is not such a number");
+    return absl::StrCat(s->seed);
+  };
+  field.show = [](const Settings& s) { return absl::StrCat(s.seed); };
+  return field;
+}
+
+std::vector<CampaignField> MakeFields() {
+  constexpr int64_t kMiB = 1 << 20;
+  constexpr Nanos kDay = Seconds(86'400);
+  return {
+      ServerAddress(),
+      Count("server.identity", "identity", 0, INT64_MAX, &Settings::identity),
+      FreeText("server.key_file", "key_file", "the path of a file that holds the HMAC key",
+               &Settings::key_file),
+      ServiceTime(),
+      Choice("server.service_model", "service_model", {"sleep", "busy"}, &Settings::service_model),
+      Op(),
+      Mix(),
+      Size("workload.value_size", "value_size", 0, kMiB, &Settings::value_bytes),
+      Count("workload.keys", "keys", 1, 1'000'000'000, &Settings::keys),
+      Size("workload.key_size", "key_size", 8, 4096, &Settings::key_bytes),
+      Choice("workload.key_order", "key_order", {"uniform", "sequential"}, &Settings::key_order),
+      Choice("workload.synchronization", "synchronization", {"writeback", "writethrough", "flush"},
+             &Settings::synchronization),
+      Load(),
+      Mode(),
+      Count("load.flows", "flows", 1, 100'000, &Settings::flows),
+      Count("load.depth", "depth", 1, 65'536, &Settings::depth),
+      Choice("load.arrival", "arrival", {"constant", "poisson"}, &Settings::arrival),
+      Rate("load.rate_total", "rate_total", &Settings::rate_total),
+      Rate("load.rate_per_agent", "rate_per_agent", &Settings::rate_per_agent),
+      Choice("transport", "transport", {"socket", "epoll", "uring", "null"}, &Settings::transport),
+      Choice("poll", "poll", {"block", "spin"}, &Settings::poll),
+      Choice("flush", "flush", {"batch", "op"}, &Settings::flush),
+      Count("workers.count", "workers", 1, 1024, &Settings::workers),
+      WorkerCpus(),
+      Size("socket.send_buffer", "send_buffer", 0, 1024 * kMiB, &Settings::send_buffer_bytes),
+      Size("socket.receive_buffer", "receive_buffer", 0, 1024 * kMiB,
+           &Settings::receive_buffer_bytes),
+      FreeText("socket.congestion_control", "congestion_control",
+               "the name of a congestion control, like cubic", &Settings::congestion_control),
+      Duration("run.warmup", "warmup", Nanos(0), kDay, &Settings::warmup),
+      Duration("run.duration", "duration", Millis(1), kDay, &Settings::duration),
+      Once(Count("run.repetitions", "repetitions", 1, 10'000, &Settings::repetitions)),
+      Seed(),
+      Duration("run.op_timeout", "op_timeout", Millis(1), Seconds(3600), &Settings::op_timeout),
+      Duration("run.connect_timeout", "connect_timeout", Millis(1), Seconds(600),
+               &Settings::connect_timeout),
+      Count("probes.sample_every", "sample_every", 0, 1'000'000'000, &Settings::sample_every),
+      Count("probes.samples_max", "samples_max", 0, 10'000'000, &Settings::samples_max),
+  };
+}
+
+}  // namespace
+
+const std::vector<CampaignField>& CampaignFields() {
+  static const auto* const fields = new std::vector<CampaignField>(MakeFields());
+  return *fields;
+}
+
+const CampaignField* FindCampaignField(absl::string_view path) {
+  for (const CampaignField& field : CampaignFields()) {
+    if (field.path == path) return &field;
+  }
+  return nullptr;
+}
+
+}  // namespace kbench

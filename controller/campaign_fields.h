@@ -1,0 +1,31 @@
+// Every field that a campaign may hold: where it stands, what it takes, what it means when absent.
+// One table, so that the parser, the defaults, `--set`, suggestions and constants cannot disagree.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "controller/campaign.h"
+
+namespace kbench {
+
+struct CampaignField {
+  std::string path;     // "workload.value_size"
+  std::string axis;     // "value_size"
+  std::string expects;  // "a size from 0B to 1MiB, like 4KiB": the remedy in every error
+  bool may_sweep = true;
+  // Sets the field from a scalar's text (a map's as "k=v,k=v") and returns the canonical text.
+  std::function<absl::StatusOr<std::string>(absl::string_view, Settings*)> apply;
+  // The canonical text of the field in `settings`; for constants.
+  std::function<std::string(const Settings&)> show;
+  bool takes_map = false;
+};
+
+// `name` and `agents` are not in it: they are no setting of a cell.
+const std::vector<CampaignField>& CampaignFields();
+const CampaignField* FindCampaignField(absl::string_view path);
+
+}  // namespace kbench

@@ -1,0 +1,269 @@
+#include "controller/campaign_runner.h"
+
+#include <csignal>
+#include <ctime>
+#include <map>
+#include <memory>
+#include <random>
+#include <utility>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "base/status_macros.h"
+#include "base/version.h"
+#include "controller/cpu_placement.h"
+#include "controller/local_fleet.h"
+#include "controller/plan.h"
+#include "controller/result_store.h"
+#include "controller/run_spec.h"
+
+namespace kbench {
+namespace {
+
+std::string UtcNow() {
+  const time_t now = time(nullptr);
+  tm utc = {};
+  gmtime_r(&now, &utc);
+  char text[32];
+  strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+std::string NewRunId() {
+  std::random_device entropy;
+  return absl::StrFormat("%08x", entropy());
+}
+
+// For the progress line only; reports compute theirs from the evidence.
+std::string Summarize(const RunOutcome& outcome) {
+  double ops_per_second = 0;
+  uint64_t failed = 0;
+  for (const result::RunResult& agent : outcome.evidence.agents) {
+    if (agent.measured_ns() <= 0) continue;
+    ops_per_second += static_cast<double>(agent.counts().answered()) * 1e9 /
+                      static_cast<double>(agent.measured_ns());
+    failed += agent.counts().failed() + agent.counts().lost();
+  }
+  std::string text = absl::StrFormat("%.0f ops/s", ops_per_second);
+  if (failed > 0) absl::StrAppend(&text, ", ", failed, " failed or lost");
+  if (!outcome.status.ok()) {
+    text = absl::StrCat(StatusName(outcome.evidence.status), ": ", outcome.status.message());
+  }
+  return text;
+}
+
+class CampaignRun {
+ public:
+  CampaignRun(const Campaign& campaign, const CampaignRunOptions& options,
+              const Interrupts* interrupts, Progress* progress)
+      : campaign_(campaign), options_(options), interrupts_(interrupts), progress_(progress) {}
+
+  CampaignOutcome Execute() {
+    CampaignOutcome outcome;
+    outcome.status = Prepare();
+    if (outcome.status.ok()) outcome.status = RunAll();
+    fleet_.reset();  // its logs are complete before the directory is
+    outcome.code = ExitCodeOf(outcome.status);
+    if (outcome.code == ExitCode::kInterrupted && interrupts_->signal == SIGTERM) {
+      outcome.code = ExitCode::kTerminated;
+    }
+    Keep(&outcome);
+    outcome.evidence = std::move(evidence_);
+    return outcome;
+  }
+
+ private:
+  absl::Status Prepare() {
+    for (const Cell& cell : campaign_.cells) {
+      const std::string& file = cell.settings.key_file;
+      if (keys_.contains(file)) continue;
+      ASSIGN_OR_RETURN(keys_[file], ReadHmacKey(file));
+    }
+    const size_t agents = options_.local_agents > 0 ? static_cast<size_t>(options_.local_agents)
+                                                    : campaign_.agents.size();
+    plan_ = MakePlan(campaign_, agents);
+    local_cpus_ = LocalCpus();
+    DescribeCampaign(agents);
+    ASSIGN_OR_RETURN(
+        store_,
+        ResultStore::Create(
+            options_.results_dir, campaign_, PlanJson(campaign_, plan_, agents),
+            {.campaign = evidence_, .label = options_.label, .runs_planned = plan_.runs.size()}));
+    progress_->CampaignStarted(campaign_.name, plan_.runs.size(), plan_.measuring);
+    RETURN_IF_ERROR(StartFleet());
+    return MeetAgents();
+  }
+
+  void DescribeCampaign(size_t agents) {
+    const Settings& first = campaign_.cells.front().settings;
+    evidence_.name = campaign_.name;
+    evidence_.run_id = NewRunId();
+    evidence_.started_utc = UtcNow();
+    evidence_.version = absl::StrCat(ReleaseVersion(), " (", BuildId(), ")");
+    evidence_.server = first.EmbeddedServer() ? "embedded" : first.server_address;
+    evidence_.seed = campaign_.seed;
+    evidence_.repetitions = campaign_.repetitions;
+    for (const Factor& factor : campaign_.factors) evidence_.axes.push_back(factor.axis);
+    evidence_.constants = campaign_.constants;
+    evidence_.constants["agents"] = absl::StrCat(agents);
+    evidence_.constants["fleet"] = options_.local_agents > 0 ? "local" : "remote";
+    if (options_.local_agents > 0) evidence_.constants["placement"] = DescribePlacement();
+    for (const Cell& cell : campaign_.cells) evidence_.cells.push_back(cell.info);
+  }
+
+  std::string DescribePlacement() const {
+    if (!local_cpus_.server) return "one cpu for everything, nothing pinned";
+    return absl::StrCat("server on cpu ", *local_cpus_.server, ", workers' cpus ",
+                        absl::StrJoin(local_cpus_.usable, ","));
+  }
+
+  absl::Status StartFleet() {
+    std::vector<std::string> addresses = campaign_.agents;
+    if (options_.local_agents > 0) {
+      ASSIGN_OR_RETURN(fleet_, LocalFleet::Start(campaign_, {.agents = options_.local_agents,
+                                                             .bin_dir = options_.bin_dir,
+                                                             .log_dir = store_->log_dir(),
+                                                             .cpus = local_cpus_}));
+      addresses = fleet_->agents();
+    }
+    for (const std::string& address : addresses) {
+      links_.push_back(std::make_unique<AgentLink>(address));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status MeetAgents() {
+    std::vector<AgentLink*> links;
+    for (const auto& link : links_) links.push_back(link.get());
+    dispatcher_ = std::make_unique<Dispatcher>(links, options_.limits, interrupts_, progress_);
+    ASSIGN_OR_RETURN(const std::vector<control::HelloReply> replies, dispatcher_->HelloAll());
+    for (size_t i = 0; i < replies.size(); ++i) {
+      RETURN_IF_ERROR(CheckAgent(links_[i]->address(), replies[i]));
+      places_.push_back(PlaceOf(links_[i]->address(), replies[i]));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckAgent(const std::string& address, const control::HelloReply& reply) const {
+    if (!reply.active_run().empty()) {
+      return absl::DataLossError(absl::StrFormat(
+          "agent %s is busy with run %s of %s for %.1f s; wait for it, or stop its owner", address,
+          reply.active_run(), reply.active_owner(), Nanos(reply.active_for_ns()).seconds()));
+    }
+    for (const Cell& cell : campaign_.cells) {
+      if (absl::c_linear_search(reply.transports(), cell.settings.transport)) continue;
+      return absl::InvalidArgumentError(absl::StrCat("agent ", address, " cannot run transport ",
+                                                     cell.settings.transport, "; it has ",
+                                                     absl::StrJoin(reply.transports(), ", ")));
+    }
+    return absl::OkStatus();
+  }
+
+  AgentPlace PlaceOf(const std::string& address, const control::HelloReply& reply) const {
+    if (options_.local_agents > 0) return {.host = "this host", .cpus = local_cpus_};
+    AgentPlace place{.host = reply.host().hostname()};
+    if (place.host.empty()) place.host = address;
+    for (uint32_t cpu = 0; cpu < reply.host().cpus(); ++cpu) {
+      place.cpus.usable.push_back(static_cast<int>(cpu));
+    }
+    return place;
+  }
+
+  absl::Status RunAll() {
+    for (const PlannedRun& run : plan_.runs) {
+      if (interrupts_->stop()) return absl::CancelledError("interrupted between two runs");
+      const Cell& cell = campaign_.cells[static_cast<size_t>(run.cell)];
+      progress_->RunStarted(run.ordinal, cell.info.Label(), run.repetition);
+      const Placement placement = PlaceWorkers(cell.settings, places_);
+      RunOutcome outcome = dispatcher_->Execute(RequestFor(run, cell.settings, placement));
+      outcome.evidence.caveats.insert(outcome.evidence.caveats.end(), placement.caveats.begin(),
+                                      placement.caveats.end());
+      progress_->RunEnded(Summarize(outcome));
+      if (const absl::Status stored =
+              store_->AddRun(run.ordinal, outcome.evidence, outcome.spec_sha256);
+          !stored.ok()) {
+        return StoreFailed(stored);
+      }
+      evidence_.runs.push_back(std::move(outcome.evidence));
+      if (!outcome.status.ok()) {
+        return Annotate(outcome.status,
+                        absl::StrCat("run ", run.ordinal + 1, " of ", plan_.runs.size(), " (",
+                                     cell.info.Label(), ")"));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  RunRequest RequestFor(const PlannedRun& run, const Settings& settings,
+                        const Placement& placement) const {
+    RunRequest request{.run_id = absl::StrFormat("%s-%04d", evidence_.run_id, run.ordinal),
+                       .cell = run.cell,
+                       .repetition = run.repetition};
+    for (size_t i = 0; i < links_.size(); ++i) {
+      request.specs.push_back(
+          MakeRunSpec(settings, {.run_id = request.run_id,
+                                 .agent_index = static_cast<uint32_t>(i),
+                                 .agent_count = static_cast<uint32_t>(links_.size()),
+                                 .server = settings.EmbeddedServer() ? fleet_->ServerFor(settings)
+                                                                     : settings.server_address,
+                                 .hmac_key = keys_.at(settings.key_file),
+                                 .worker_cpus = placement.worker_cpus[i],
+                                 .seed = run.seed}));
+    }
+    return request;
+  }
+
+  // A full disk takes the whole directory with it; after any other failure to write, what was
+  // written stays recoverable.
+  absl::Status StoreFailed(const absl::Status& status) {
+    if (absl::IsResourceExhausted(status)) {
+      store_->Discard();
+    } else {
+      progress_->Note(absl::StrCat("what was written is in ", store_->partial_dir()));
+    }
+    store_.reset();
+    return absl::InternalError(status.message());
+  }
+
+  void Keep(CampaignOutcome* outcome) {
+    evidence_.status = outcome->status.ok()                 ? "complete"
+                       : absl::IsCancelled(outcome->status) ? "aborted"
+                                                            : "failed";
+    if (store_ == nullptr) return;
+    if (evidence_.runs.empty()) return store_->Discard();
+    absl::StatusOr<std::string> directory =
+        store_->Finish(evidence_, static_cast<int>(outcome->code),
+                       std::string(outcome->status.message()), UtcNow());
+    if (directory.ok()) {
+      outcome->directory = *std::move(directory);
+      return;
+    }
+    outcome->status = StoreFailed(directory.status());
+    outcome->code = ExitCode::kInternal;
+  }
+
+  const Campaign& campaign_;
+  const CampaignRunOptions& options_;
+  const Interrupts* const interrupts_;
+  Progress* const progress_;
+  Plan plan_;
+  HostCpus local_cpus_;
+  std::map<std::string, std::string> keys_;  // key file -> HMAC key
+  analysis::CampaignEvidence evidence_;
+  std::unique_ptr<ResultStore> store_;
+  std::unique_ptr<LocalFleet> fleet_;
+  std::vector<std::unique_ptr<AgentLink>> links_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::vector<AgentPlace> places_;
+};
+
+}  // namespace
+
+CampaignOutcome RunCampaign(const Campaign& campaign, const CampaignRunOptions& options,
+                            const Interrupts* interrupts, Progress* progress) {
+  return CampaignRun(campaign, options, interrupts, progress).Execute();
+}
+
+}  // namespace kbench

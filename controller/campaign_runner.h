@@ -1,0 +1,35 @@
+// A campaign from its plan to its result directory: fleet, agents, runs in order, store. Whatever
+// ends it early, what had finished is kept and says so.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "analysis/evidence.h"
+#include "controller/campaign.h"
+#include "controller/dispatcher.h"
+#include "controller/exit_codes.h"
+#include "controller/interrupts.h"
+#include "controller/progress.h"
+
+namespace kbench {
+
+struct CampaignRunOptions {
+  std::string results_dir = "results";
+  std::string label;
+  int local_agents = 0;  // 0: the campaign names its agents
+  std::string bin_dir;   // of kbench-agent and kbench-server; for local_agents
+  PhaseLimits limits;
+};
+
+struct CampaignOutcome {
+  absl::Status status;  // OK: every run is complete
+  ExitCode code = ExitCode::kDone;
+  std::string directory;  // of the result; empty when nothing was measured or it was not writable
+  analysis::CampaignEvidence evidence;
+};
+
+CampaignOutcome RunCampaign(const Campaign& campaign, const CampaignRunOptions& options,
+                            const Interrupts* interrupts, Progress* progress);
+
+}  // namespace kbench

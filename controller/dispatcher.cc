@@ -1,0 +1,94 @@
+#include "controller/dispatcher.h"
+
+#include <future>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "base/units.h"
+#include "controller/run_attempt.h"
+
+namespace kbench {
+namespace {
+
+// A skew above this, beyond what the clocks may err, is worth a warning.
+constexpr Nanos kSkewMax = Millis(1);
+
+void AddCaveat(absl::string_view code, std::string text, analysis::RunEvidence* evidence) {
+  result::Caveat& caveat = evidence->caveats.emplace_back();
+  caveat.set_code(std::string(code));
+  caveat.set_text(std::move(text));
+}
+
+void JudgeSkew(analysis::RunEvidence* evidence) {
+  const Nanos skew(evidence->first_send_skew_ns);
+  const Nanos bound(evidence->clock_error_bound_ns);
+  if (skew <= kSkewMax + bound * 2) return;
+  AddCaveat("start_skew",
+            absl::StrCat("the agents' first requests were ",
+                         HumanDuration(static_cast<double>(skew.count())),
+                         " apart (their clocks are known to ",
+                         HumanDuration(static_cast<double>(bound.count())),
+                         "); their windows do not fully overlap"),
+            evidence);
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(std::vector<AgentLink*> agents, PhaseLimits limits,
+                       const Interrupts* interrupts, Progress* progress)
+    : agents_(std::move(agents)), limits_(limits), interrupts_(interrupts), progress_(progress) {}
+
+absl::StatusOr<std::vector<control::HelloReply>> Dispatcher::HelloAll() {
+  std::vector<std::future<absl::StatusOr<control::HelloReply>>> pending;
+  for (AgentLink* agent : agents_) {
+    pending.push_back(
+        std::async(std::launch::async, [this, agent] { return agent->Hello(limits_.hello); }));
+  }
+  std::vector<control::HelloReply> replies;
+  absl::Status first;
+  for (auto& reply : pending) {
+    absl::StatusOr<control::HelloReply> one = reply.get();
+    if (one.ok()) {
+      replies.push_back(*std::move(one));
+    } else if (first.ok()) {
+      first = Annotate(one.status(), "phase hello");
+    }
+  }
+  if (!first.ok()) return first;
+  return replies;
+}
+
+RunOutcome Dispatcher::Execute(const RunRequest& request) {
+  RunOutcome outcome;
+  int armings = 0;
+  while (true) {
+    outcome = RunOutcome();
+    RunAttempt attempt(agents_, limits_, interrupts_, progress_, request);
+    outcome.status = attempt.Run();
+    ++armings;
+    if (outcome.status.ok() || !attempt.missed_start() || armings == kArmings ||
+        interrupts_->stop()) {
+      attempt.MoveInto(&outcome);
+      break;
+    }
+  }
+  analysis::RunEvidence& evidence = outcome.evidence;
+  evidence.cell = request.cell;
+  evidence.repetition = request.repetition;
+  evidence.run_id = request.run_id;
+  if (!outcome.status.ok()) {
+    evidence.status =
+        evidence.agents.empty() ? analysis::RunStatus::kFailed : analysis::RunStatus::kAborted;
+    evidence.status_text = std::string(outcome.status.message());
+  }
+  if (armings > 1) {
+    AddCaveat("rearmed",
+              absl::StrCat("an agent missed the start; the run was armed ", armings, " times"),
+              &evidence);
+  }
+  JudgeSkew(&evidence);
+  return outcome;
+}
+
+}  // namespace kbench

@@ -1,0 +1,75 @@
+// Drives one run on all agents at once:
+//
+//   Prepare -> | -> Load -> | -> ping -> Start(at) -> intervals -> results -> |
+//              barrier      barrier                                    barrier
+//
+// Every barrier has a time-out that names who is missing. The start is one instant of our clock,
+// told to each agent as an instant of its own; an agent that got it too late says so and the run
+// is armed again. Whatever ends the run early, agents that already measure are told to stop and
+// what they measured is collected.
+//
+// Threads: Execute() runs on its caller's; the links' readers only fill the inbox.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "analysis/evidence.h"
+#include "base/clock.h"
+#include "controller/agent_link.h"
+#include "controller/interrupts.h"
+#include "controller/progress.h"
+#include "proto/agent.pb.h"
+
+namespace kbench {
+
+// Bounds of what an agent may take beyond what the spec itself asks for.
+struct PhaseLimits {
+  Nanos hello = Seconds(5);
+  Nanos prepare = Seconds(5);               // beyond the connect time-out
+  Nanos load = Seconds(30);                 // beyond the time for the bytes
+  int64_t load_bytes_per_second = 2 << 20;  // slower than this is stuck
+  int64_t load_keys_per_second = 100;
+  Nanos clock = Seconds(5);
+  Nanos measure = Seconds(10);  // beyond warm-up, window and op time-out
+  Nanos stop = Seconds(5);      // beyond the op time-out (at most 10 s of it)
+  Nanos goodbye = Seconds(2);   // from the last chunk to the stream's end
+};
+
+struct RunRequest {
+  std::string run_id;
+  int cell = 0;
+  int repetition = 0;
+  std::vector<control::RunSpec> specs;  // one per agent
+};
+
+struct RunOutcome {
+  analysis::RunEvidence evidence;
+  std::vector<std::string> spec_sha256;  // per agent
+  absl::Status status;                   // exit_codes.h; OK means a complete run
+};
+
+class Dispatcher {
+ public:
+  static constexpr int kPings = 21;
+  static constexpr int kArmings = 4;  // the first and three more
+
+  // All are borrowed and outlive the dispatcher.
+  Dispatcher(std::vector<AgentLink*> agents, PhaseLimits limits, const Interrupts* interrupts,
+             Progress* progress);
+
+  // Versions, facts, and who is busy; agents in parallel. The first failure, by agent order.
+  absl::StatusOr<std::vector<control::HelloReply>> HelloAll();
+
+  RunOutcome Execute(const RunRequest& request);
+
+ private:
+  const std::vector<AgentLink*> agents_;
+  const PhaseLimits limits_;
+  const Interrupts* const interrupts_;
+  Progress* const progress_;
+};
+
+}  // namespace kbench

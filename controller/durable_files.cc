@@ -1,0 +1,117 @@
+#include "controller/durable_files.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace kbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::Status FileError(absl::string_view what, const std::string& path, int error) {
+  const std::string text =
+      absl::StrCat("cannot ", what, " ", path, ": ", strerror(error),
+                   error == ENOSPC || error == EDQUOT || error == EFBIG
+                       ? "; free some space, or name another directory with --results"
+                       : "");
+  if (error == ENOENT) return absl::NotFoundError(text);
+  if (error == EEXIST) return absl::AlreadyExistsError(text);
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
+    return absl::ResourceExhaustedError(text);
+  }
+  return absl::InternalError(text);
+}
+
+absl::Status WriteAll(int fd, absl::string_view content) {
+  while (!content.empty()) {
+    const ssize_t n = write(fd, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return absl::ErrnoToStatus(errno, "write");
+    content.remove_prefix(static_cast<size_t>(n));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status WriteDurably(const std::string& path, absl::string_view content) {
+  const std::string what = absl::StrCat("write ", content.size(), " bytes to");
+  Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!fd.valid()) return FileError(what, path, errno);
+  if (!WriteAll(fd.get(), content).ok()) return FileError(what, path, errno);
+  if (fsync(fd.get()) != 0) return FileError(what, path, errno);
+  if (close(fd.Release()) != 0) return FileError(what, path, errno);
+  return absl::OkStatus();
+}
+
+absl::Status ReplaceDurably(const std::string& path, absl::string_view content) {
+  const std::string temporary = path + ".new";
+  unlink(temporary.c_str());
+  RETURN_IF_ERROR(WriteDurably(temporary, content));
+  if (rename(temporary.c_str(), path.c_str()) != 0) return FileError("replace", path, errno);
+  return SyncDirectory(fs::path(path).parent_path());
+}
+
+absl::Status RenameDurably(const std::string& from, const std::string& to) {
+  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
+    return FileError(absl::StrCat("rename ", from, " to"), to, errno);
+  }
+  return SyncDirectory(fs::path(to).parent_path());
+}
+
+absl::Status MakeDirectories(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) return FileError("make the directory", path, error.value());
+  return absl::OkStatus();
+}
+
+absl::Status SyncDirectory(const std::string& path) {
+  Fd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() || fsync(fd.get()) != 0) return FileError("sync", path, errno);
+  return absl::OkStatus();
+}
+
+absl::Status MakeFilesReadOnly(const std::string& directory) {
+  std::error_code error;
+  constexpr fs::perms kWrite =
+      fs::perms::owner_write | fs::perms::group_write | fs::perms::others_write;
+  for (const auto& entry : fs::recursive_directory_iterator(directory, error)) {
+    if (!entry.is_regular_file()) continue;
+    fs::permissions(entry.path(), kWrite, fs::perm_options::remove, error);
+    if (error) return FileError("protect", entry.path(), error.value());
+  }
+  if (error) return FileError("walk", directory, error.value());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return FileError("read", path, errno);
+  std::string content;
+  char buffer[65536];
+  while (true) {
+    const ssize_t n = read(fd.get(), buffer, sizeof(buffer));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return FileError("read", path, errno);
+    if (n == 0) return content;
+    content.append(buffer, static_cast<size_t>(n));
+  }
+}
+
+Fd TryLockDirectory(const std::string& path) {
+  Fd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.valid() && flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return Fd();
+  return fd;
+}
+
+}  // namespace kbench

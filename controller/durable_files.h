@@ -1,0 +1,32 @@
+// Files that are there after a power cut, or are not there at all.
+//
+// Writing is create-new, write, fsync; a name becomes visible by rename within one directory,
+// followed by an fsync of that directory. A full disk is ResourceExhausted and says which file of
+// how many bytes did not fit.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/fd.h"
+
+namespace kbench {
+
+absl::Status WriteDurably(const std::string& path, absl::string_view content);
+// In place of a file that may exist: through a temporary name in the same directory.
+absl::Status ReplaceDurably(const std::string& path, absl::string_view content);
+// AlreadyExists when `to` exists: nothing is ever overwritten.
+absl::Status RenameDurably(const std::string& from, const std::string& to);
+absl::Status MakeDirectories(const std::string& path);
+absl::Status SyncDirectory(const std::string& path);
+absl::Status MakeFilesReadOnly(const std::string& directory);
+
+// NotFound when it cannot be opened, Internal when it cannot be read.
+absl::StatusOr<std::string> ReadFile(const std::string& path);
+
+// An exclusive lock on a directory, held while the object lives. Empty when somebody holds it.
+Fd TryLockDirectory(const std::string& path);
+
+}  // namespace kbench

@@ -1,0 +1,23 @@
+// Ctrl-C and SIGTERM as a count that whoever waits looks at:
+//
+//   1   stop: agents end the window, partial results are collected and kept, marked aborted
+//   2   hard: nobody is waited for; what is finished is kept, marked aborted
+//   3   the system's default: death at once. Runs that had finished stay recoverable.
+#pragma once
+
+#include <atomic>
+
+namespace kbench {
+
+struct Interrupts {
+  std::atomic<int> count{0};
+  std::atomic<int> signal{0};  // the first one: SIGINT or SIGTERM
+
+  bool stop() const { return count.load(std::memory_order_relaxed) >= 1; }
+  bool hard() const { return count.load(std::memory_order_relaxed) >= 2; }
+};
+
+// Takes SIGINT and SIGTERM of this process from now on. The object lives as long as the process.
+const Interrupts& CatchInterrupts();
+
+}  // namespace kbench

@@ -1,0 +1,62 @@
+// manifest.json and run.json: what the controller knows of a campaign and of one run, beside the
+// agents' own results. Their schema is docs/formats.md; `schema_version` changes when a reader of
+// the old one would be misled.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "analysis/evidence.h"
+
+namespace kbench {
+
+inline constexpr int kResultSchemaVersion = 1;
+
+// One line of the manifest's list of runs.
+struct ManifestRun {
+  int ordinal = 0;
+  int cell = 0;
+  int repetition = 0;
+  std::string run_id;
+  std::string status;
+  std::string directory;  // within the result directory
+};
+
+struct Manifest {
+  // Everything of it but `runs`, which are in their run.json. While the campaign runs its status
+  // is "running".
+  analysis::CampaignEvidence campaign;
+  std::string label;      // --label
+  std::string ended_utc;  // empty while it runs
+  int exit_code = 0;
+  std::string exit_text;        // why, when not 0
+  std::string campaign_sha256;  // of campaign.yaml
+  std::string plan_sha256;      // of plan.json
+  size_t runs_planned = 0;
+  std::vector<ManifestRun> runs;
+};
+
+struct AgentFile {
+  std::string name;    // within the run's directory: "agents/0-127.0.0.1_7100.pb"
+  std::string sha256;  // of its bytes
+};
+
+struct RunRecord {
+  int ordinal = 0;
+  analysis::RunEvidence evidence;        // `agents` stays empty: they are the files
+  std::vector<std::string> spec_sha256;  // what each agent was told, in its order
+  std::vector<AgentFile> agent_files;
+};
+
+std::string ManifestJson(const Manifest& manifest);
+absl::StatusOr<Manifest> ParseManifest(absl::string_view json);
+
+std::string RunRecordJson(const RunRecord& record);
+absl::StatusOr<RunRecord> ParseRunRecord(absl::string_view json);
+
+absl::string_view StatusName(analysis::RunStatus status);
+
+}  // namespace kbench

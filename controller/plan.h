@@ -1,0 +1,41 @@
+// The ordered list of runs: cells x repetitions in randomised complete blocks.
+//
+//   repetition 0:  C A B   every repetition is a block that holds each cell once, in an order of
+//   repetition 1:  A B C   its own, so that cells interleave and a drift of the machine falls on
+//   repetition 2:  B C A   all of them alike
+//
+// A pure function of the campaign and the number of agents: the same seed gives the same plan.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "controller/campaign.h"
+
+namespace kbench {
+
+struct PlannedRun {
+  int ordinal = 0;     // place in the plan, from 0
+  int cell = 0;        // index into Campaign::cells
+  int repetition = 0;  // the block
+  // Of keys, values and arrivals. The cells of a block share it, so that they are compared on the
+  // same work; blocks differ.
+  uint64_t seed = 0;
+};
+
+struct Plan {
+  std::vector<PlannedRun> runs;
+  Nanos measuring;          // warm-up and measured windows; set-up and loading come on top
+  uint64_t load_bytes = 0;  // values that the load phases write, over all agents
+};
+
+Plan MakePlan(const Campaign& campaign, size_t agents);
+
+// For people: cells, order, time, bytes.
+std::string DescribePlan(const Campaign& campaign, const Plan& plan, size_t agents);
+// plan.json: the same, resolved, with every setting of every cell.
+std::string PlanJson(const Campaign& campaign, const Plan& plan, size_t agents);
+
+}  // namespace kbench

@@ -1,0 +1,87 @@
+#include "controller/progress.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace kbench {
+
+ProgressOptions ProgressForStderr(bool quiet) {
+  ProgressOptions options{.out = stderr, .quiet = quiet};
+  const char* term = std::getenv("TERM");
+  options.live = isatty(STDERR_FILENO) == 1 && (term == nullptr || strcmp(term, "dumb") != 0);
+  const char* no_color = std::getenv("NO_COLOR");
+  options.color = options.live && (no_color == nullptr || *no_color == '\0');
+  winsize size = {};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) options.width = size.ws_col;
+  return options;
+}
+
+void Progress::CampaignStarted(absl::string_view name, size_t runs, Nanos measuring) {
+  runs_ = runs;
+  if (options_.quiet) return;
+  absl::FPrintF(options_.out, "%s: %d runs, %.1f s of warm-up and measurement\n", name, runs,
+                measuring.seconds());
+  std::fflush(options_.out);
+}
+
+void Progress::RunStarted(int ordinal, absl::string_view label, int repetition) {
+  head_ = absl::StrCat("[", ordinal + 1, "/", runs_, "] ", label, " rep ", repetition);
+  phase_.clear();
+  ops_per_second_.clear();
+  Redraw();
+}
+
+void Progress::Phase(absl::string_view phase) {
+  phase_ = std::string(phase);
+  Redraw();
+}
+
+void Progress::Interval(size_t agent, const result::Interval& interval) {
+  if (interval.length_ns() <= 0) return;
+  phase_ = "measure";
+  ops_per_second_[agent] =
+      static_cast<double>(interval.completed()) * 1e9 / static_cast<double>(interval.length_ns());
+  Redraw();
+}
+
+void Progress::RunEnded(absl::string_view summary) {
+  if (options_.quiet) return;
+  ClearLine();
+  absl::FPrintF(options_.out, "%s: %s\n", head_, summary);
+  std::fflush(options_.out);
+}
+
+void Progress::Note(absl::string_view text) {
+  ClearLine();
+  absl::FPrintF(options_.out, "%s%s%s\n", options_.color ? "\x1b[33m" : "", text,
+                options_.color ? "\x1b[0m" : "");
+  std::fflush(options_.out);
+}
+
+void Progress::Redraw() {
+  if (!options_.live || options_.quiet) return;
+  std::string line = absl::StrCat(head_, "  ", phase_);
+  double total = 0;
+  for (const auto& [agent, rate] : ops_per_second_) total += rate;
+  if (total > 0) absl::StrAppendFormat(&line, "  %.0f ops/s", total);
+  // One column stays free: a full line would wrap and could not be redrawn.
+  if (static_cast<int>(line.size()) >= options_.width) {
+    line.resize(static_cast<size_t>(options_.width > 1 ? options_.width - 1 : 0));
+  }
+  absl::FPrintF(options_.out, "\r%s\x1b[K", line);
+  std::fflush(options_.out);
+  drawn_ = true;
+}
+
+void Progress::ClearLine() {
+  if (drawn_) absl::FPrintF(options_.out, "\r\x1b[K");
+  drawn_ = false;
+}
+
+}  // namespace kbench

@@ -1,0 +1,55 @@
+// What a person sees while a campaign runs. On a terminal one live line, redrawn in place; in a
+// pipe one plain line per run. All of it goes to stderr: stdout is the result's.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <map>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "base/clock.h"
+#include "proto/result.pb.h"
+
+namespace kbench {
+
+struct ProgressOptions {
+  std::FILE* out = stderr;
+  bool quiet = false;  // notes only
+  bool live = false;   // `out` is a terminal
+  bool color = false;
+  int width = 80;
+};
+
+// From the process's environment: is stderr a terminal, how wide, NO_COLOR, TERM=dumb.
+ProgressOptions ProgressForStderr(bool quiet);
+
+class Progress {
+ public:
+  explicit Progress(ProgressOptions options) : options_(options) {}
+  ~Progress() { ClearLine(); }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void CampaignStarted(absl::string_view name, size_t runs, Nanos measuring);
+  void RunStarted(int ordinal, absl::string_view label, int repetition);
+  void Phase(absl::string_view phase);
+  void Interval(size_t agent, const result::Interval& interval);
+  // `summary` is what the run came to: "12,345 ops/s" or why it failed.
+  void RunEnded(absl::string_view summary);
+  // Always shown: warnings, what an interrupt leads to.
+  void Note(absl::string_view text);
+
+ private:
+  void Redraw();
+  void ClearLine();
+
+  const ProgressOptions options_;
+  size_t runs_ = 0;
+  std::string head_;  // "[3/54] transport=uring rep 0"
+  std::string phase_;
+  std::map<size_t, double> ops_per_second_;  // per agent, from its last interval
+  bool drawn_ = false;
+};
+
+}  // namespace kbench

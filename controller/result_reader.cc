@@ -1,0 +1,138 @@
+#include "controller/result_reader.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/digest.h"
+#include "base/status_macros.h"
+#include "controller/durable_files.h"
+#include "controller/result_store.h"
+
+namespace kbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool IsPartial(const fs::path& directory) {
+  return absl::StartsWith(fs::path(directory).filename().string(), std::string(kPartialPrefix));
+}
+
+absl::StatusOr<Manifest> ReadManifest(const std::string& directory) {
+  const std::string path = directory + "/manifest.json";
+  const absl::StatusOr<std::string> text = ReadFile(path);
+  if (!text.ok()) {
+    return absl::NotFoundError(
+        absl::StrCat(directory, " is no result directory: ", text.status().message()));
+  }
+  absl::StatusOr<Manifest> manifest = ParseManifest(*text);
+  if (!manifest.ok()) return Annotate(manifest.status(), path);
+  return manifest;
+}
+
+absl::StatusOr<RunRecord> ReadRun(const std::string& directory) {
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(directory + "/run.json"));
+  ASSIGN_OR_RETURN(RunRecord record, ParseRunRecord(text));
+  for (const AgentFile& file : record.agent_files) {
+    const std::string path = absl::StrCat(directory, "/", file.name);
+    ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+    result::RunResult& agent = record.evidence.agents.emplace_back();
+    if (Sha256Hex(bytes) != file.sha256 || !agent.ParseFromString(bytes)) {
+      return absl::InternalError(
+          absl::StrCat(path, " is not what was written: its SHA-256 is not the one in run.json"));
+    }
+  }
+  return record;
+}
+
+// Every run that has its run.json, in the order of execution.
+absl::StatusOr<std::vector<RunRecord>> ReadRuns(const std::string& directory) {
+  std::vector<RunRecord> runs;
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(directory + "/cells", error)) {
+    if (entry.path().filename() != "run.json") continue;
+    const std::string place = entry.path().parent_path();
+    absl::StatusOr<RunRecord> run = ReadRun(place);
+    if (!run.ok()) return Annotate(run.status(), place);
+    runs.push_back(*std::move(run));
+  }
+  std::sort(runs.begin(), runs.end(),
+            [](const RunRecord& a, const RunRecord& b) { return a.ordinal < b.ordinal; });
+  return runs;
+}
+
+}  // namespace
+
+absl::StatusOr<StoredCampaign> ReadResult(const std::string& directory) {
+  StoredCampaign stored{.directory = directory};
+  ASSIGN_OR_RETURN(stored.manifest, ReadManifest(directory));
+  ASSIGN_OR_RETURN(std::vector<RunRecord> runs, ReadRuns(directory));
+  stored.recovered = stored.manifest.ended_utc.empty();
+  if (!stored.recovered && runs.size() != stored.manifest.runs.size()) {
+    return absl::InternalError(absl::StrCat(directory, " is damaged: its manifest names ",
+                                            stored.manifest.runs.size(), " runs, there are ",
+                                            runs.size()));
+  }
+  stored.evidence = stored.manifest.campaign;
+  for (RunRecord& run : runs) {
+    if (run.evidence.cell < 0 ||
+        static_cast<size_t>(run.evidence.cell) >= stored.evidence.cells.size()) {
+      return absl::InternalError(absl::StrCat(directory, " is damaged: run ", run.evidence.run_id,
+                                              " is of cell ", run.evidence.cell,
+                                              ", which the manifest does not know"));
+    }
+    stored.evidence.runs.push_back(std::move(run.evidence));
+  }
+  if (stored.recovered) {
+    stored.evidence.status = "aborted";
+    result::Caveat& caveat = stored.evidence.caveats.emplace_back();
+    caveat.set_code("recovered");
+    caveat.set_text(absl::StrCat("the controller ended before the campaign did; ", runs.size(),
+                                 " of ", stored.manifest.runs_planned, " runs were finished"));
+  }
+  return stored;
+}
+
+std::vector<ResultListing> ListResults(const std::string& results_dir) {
+  std::vector<ResultListing> listings;
+  std::error_code error;
+  for (const auto& campaign : fs::directory_iterator(results_dir, error)) {
+    std::error_code inner;
+    for (const auto& entry : fs::directory_iterator(campaign.path(), inner)) {
+      if (!fs::exists(entry.path() / "manifest.json")) continue;
+      ResultListing listing{.directory = entry.path(), .manifest = ReadManifest(entry.path())};
+      listing.partial = IsPartial(entry.path());
+      listing.in_progress = listing.partial && !TryLockDirectory(listing.directory).valid();
+      listings.push_back(std::move(listing));
+    }
+  }
+  const auto started = [](const ResultListing& listing) {
+    return listing.manifest.ok() ? listing.manifest->campaign.started_utc : std::string();
+  };
+  std::sort(listings.begin(), listings.end(), [&](const ResultListing& a, const ResultListing& b) {
+    return std::pair(started(a), a.directory) < std::pair(started(b), b.directory);
+  });
+  return listings;
+}
+
+absl::StatusOr<std::string> FindResult(const std::string& results_dir, const std::string& name) {
+  if (fs::is_directory(name)) return name;
+  std::vector<std::string> found;
+  for (const ResultListing& listing : ListResults(results_dir)) {
+    if (listing.manifest.ok() && !name.empty() &&
+        absl::StartsWith(listing.manifest->campaign.run_id, name)) {
+      found.push_back(listing.directory);
+    }
+  }
+  if (found.size() == 1) return found[0];
+  if (found.empty()) {
+    return absl::NotFoundError(absl::StrCat("'", name, "' is neither a directory nor the id of a ",
+                                            "run below ", results_dir, "; see 'kbench list'"));
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", name, "' is the beginning of ", found.size(), " run ids; give more of it"));
+}
+
+}  // namespace kbench

@@ -1,0 +1,286 @@
+#include "controller/run_attempt.h"
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/digest.h"
+#include "base/status_macros.h"
+
+namespace kbench {
+namespace {
+
+constexpr Nanos kSlice = Millis(20);
+constexpr size_t kResultBytesMax = size_t{2} << 30;
+
+// In the controller's meaning (exit_codes.h).
+absl::Status FromFailed(const control::Failed& failed, const std::string& address) {
+  using control::Failed;
+  const std::string text = absl::StrCat("agent ", address, ": ", failed.text());
+  switch (failed.kind()) {
+    case Failed::BAD_SPEC:
+      return absl::InvalidArgumentError(text);
+    case Failed::SERVER_UNREACHABLE:
+    case Failed::SERVER_REFUSED:
+      return absl::UnavailableError(text);
+    case Failed::VERSION:
+      return absl::FailedPreconditionError(text);
+    case Failed::PHASE_TIMEOUT:
+      return absl::DeadlineExceededError(text);
+    case Failed::MISSED_START:
+      return absl::DataLossError(absl::StrCat(text, " (missed start)"));
+    default:
+      return absl::DataLossError(text);
+  }
+}
+
+Nanos TimeToLoad(const control::RunSpec& spec, const PhaseLimits& limits) {
+  const auto keys = static_cast<double>(spec.keys());
+  const double bytes = keys * spec.value_bytes();
+  const double seconds = bytes / static_cast<double>(limits.load_bytes_per_second) +
+                         keys / static_cast<double>(limits.load_keys_per_second);
+  return limits.load + Nanos(static_cast<int64_t>(std::min(seconds, 1e6) * 1e9));
+}
+
+}  // namespace
+
+RunAttempt::RunAttempt(const std::vector<AgentLink*>& agents, const PhaseLimits& limits,
+                       const Interrupts* interrupts, Progress* progress, const RunRequest& request)
+    : limits_(limits),
+      interrupts_(interrupts),
+      progress_(progress),
+      request_(request),
+      agents_(agents.size()) {
+  for (size_t i = 0; i < agents.size(); ++i) {
+    agents_[i].link = agents[i];
+    agents_[i].spec = request.specs[i].SerializeAsString();
+    agents_[i].spec_sha256 = Sha256Hex(agents_[i].spec);
+  }
+}
+
+absl::Status RunAttempt::Run() {
+  const absl::Status status = Phases();
+  if (!status.ok() && started_) Salvage();
+  SayGoodbye();
+  for (AgentState& agent : agents_) agent.stream.reset();
+  return status;
+}
+
+absl::Status RunAttempt::Phases() {
+  RETURN_IF_ERROR(Prepare());
+  if (request_.specs[0].load()) RETURN_IF_ERROR(Load());
+  RETURN_IF_ERROR(MeasureClocks());
+  return Start();
+}
+
+absl::Status RunAttempt::Prepare() {
+  progress_->Phase("connect");
+  const control::RunSpec& spec = request_.specs[0];
+  const Nanos run_time = Nanos(spec.connect_timeout_ns()) + Nanos(spec.warmup_ns()) +
+                         Nanos(spec.duration_ns()) + Nanos(spec.op_timeout_ns()) * 3 +
+                         TimeToLoad(spec, limits_) + limits_.prepare + limits_.clock +
+                         limits_.measure + limits_.stop + limits_.goodbye;
+  for (size_t i = 0; i < agents_.size(); ++i) {
+    AgentState& agent = agents_[i];
+    agent.stream = agent.link->StartRun(i, &inbox_, run_time);
+    control::RunCommand command;
+    command.mutable_prepare()->set_spec(agent.spec);
+    command.mutable_prepare()->set_owner(absl::StrCat("kbench run ", request_.run_id));
+    *command.mutable_prepare()->mutable_controller() = ControllerVersion();
+    agent.stream->Send(command);
+  }
+  return Await("connect", Nanos(spec.connect_timeout_ns()) + limits_.prepare,
+               [](const AgentState& agent) { return agent.prepared; });
+}
+
+absl::Status RunAttempt::Load() {
+  progress_->Phase("load");
+  control::RunCommand command;
+  command.mutable_load();
+  SendAll(command);
+  return Await("load", TimeToLoad(request_.specs[0], limits_),
+               [](const AgentState& agent) { return agent.loaded; });
+}
+
+absl::Status RunAttempt::MeasureClocks() {
+  std::vector<std::future<absl::StatusOr<AgentClockMap>>> clocks;
+  for (AgentState& agent : agents_) {
+    clocks.push_back(std::async(std::launch::async, [this, &agent] {
+      return agent.link->MeasureClock(Dispatcher::kPings, limits_.clock);
+    }));
+  }
+  absl::Status first;
+  for (size_t i = 0; i < agents_.size(); ++i) {
+    absl::StatusOr<AgentClockMap> clock = clocks[i].get();
+    if (clock.ok()) {
+      agents_[i].clock = *clock;
+    } else if (first.ok()) {
+      first = Annotate(clock.status(), "phase clock");
+    }
+  }
+  return first;
+}
+
+absl::Status RunAttempt::Start() {
+  const control::RunSpec& spec = request_.specs[0];
+  progress_->Phase(spec.warmup_ns() > 0 ? "warm-up" : "measure");
+  Nanos slowest;
+  for (const AgentState& agent : agents_) {
+    slowest = std::max(slowest, agent.clock.round_trip_min());
+  }
+  const MonoTime at = MonoNow() + Millis(20) + slowest * 4;
+  started_ = true;
+  for (AgentState& agent : agents_) {
+    control::RunCommand command;
+    command.mutable_start()->set_at(agent.clock.ToAgent(at).ns());
+    agent.stream->Send(command);
+  }
+  return Await("measure",
+               (at - MonoNow()) + Nanos(spec.warmup_ns()) + Nanos(spec.duration_ns()) +
+                   Nanos(spec.op_timeout_ns()) + limits_.measure,
+               [](const AgentState& agent) { return agent.done; });
+}
+
+void RunAttempt::SendAll(const control::RunCommand& command) {
+  for (AgentState& agent : agents_) {
+    if (!agent.ended && !agent.done) agent.stream->Send(command);
+  }
+}
+
+void RunAttempt::Salvage() {
+  if (interrupts_->hard()) return;
+  progress_->Phase("stop");
+  stopping_ = true;
+  control::RunCommand command;
+  command.mutable_stop()->set_reason(interrupts_->stop() ? "interrupted" : "another agent failed");
+  SendAll(command);
+  const Nanos drain = std::min(Nanos(request_.specs[0].op_timeout_ns()), Seconds(10));
+  // The first failure is already on its way up; what goes wrong from here on is its echo.
+  (void)Await("stop", limits_.stop + drain,
+              [](const AgentState& agent) { return agent.done || agent.failed || agent.ended; });
+}
+
+void RunAttempt::SayGoodbye() {
+  for (AgentState& agent : agents_) {
+    if (agent.stream == nullptr) continue;
+    if (!agent.done && !agent.failed) agent.stream->Cancel();
+    agent.stream->CloseCommands();
+  }
+  stopping_ = true;
+  (void)Await("goodbye", limits_.goodbye,
+              [](const AgentState& agent) { return agent.stream == nullptr || agent.ended; });
+}
+
+absl::Status RunAttempt::Await(absl::string_view phase, Nanos timeout, Reached reached) {
+  const MonoTime deadline = MonoNow() + timeout;
+  while (!std::all_of(agents_.begin(), agents_.end(), reached)) {
+    if (stopping_ ? interrupts_->hard() : interrupts_->stop()) {
+      return absl::CancelledError(absl::StrCat("interrupted in phase ", phase));
+    }
+    const Nanos left = deadline - MonoNow();
+    if (left <= Nanos(0)) {
+      return absl::DeadlineExceededError(absl::StrCat("phase ", phase, " did not end within ",
+                                                      timeout.seconds(), " s; no word from ",
+                                                      Missing(reached)));
+    }
+    std::optional<AgentEvent> event = inbox_.Take(std::min(left, kSlice));
+    if (!event) continue;
+    const absl::Status status = Apply(*std::move(event));
+    if (!status.ok() && !stopping_) return Annotate(status, absl::StrCat("phase ", phase));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunAttempt::Apply(AgentEvent event) {
+  AgentState& agent = agents_[event.agent];
+  if (!event.message) return ApplyEnd(&agent, event.end);
+  const control::RunEvent& message = *event.message;
+  switch (message.event_case()) {
+    case control::RunEvent::kPrepared:
+      if (message.prepared().spec_sha256() != agent.spec_sha256) {
+        return absl::DataLossError(absl::StrCat("agent ", agent.link->address(),
+                                                " echoed another spec: sent ", agent.spec_sha256,
+                                                ", it has ", message.prepared().spec_sha256()));
+      }
+      agent.prepared = true;
+      return absl::OkStatus();
+    case control::RunEvent::kLoaded:
+      agent.loaded = true;
+      return absl::OkStatus();
+    case control::RunEvent::kInterval:
+      progress_->Interval(event.agent, message.interval());
+      return absl::OkStatus();
+    case control::RunEvent::kResult:
+      return ApplyResult(&agent, message.result());
+    case control::RunEvent::kFailed:
+      agent.failed = true;
+      missed_start_ |= message.failed().kind() == control::Failed::MISSED_START;
+      return FromFailed(message.failed(), agent.link->address());
+    case control::RunEvent::EVENT_NOT_SET:
+      break;
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("agent ", agent.link->address(), " sent an event that this version of kbench ",
+                   "does not know; install the same release on both"));
+}
+
+absl::Status RunAttempt::ApplyEnd(AgentState* agent, const absl::Status& end) {
+  agent->ended = true;
+  if (agent->done || agent->failed) return absl::OkStatus();
+  if (!end.ok()) return end;
+  return absl::DataLossError(
+      absl::StrCat("agent ", agent->link->address(), " ended the run without a result"));
+}
+
+absl::Status RunAttempt::ApplyResult(AgentState* agent, const control::ResultChunk& chunk) {
+  const std::string& address = agent->link->address();
+  if (agent->result_bytes.size() + chunk.data().size() > kResultBytesMax) {
+    return absl::DataLossError(absl::StrCat("agent ", address, " sent a result above 2 GiB"));
+  }
+  agent->result_bytes += chunk.data();
+  if (!chunk.last()) return absl::OkStatus();
+  if (!agent->result.ParseFromString(agent->result_bytes) ||
+      agent->result.run_id() != request_.run_id) {
+    agent->failed = true;
+    return absl::DataLossError(absl::StrCat("agent ", address, " sent a result that cannot be ",
+                                            "read, or of another run than ", request_.run_id));
+  }
+  agent->result_bytes.clear();
+  agent->result.set_agent_index(static_cast<uint32_t>(agent - agents_.data()));
+  if (agent->result.agent().empty()) agent->result.set_agent(address);
+  agent->done = true;
+  if (!agent->result.aborted()) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("agent ", address, " aborted the run: ", agent->result.abort_reason()));
+}
+
+std::string RunAttempt::Missing(Reached reached) const {
+  std::vector<std::string> names;
+  for (const AgentState& agent : agents_) {
+    if (!reached(agent)) names.push_back(absl::StrCat("agent ", agent.link->address()));
+  }
+  return absl::StrJoin(names, ", ");
+}
+
+void RunAttempt::MoveInto(RunOutcome* outcome) {
+  MonoTime first, last;
+  int measured = 0;
+  for (AgentState& agent : agents_) {
+    outcome->spec_sha256.push_back(agent.spec_sha256);
+    if (!agent.done) continue;
+    const result::RunResult& result = agent.result;
+    const MonoTime sent = agent.clock.ToController(AgentTime(result.planned_start())) +
+                          Nanos(result.first_send_offset_ns());
+    first = measured == 0 ? sent : std::min(first, sent);
+    last = measured == 0 ? sent : std::max(last, sent);
+    ++measured;
+    outcome->evidence.clock_error_bound_ns =
+        std::max(outcome->evidence.clock_error_bound_ns, agent.clock.error_bound().count());
+    outcome->evidence.agents.push_back(std::move(agent.result));
+  }
+  outcome->evidence.first_send_skew_ns = (last - first).count();
+}
+
+}  // namespace kbench

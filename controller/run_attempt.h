@@ -1,0 +1,76 @@
+// One arming of one run: the barriers, and what each agent has delivered so far. The dispatcher
+// makes another one when an agent missed the start.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "controller/agent_clock.h"
+#include "controller/agent_link.h"
+#include "controller/dispatcher.h"
+#include "controller/run_inbox.h"
+
+namespace kbench {
+
+class RunAttempt {
+ public:
+  RunAttempt(const std::vector<AgentLink*>& agents, const PhaseLimits& limits,
+             const Interrupts* interrupts, Progress* progress, const RunRequest& request);
+
+  // All phases. OK: every agent delivered its result. Otherwise the first thing that went wrong;
+  // results that could be saved are in the outcome.
+  absl::Status Run();
+
+  bool missed_start() const { return missed_start_; }
+  // Moves what was collected into `outcome`.
+  void MoveInto(RunOutcome* outcome);
+
+ private:
+  struct AgentState {
+    AgentLink* link = nullptr;
+    std::unique_ptr<RunStream> stream;
+    std::string spec;
+    std::string spec_sha256;
+    AgentClockMap clock;
+    bool prepared = false;
+    bool loaded = false;
+    bool done = false;   // the result is complete
+    bool ended = false;  // the stream has ended
+    bool failed = false;
+    std::string result_bytes;
+    result::RunResult result;
+  };
+  using Reached = bool (*)(const AgentState&);
+
+  absl::Status Phases();
+  absl::Status Prepare();
+  absl::Status Load();
+  absl::Status MeasureClocks();
+  absl::Status Start();
+  void Salvage();
+  void SayGoodbye();
+  // Sends to all agents that still listen.
+  void SendAll(const control::RunCommand& command);
+
+  // Takes events until every agent has reached the phase's end. DeadlineExceeded names those that
+  // have not; a failure of any agent and an interrupt end the wait.
+  absl::Status Await(absl::string_view phase, Nanos timeout, Reached reached);
+  absl::Status Apply(AgentEvent event);
+  absl::Status ApplyEnd(AgentState* agent, const absl::Status& end);
+  absl::Status ApplyResult(AgentState* agent, const control::ResultChunk& chunk);
+  std::string Missing(Reached reached) const;
+
+  const PhaseLimits& limits_;
+  const Interrupts* const interrupts_;
+  Progress* const progress_;
+  const RunRequest& request_;
+  RunInbox inbox_;
+  std::vector<AgentState> agents_;  // after inbox_: streams end before the inbox does
+  bool started_ = false;
+  bool stopping_ = false;
+  bool missed_start_ = false;
+};
+
+}  // namespace kbench

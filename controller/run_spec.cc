@@ -1,0 +1,79 @@
+#include "controller/run_spec.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+namespace kbench {
+
+control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
+  control::RunSpec spec;
+  spec.set_run_id(inputs.run_id);
+  spec.set_agent_index(inputs.agent_index);
+  spec.set_agent_count(inputs.agent_count);
+  spec.set_server(inputs.server);
+  spec.set_identity(s.identity);
+  spec.set_hmac_key(inputs.hmac_key);
+  spec.set_transport(s.transport);
+  spec.set_workers(static_cast<uint32_t>(s.workers));
+  for (uint32_t cpu : inputs.worker_cpus) spec.add_worker_cpus(cpu);
+  spec.set_flows(static_cast<uint32_t>(s.flows));
+  spec.set_depth(static_cast<uint32_t>(s.depth));
+  if (s.open_loop) {
+    spec.mutable_open()->set_arrival(s.arrival);
+    spec.mutable_open()->set_rate(s.rate_per_agent > 0 ? s.rate_per_agent
+                                                       : s.rate_total / inputs.agent_count);
+  } else {
+    spec.mutable_closed();
+  }
+  for (const OpWeight& share : s.ops) {
+    control::OpShare* op = spec.add_ops();
+    op->set_op(share.op);
+    op->set_weight(share.weight);
+  }
+  spec.set_keys(static_cast<uint64_t>(s.keys));
+  spec.set_key_order(s.key_order);
+  spec.set_key_bytes(static_cast<uint32_t>(s.key_bytes));
+  spec.set_value_bytes(static_cast<uint32_t>(s.value_bytes));
+  spec.set_seed(inputs.seed);
+  spec.set_load(s.LoadsKeys());
+  spec.set_warmup_ns(s.warmup.count());
+  spec.set_duration_ns(s.duration.count());
+  spec.set_op_timeout_ns(s.op_timeout.count());
+  spec.set_connect_timeout_ns(s.connect_timeout.count());
+  spec.set_poll(s.poll);
+  spec.set_flush(s.flush);
+  spec.set_sample_every(static_cast<uint32_t>(s.sample_every));
+  spec.set_samples_max(static_cast<uint32_t>(s.samples_max));
+  spec.mutable_socket_options()->set_send_buffer_bytes(static_cast<uint32_t>(s.send_buffer_bytes));
+  spec.mutable_socket_options()->set_receive_buffer_bytes(
+      static_cast<uint32_t>(s.receive_buffer_bytes));
+  spec.mutable_socket_options()->set_congestion_control(s.congestion_control);
+  spec.set_synchronization(s.synchronization);
+  return spec;
+}
+
+absl::StatusOr<std::string> ReadHmacKey(const std::string& key_file) {
+  if (key_file.empty()) return std::string(kFactoryKey);
+  std::ifstream in(key_file, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  if (!in.good()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot read server.key_file ", key_file, ": ", strerror(errno),
+                     "; give the path of a readable file that holds the HMAC key"));
+  }
+  const std::string content = text.str();
+  const std::string key(absl::StripSuffix(content, "\n"));
+  if (key.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("server.key_file ", key_file, " is empty; put the HMAC key into it"));
+  }
+  return key;
+}
+
+}  // namespace kbench

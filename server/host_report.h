@@ -1,0 +1,32 @@
+// What this host says about itself, for GETLOG: interfaces, processor time and memory, as the
+// kernel counts them. What cannot be read is absent.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kbench::server {
+
+struct HostInterface {
+  std::string name, mac, ipv4, ipv6;  // addresses as text, empty when there is none
+};
+std::vector<HostInterface> ReadInterfaces();
+
+// Sums over all processors since the host started, in the kernel's ticks.
+struct CpuTicks {
+  uint64_t busy = 0;
+  uint64_t total = 0;
+};
+std::optional<CpuTicks> ReadCpuTicks();
+
+struct Memory {
+  uint64_t total_bytes = 0;
+  uint64_t available_bytes = 0;
+};
+std::optional<Memory> ReadMemory();
+
+std::string ReadHostName();
+
+}  // namespace kbench::server

@@ -1,0 +1,79 @@
+// Answers GETLOG: what this device says about itself, in numbers that were measured on this host.
+// What the host does not offer is an empty list (temperatures: memory has none), never a made-up
+// number.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kinetic/types.h"
+#include "server/host_report.h"
+#include "server/limits.h"
+#include "server/outbox.h"
+#include "server/residence_trace.h"
+#include "server/store.h"
+
+namespace kbench::server {
+
+// Per message type: requests answered, and the value bytes that came and went with them.
+class OpCounters {
+ public:
+  struct Count {
+    uint64_t count = 0;
+    uint64_t bytes = 0;
+  };
+  static constexpr int kTypes = 64;
+
+  void Add(kinetic::MessageType request, uint64_t value_bytes) {
+    const auto index = static_cast<uint32_t>(request);
+    if (index >= kTypes) return;
+    ++counts_[index].count;
+    counts_[index].bytes += value_bytes;
+  }
+  const Count& of(int request) const { return counts_[static_cast<size_t>(request)]; }
+
+ private:
+  std::array<Count, kTypes> counts_ = {};
+};
+
+class LogRequests {
+ public:
+  // The pointers are borrowed and outlive this object.
+  LogRequests(const Limits* limits, const Store* store, const OpCounters* counters,
+              ResidenceTrace* trace);
+
+  void set_port(uint16_t port);
+
+  // Fills the body and the status of *response. Its views stay valid until the next call.
+  Payload Answer(const kinetic::Command& request, kinetic::Command* response);
+
+  // Configuration and limits, as a handshake carries them.
+  void FillGreeting(kinetic::GetLog* log);
+
+ private:
+  using GetLog = kinetic::GetLog;
+
+  void FillConfiguration(GetLog* log);
+  void FillLimits(GetLog* log) const;
+  void FillUtilizations(GetLog* log);
+  void FillCapacity(GetLog* log) const;
+  void FillStatistics(GetLog* log) const;
+  void FillMessages(GetLog* log);
+
+  const Limits* limits_;
+  const Store* store_;
+  const OpCounters* counters_;
+  ResidenceTrace* trace_;
+  uint16_t port_ = 0;
+  std::string serial_number_;
+  std::vector<HostInterface> interfaces_;
+  std::optional<CpuTicks> ticks_at_start_;
+  MonoTime started_;
+  std::string messages_;  // what views of the last answer point to
+  std::string error_;
+};
+
+}  // namespace kbench::server

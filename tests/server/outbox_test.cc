@@ -1,0 +1,140 @@
+#include "server/outbox.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "base/random.h"
+
+namespace kbench::server {
+namespace {
+
+using kinetic::Residence;
+
+constexpr size_t kPlenty = 1 << 20;
+
+class OutboxTest : public ::testing::Test {
+ protected:
+  void Add(absl::string_view head, absl::string_view value = "",
+           std::optional<uint64_t> sequence = std::nullopt) {
+    outbox_.tail()->append(head.data(), head.size());
+    auto owner = std::make_shared<const std::string>(value);
+    Payload payload;
+    if (!value.empty()) payload = {.owner = owner, .bytes = AsBytes(*owner)};
+    outbox_.Seal(payload, sequence);
+  }
+  std::string Listed(MonoTime now = MonoTime(), size_t max = kPlenty) {
+    std::string bytes;
+    const int used = outbox_.Gather(now, max, pieces_);
+    for (int i = 0; i < used; ++i) {
+      bytes.append(static_cast<const char*>(pieces_[i].iov_base), pieces_[i].iov_len);
+    }
+    return bytes;
+  }
+  Outbox outbox_;
+  ResidenceRing ring_{100};
+  std::array<iovec, 16> pieces_;
+};
+
+TEST_F(OutboxTest, JoinsNeighbouringHeadsIntoOnePiece) {
+  Add("one");
+  Add("two");
+  Add("three", "VALUE");
+  Add("four");
+  EXPECT_EQ(outbox_.Gather(MonoTime(), kPlenty, pieces_), 3);
+  EXPECT_EQ(Listed(), "onetwothreeVALUEfour");
+  EXPECT_EQ(outbox_.unsent(), 20u);
+}
+
+TEST_F(OutboxTest, ResumesAfterAShortSendAtAnyByte) {
+  const std::string whole = "h1VALUE1h2h3VALUE3";
+  for (size_t cut = 0; cut <= whole.size(); ++cut) {
+    outbox_ = Outbox();
+    Add("h1", "VALUE1");
+    Add("h2");
+    Add("h3", "VALUE3");
+    ASSERT_EQ(Listed(), whole);
+    outbox_.Sent(cut, RealTime(1), &ring_);
+    EXPECT_EQ(Listed(), whole.substr(cut));
+    EXPECT_EQ(outbox_.unsent(), whole.size() - cut);
+    EXPECT_EQ(outbox_.empty(), cut == whole.size());
+  }
+}
+
+TEST_F(OutboxTest, RecordsAnAnswerWhenItsFirstByteLeavesAndOnlyThen) {
+  Add("first", "", 1);
+  outbox_.SetReceived(RealTime(100), Residence::kKernelReceived);
+  Add("second", "value", 2);
+  outbox_.SetReceived(RealTime(150), Residence::kSharedStamp);
+  Add("unrecorded");
+  outbox_.Sent(5, RealTime(200), &ring_);
+  ASSERT_EQ(ring_.Read(0, 10).size(), 1u);
+  outbox_.Sent(1, RealTime(300), &ring_);
+  outbox_.Sent(outbox_.unsent(), RealTime(400), &ring_);
+  const std::vector<Residence> records = ring_.Read(0, 10);
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0].sequence, 1u);
+  EXPECT_EQ(records[0].duration(), Nanos(100));
+  EXPECT_EQ(records[0].flags, Residence::kKernelReceived);
+  EXPECT_EQ(records[1].sequence, 2u);
+  EXPECT_EQ(records[1].received, ServerTime(150));
+  EXPECT_EQ(records[1].sent, ServerTime(300));
+}
+
+TEST_F(OutboxTest, AHeldAnswerHoldsThoseBehindIt) {
+  Add("a");
+  Add("b");
+  outbox_.HoldUntil(MonoTime(500));
+  Add("c");
+  EXPECT_FALSE(outbox_.next_due().is_set());
+  EXPECT_EQ(Listed(MonoTime(499)), "a");
+  outbox_.Sent(1, RealTime(1), &ring_);
+  EXPECT_EQ(outbox_.next_due(), MonoTime(500));
+  EXPECT_EQ(Listed(MonoTime(499)), "");
+  EXPECT_EQ(Listed(MonoTime(500)), "bc");
+}
+
+TEST_F(OutboxTest, KeepsAValueAliveUntilItsLastByteIsSent) {
+  auto value = std::make_shared<const std::string>("value");
+  const std::weak_ptr<const std::string> watch = value;
+  outbox_.Seal({.owner = value, .bytes = AsBytes(*value)}, std::nullopt);
+  value.reset();
+  outbox_.Sent(4, RealTime(1), &ring_);
+  EXPECT_FALSE(watch.expired());
+  outbox_.Sent(1, RealTime(1), &ring_);
+  EXPECT_TRUE(watch.expired());
+}
+
+TEST_F(OutboxTest, ListsNoMoreThanAskedForAndSaysTheRestLater) {
+  for (int i = 0; i < 100; ++i) Add("0123456789");
+  EXPECT_EQ(Listed(MonoTime(), 25).size(), 30u);
+  Outbox many;
+  std::swap(outbox_, many);
+  for (int i = 0; i < 100; ++i) Add("h", "v");
+  EXPECT_EQ(Listed().size(), pieces_.size());
+}
+
+TEST_F(OutboxTest, DeliversEveryByteInOrderThroughManyShortSends) {
+  Random random(7);
+  std::string expected, got;
+  size_t added = 0;
+  while (got.size() < 2'000'000) {
+    while (outbox_.unsent() < 300'000) {
+      const std::string head = "<" + std::to_string(added) + ">";
+      const std::string value(added % 3 == 0 ? random.Below(3000) : 0, static_cast<char>(added));
+      Add(head, value, added++);
+      expected += head + value;
+    }
+    const std::string listed = Listed(MonoTime(), 65'536);
+    const size_t n = 1 + random.Below(listed.size());
+    got += listed.substr(0, n);
+    outbox_.Sent(n, RealTime(1), &ring_);
+  }
+  EXPECT_TRUE(got == expected.substr(0, got.size()));
+}
+
+}  // namespace
+}  // namespace kbench::server
