@@ -76,8 +76,7 @@ struct StampGrant {
 StampGrant EnableKernelStamps(int fd);
 
 // Room for the one control message of a receive or of a send.
-union StampControl {
-  cmsghdr align;
+struct alignas(size_t) StampControl {
   char bytes[128];
 };
 

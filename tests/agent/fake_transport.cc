@@ -1,0 +1,127 @@
+#include "tests/agent/fake_transport.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace kbench {
+
+FakeTransport::FakeTransport(uint32_t get_value_bytes, Judge judge)
+    : get_value_bytes_(get_value_bytes),
+      judge_(std::move(judge)),
+      key_(kinetic::kFactoryKey),
+      wrong_key_("another key") {}
+
+absl::StatusOr<FlowId> FakeTransport::Connect(const SocketAddress&, Nanos) {
+  const FlowId flow{flows_++};
+  coming_.insert({SimClock::Now(), {.flow = flow, .bytes = Greeting(1000 + Index(flow))}});
+  return flow;
+}
+
+std::string FakeTransport::Greeting(int64_t connection_id) {
+  kinetic::Command command;
+  command.has_header = true;
+  command.header.connection_id = connection_id;
+  command.header.cluster_version = 0;
+  command.status = {.code = kinetic::StatusCode::kSuccess};
+  std::string pdu;
+  encoder_.Append(command, kinetic::Signature::Unsolicited(), 0, &pdu);
+  return pdu;
+}
+
+void FakeTransport::SayAt(FlowId flow, MonoTime at, kinetic::StatusCode status,
+                          const std::string& text) {
+  kinetic::Command command;
+  command.status.emplace();
+  command.status->code = status;
+  command.status->message = text;
+  std::string pdu;
+  encoder_.Append(command, kinetic::Signature::Unsolicited(), 0, &pdu);
+  coming_.insert({at, {.flow = flow, .bytes = pdu}});
+}
+
+void FakeTransport::CloseAt(FlowId flow, MonoTime at) {
+  coming_.insert({at, {.kind = TransportEvent::Kind::kClosed, .flow = flow}});
+}
+
+void FakeTransport::StallAt(MonoTime at, Nanos length) { stall_ = {at, length}; }
+
+std::string FakeTransport::Answer(const Request& request, const Fate& fate) {
+  kinetic::Command command;
+  command.has_header = true;
+  if (!fate.without_ack) command.header.ack_sequence = request.sequence;
+  command.header.message_type = kinetic::ResponseOf(request.type);
+  command.status.emplace();
+  command.status->code = fate.status;
+  if (!fate.text.empty()) command.status->message = fate.text;
+  const bool value = request.type == kinetic::MessageType::kGet &&
+                     fate.status == kinetic::StatusCode::kSuccess;
+  const uint32_t size = fate.value_size.value_or(value ? get_value_bytes_ : 0);
+  std::string pdu;
+  encoder_.Append(command,
+                  kinetic::Signature::Hmac(kinetic::kFactoryIdentity,
+                                           fate.wrong_key ? &wrong_key_ : &key_),
+                  size, &pdu);
+  pdu.append(size, 'v');
+  return pdu;
+}
+
+void FakeTransport::Send(FlowId flow, const OutgoingFrame& frame) {
+  frame.stamps->submitted = SimClock::Now();
+  frame.stamps->send_returned = SimClock::Now();
+  if (!decoder_.Decode(frame.head.subspan(kinetic::kFrameHeaderSize)).ok()) std::abort();
+  const kinetic::Command& command = decoder_.message().command;
+  Request request = {.number = requests_.size(),
+                     .flow = flow,
+                     .type = *command.header.message_type,
+                     .sequence = *command.header.sequence,
+                     .at = SimClock::Now()};
+  if (command.key_value.has_value()) request.key = std::string(*command.key_value->key);
+  requests_.push_back(request);
+  const Fate fate = judge_(request);
+  const Coming sent = {.kind = TransportEvent::Kind::kSent, .flow = flow, .token = frame.token};
+  most_unanswered_ = std::max(most_unanswered_, ++unanswered_);
+  if (fate.answered) {
+    coming_.insert({SimClock::Now() + fate.delay,
+                    {.flow = flow, .bytes = Answer(request, fate), .answer = true}});
+  }
+  if (fate.sent_late) {
+    coming_.insert({SimClock::Now() + fate.delay, sent});
+  } else {
+    sent_.push_back(sent);
+  }
+}
+
+std::span<const TransportEvent> FakeTransport::Poll(MonoTime deadline) {
+  events_.clear();
+  bytes_.clear();
+  if (stall_.has_value() && SimClock::Now() >= stall_->first) {
+    SimClock::Advance(stall_->second);
+    stall_.reset();
+  }
+  const MonoTime next = coming_.empty() ? deadline : coming_.begin()->first;
+  if (sent_.empty()) SimClock::Set(std::max(SimClock::Now(), std::min(deadline, next)));
+  bytes_.reserve(coming_.size());
+  for (const Coming& sent : sent_) {
+    events_.push_back({.kind = sent.kind, .flow = sent.flow, .token = sent.token});
+  }
+  sent_.clear();
+  while (!coming_.empty() && coming_.begin()->first <= SimClock::Now()) {
+    Coming coming = std::move(coming_.begin()->second);
+    coming_.erase(coming_.begin());
+    if (coming.answer) --unanswered_;
+    const bool join = coalesce_ && !events_.empty() && coming.kind == events_.back().kind &&
+                      coming.kind == TransportEvent::Kind::kReceived &&
+                      events_.back().flow == coming.flow;
+    if (join) {
+      bytes_.back() += coming.bytes;
+    } else {
+      bytes_.push_back(coming.bytes);
+      events_.push_back({.kind = coming.kind, .flow = coming.flow, .token = coming.token});
+    }
+    events_.back().bytes = AsBytes(bytes_.back());
+    events_.back().woke = events_.back().received = SimClock::Now();
+  }
+  return events_;
+}
+
+}  // namespace kbench

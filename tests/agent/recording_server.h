@@ -1,0 +1,68 @@
+// A Kinetic server for tests that keeps what it was sent: a store, an honest answer to everything,
+// and for each connection the stream of requests, normalised: decoded, connectionID and sequence
+// set to zero, encoded and signed anew, each followed by its value. Also able to misbehave.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/address.h"
+#include "base/fd.h"
+#include "kinetic/codec.h"
+#include "kinetic/types.h"
+
+namespace kbench {
+
+class RecordingServer {
+ public:
+  struct Options {
+    std::string hmac_key = std::string(kinetic::kFactoryKey);
+    bool silent = false;            // accepts and says nothing
+    bool garbage = false;           // greets with what is no PDU
+    bool record = true;             // keep the streams
+    uint64_t close_after = 0;       // requests of one connection; 0: never
+    uint64_t refuse_puts_after = 0;  // of one connection: NO_SPACE from then on; 0: never
+    uint64_t swallow_after = 0;     // requests of one connection: read, never answered; 0: never
+    bool locked = false;            // DEVICE_LOCKED in the greeting
+  };
+
+  RecordingServer() : RecordingServer(Options{}) {}
+  explicit RecordingServer(Options options);
+  ~RecordingServer();
+
+  const HostPort& address() const { return address_; }
+  // By order of accepting. Call when the clients are done.
+  std::vector<std::string> streams() const;
+  std::map<std::string, std::string> store() const;
+  uint64_t requests() const;
+  uint64_t open_connections() const;
+
+ private:
+  struct Connection {
+    Fd fd;
+    std::string stream;
+    std::thread thread;
+    bool open = true;
+  };
+  void Accept();
+  void Serve(Connection* connection, int64_t connection_id);
+  void Greet(int fd, int64_t connection_id);
+  std::string Answer(const kinetic::Message& request, Bytes value, uint64_t number);
+
+  const Options options_;
+  HostPort address_;
+  Fd listener_;
+  Fd wake_;
+  mutable std::mutex mutex_;
+  std::list<Connection> connections_;         // guarded by mutex_
+  std::map<std::string, std::string> store_;  // guarded by mutex_
+  uint64_t requests_ = 0;                     // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace kbench

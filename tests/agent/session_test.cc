@@ -1,0 +1,352 @@
+#include "agent/session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "tests/agent/session_rig.h"
+
+namespace kbench {
+namespace {
+
+using Fate = FakeTransport::Fate;
+using Request = FakeTransport::Request;
+using kinetic::StatusCode;
+
+FakeTransport::Judge AnswersAfter(Nanos delay) {
+  return [delay](const Request&) { return Fate{.delay = delay}; };
+}
+
+Arrival::Options Constant(double rate) { return {.kind = ArrivalKind::kConstant, .rate = rate}; }
+
+TEST(Session, TakesItsIdentityFromTheHandshake) {
+  Rig rig({.flows = 2}, AnswersAfter(Micros(10)));
+  EXPECT_TRUE(rig.session(0).ready());
+  EXPECT_EQ(rig.session(0).connection_id(), 1000);
+  EXPECT_EQ(rig.session(1).connection_id(), 1001);
+}
+
+TEST(Session, ChargesAStallToEveryRequestThatWasDueInIt) {
+  // 1000 requests a second for one second, each answered after 100 us; the client stands still
+  // from 500 ms for 100 ms. 100 requests were due in the stall, and they waited 1 to 100 ms.
+  Rig rig({.depth = 200, .open = Constant(1000)}, AnswersAfter(Micros(100)));
+  rig.transport().StallAt(Rig::kStart + Millis(500), Millis(100));
+  const OpStats& stats = rig.Run().ops()[0];
+  EXPECT_EQ(stats.counts.due, 1000u);
+  EXPECT_EQ(stats.counts.answered, 1000u);
+  EXPECT_EQ(stats.response.count(), 1000u);
+  // Exactly 90 of 1000 had to wait for more than 10 ms, so the rank of 90.9 % is beyond it.
+  EXPECT_LT(stats.response.Percentile(90.0), Millis(2));
+  EXPECT_GT(stats.response.Percentile(92.0), Millis(10));
+  EXPECT_GE(stats.response.max(), Millis(99));
+  EXPECT_LE(stats.service.Percentile(99.9), Millis(1)) << "the server itself was never slow";
+}
+
+TEST(Session, CountsAFullWindowAsUnsent) {
+  // Due every millisecond; each answer takes 10 ms; 4 may be unanswered: 4 in 10 are sent.
+  Rig rig({.depth = 4, .open = Constant(1000)}, AnswersAfter(Millis(10) - Micros(1)));
+  const Counts counts = rig.Run().totals();
+  EXPECT_EQ(counts.due, 1000u);
+  EXPECT_EQ(counts.sent, 400u);
+  EXPECT_EQ(counts.unsent, 600u);
+  EXPECT_EQ(rig.transport().most_unanswered(), 4u);
+}
+
+TEST(Session, NeverDelaysWhatIsDue) {
+  Rig rig({.depth = 4, .open = Constant(1000)}, AnswersAfter(Millis(10) - Micros(1)));
+  const OpStats& stats = rig.Run().ops()[0];
+  EXPECT_LE(PhaseOf(stats, Phase::kWait).max(), Micros(60));
+}
+
+TEST(Session, KeepsDepthRequestsInFlightInAClosedLoop) {
+  Rig rig({.depth = 8}, AnswersAfter(Millis(1)));
+  const Counts counts = rig.Run().totals();
+  EXPECT_EQ(rig.transport().most_unanswered(), 8u);
+  EXPECT_EQ(counts.due, 8000u);  // 8 x 1 s / 1 ms
+  EXPECT_EQ(counts.answered, 8000u);
+  EXPECT_EQ(counts.unsent, 0u);
+}
+
+TEST(Session, ClosesLittlesLawInAClosedLoop) {
+  // A client that stands still makes no throughput, and its response time says so.
+  Rig rig({.depth = 8}, AnswersAfter(Millis(1)));
+  rig.transport().StallAt(Rig::kStart + Millis(300), Millis(400));
+  const OpStats& stats = rig.Run().ops()[0];
+  const double throughput = static_cast<double>(stats.counts.answered) / 1.0;
+  const double in_flight = throughput * stats.response.mean_ns() / 1e9;
+  EXPECT_NEAR(in_flight, 8.0, 8 * 0.01);
+}
+
+TEST(Session, RecordsNothingOfTheWarmUp) {
+  Rig rig({.open = Constant(1000), .warmup = Millis(300), .duration = Millis(500)},
+          AnswersAfter(Micros(10)));
+  const Counts counts = rig.Run().totals();
+  EXPECT_EQ(rig.transport().requests().size(), 800u);
+  EXPECT_EQ(counts.due, 500u);
+}
+
+TEST(Session, CountsAnswersThatComeInTheDrain) {
+  Rig rig({.depth = 5, .duration = Millis(100)}, AnswersAfter(Millis(80)));
+  const Counts counts = rig.Run().totals();
+  EXPECT_EQ(counts.due, 10u);  // five at 0 ms, five at 80 ms, answered at 160 ms
+  EXPECT_EQ(counts.answered, 10u);
+}
+
+TEST(Session, GivesUpAfterTheTimeOutAndIgnoresTheLateAnswer) {
+  // The third request is answered after 50 ms, but 20 ms are allowed.
+  Rig rig({.duration = Millis(200), .op_timeout = Millis(20)}, [](const Request& request) {
+    return Fate{.delay = request.number == 2 ? Millis(50) : Millis(1)};
+  });
+  const Recorder& recorder = rig.Run();
+  const Counts counts = recorder.totals();
+  EXPECT_EQ(counts.lost, 1u);
+  EXPECT_EQ(counts.answered, counts.sent - 1);
+  EXPECT_EQ(rig.session().findings().late_answers, 1u);
+  EXPECT_EQ(rig.session().findings().protocol_errors, 0u);
+  EXPECT_GT(counts.sent, 100u) << "the slot was freed";
+  EXPECT_EQ(recorder.ops()[0].response.count(), counts.answered);
+}
+
+TEST(Session, FreesThePlacesOfUnansweredRequestsInADrainOfAtMostTheTimeOut) {
+  Rig rig({.depth = 3, .duration = Millis(10), .op_timeout = Millis(100)},
+          [](const Request&) { return Fate{.answered = false}; });
+  const Counts counts = rig.Run().totals();
+  EXPECT_EQ(counts.sent, 3u);
+  EXPECT_EQ(counts.lost, 3u);
+  EXPECT_LE(SimClock::Now() - Rig::kStart, Millis(120));
+}
+
+TEST(Session, CountsFailuresByStatusAndKeepsTheFirstTexts) {
+  Rig rig({.ops = {{.kind = OpKind::kPut}}, .max_ops = 30}, [](const Request& request) {
+    Fate fate{.delay = Micros(5)};
+    if (request.number % 3 == 0) {
+      fate.status = StatusCode::kNoSpace;
+      fate.text = "the disk is full";
+    }
+    return fate;
+  });
+  const OpStats& stats = rig.Run().ops()[0];
+  EXPECT_EQ(stats.counts.failed, 10u);
+  EXPECT_EQ(stats.counts.answered, 20u);
+  EXPECT_EQ(stats.statuses[StatusSlot(StatusCode::kNoSpace, Verdict::kByStatus)], 10u);
+  EXPECT_EQ(stats.first_errors[0], "NO_SPACE: the disk is full");
+  EXPECT_EQ(stats.response.count(), 20u) << "a fast error is no fast answer";
+}
+
+TEST(Session, FailsAGetOfAnotherLengthThanWasLoaded) {
+  Rig rig({.ops = {{.kind = OpKind::kGet}}, .max_ops = 4}, [](const Request& request) {
+    Fate fate{.delay = Micros(5)};
+    if (request.number == 1) fate.value_size = 99;
+    return fate;
+  });
+  const OpStats& stats = rig.Run().ops()[0];
+  EXPECT_EQ(stats.counts.failed, 1u);
+  EXPECT_EQ(stats.statuses[kWrongLengthSlot], 1u);
+}
+
+TEST(Session, FailsAnAnswerSignedWithAnotherKey) {
+  Rig rig({.max_ops = 4}, [](const Request& request) {
+    return Fate{.delay = Micros(5), .wrong_key = request.number == 2};
+  });
+  const OpStats& stats = rig.Run().ops()[0];
+  EXPECT_EQ(stats.counts.failed, 1u);
+  EXPECT_EQ(stats.statuses[kWrongHmacSlot], 1u);
+}
+
+TEST(Session, MatchesAnAnswerWithoutAckWhenOnlyOneRequestIsUnanswered) {
+  Rig rig({.max_ops = 3}, [](const Request& request) {
+    return Fate{.delay = Micros(5), .without_ack = request.number == 1};
+  });
+  EXPECT_EQ(rig.Run().totals().answered, 3u);
+  EXPECT_EQ(rig.session().findings().protocol_errors, 0u);
+}
+
+TEST(Session, CountsAnAnswerToNothingAsAProtocolError) {
+  Rig rig({.depth = 2, .max_ops = 4, .op_timeout = Millis(10)}, [](const Request& request) {
+    return Fate{.delay = Micros(5), .without_ack = request.number == 0};
+  });
+  const Counts counts = rig.Run().totals();
+  EXPECT_EQ(rig.session().findings().protocol_errors, 1u);
+  EXPECT_EQ(counts.lost, 1u);
+  EXPECT_EQ(counts.answered, 3u);
+}
+
+TEST(Session, TakesAnswersInAnyOrder) {
+  // Odd requests are answered ten times as fast as even ones.
+  Rig rig({.depth = 8, .duration = Millis(100)}, [](const Request& request) {
+    return Fate{.delay = request.number % 2 == 0 ? Millis(1) : Micros(100)};
+  });
+  const Counts counts = rig.Run().totals();
+  EXPECT_GT(counts.answered, 800u);
+  EXPECT_EQ(counts.answered, counts.sent);
+}
+
+TEST(Session, NumbersRequestsStrictlyUpwards) {
+  Rig rig({.depth = 8, .duration = Millis(100)}, [](const Request& request) {
+    return Fate{.delay = Micros(100 + static_cast<int64_t>(Mix64(request.number) % 900))};
+  });
+  rig.Run();
+  uint64_t last = 0;
+  for (const Request& request : rig.transport().requests()) {
+    EXPECT_GT(request.sequence, last);
+    last = request.sequence;
+  }
+}
+
+TEST(Session, LosesWhatIsInFlightWhenTheServerClosesAndSaysWhatItHadSaid) {
+  Rig rig({.depth = 4}, AnswersAfter(Millis(1)));
+  rig.transport().SayAt(FlowId{0}, Rig::kStart + Micros(10'400), StatusCode::kShutdown, "bye");
+  rig.transport().CloseAt(FlowId{0}, Rig::kStart + Micros(10'500));
+  rig.on_lost = [&] { rig.EndNow(); };
+  const Counts counts = rig.Run().totals();
+  EXPECT_EQ(counts.lost, 4u);
+  EXPECT_EQ(counts.answered, 40u);
+  EXPECT_TRUE(rig.session().closed());
+  EXPECT_EQ(rig.session().closed_text(),
+            "the server closed the connection; it had said SHUTDOWN: bye");
+  EXPECT_EQ(rig.session().findings().unsolicited, 1u);
+}
+
+TEST(Session, CountsWhatIsDueOnADeadFlowAsUnsent) {
+  Rig rig({.flows = 2, .depth = 4, .open = Constant(100)}, AnswersAfter(Millis(1)));
+  rig.transport().CloseAt(FlowId{0}, Rig::kStart + Micros(499'500));
+  const Counts counts = rig.Run().totals();
+  EXPECT_EQ(counts.due, 200u);
+  EXPECT_EQ(counts.unsent, 50u);
+  EXPECT_EQ(counts.answered, 150u);
+}
+
+TEST(Session, MarksReceiveStampsThatSeveralAnswersShare) {
+  // Two answers in one receive call; then one alone.
+  Rig rig({.depth = 2, .max_ops = 3, .sample_every = 1},
+          [](const Request& request) {
+            return Fate{.delay = request.number < 2 ? Millis(1) : Millis(3)};
+          });
+  rig.transport().set_coalesce(true);
+  const std::vector<OpRecord>& samples = rig.Run().samples();
+  ASSERT_EQ(samples.size(), 3u);
+  EXPECT_TRUE(samples[0].flags & kSharedReceiveStamp);
+  EXPECT_TRUE(samples[1].flags & kSharedReceiveStamp);
+  EXPECT_FALSE(samples[2].flags & kSharedReceiveStamp);
+}
+
+TEST(Session, MarksRequestsSentWithNothingOutstanding) {
+  Rig rig({.depth = 2, .max_ops = 2, .sample_every = 1}, AnswersAfter(Millis(1)));
+  const std::vector<OpRecord>& samples = rig.Run().samples();
+  ASSERT_EQ(samples.size(), 2u);
+  EXPECT_TRUE(samples[0].flags & kNothingOutstanding);
+  EXPECT_FALSE(samples[1].flags & kNothingOutstanding);
+}
+
+TEST(Session, GoesOnWhenAnAnswerOvertakesTheNewsThatItsRequestWasSent) {
+  // As io_uring may report it. The slot stays taken until its stamps are final, the place does not.
+  Rig rig({.max_ops = 50, .sample_every = 1}, [](const Request&) {
+    return Fate{.delay = Micros(10), .sent_late = true};
+  });
+  const Recorder& recorder = rig.Run();
+  EXPECT_EQ(recorder.totals().answered, 50u);
+  EXPECT_EQ(recorder.samples().size(), 50u);
+  EXPECT_EQ(recorder.samples_dropped(), 0u);
+}
+
+TEST(Session, ProbesOneInNOnAverageAtRandomDistances) {
+  constexpr uint64_t kOps = 64'000;
+  Rig rig({.max_ops = kOps, .duration = Seconds(100), .sample_every = 64, .samples_max = kOps},
+          AnswersAfter(Micros(10)));
+  const std::vector<OpRecord>& samples = rig.Run().samples();
+  // Distances are uniform in [1, 127]: deviation 36.7, so that of the count is 0.57 sqrt(1000).
+  EXPECT_NEAR(static_cast<double>(samples.size()), 1000.0, 4 * 0.58 * 31.6);
+  std::set<int64_t> distances;
+  for (size_t i = 1; i < samples.size(); ++i) {
+    distances.insert((samples[i].intended - samples[i - 1].intended).count());
+  }
+  EXPECT_GT(distances.size(), 100u) << "not a fixed stride";
+}
+
+TEST(Session, SendsTheSameRequestsWhateverTheServerDoes) {
+  const auto keys = [](FakeTransport::Judge judge) {
+    Rig rig({.depth = 4,
+             .ops = {{.kind = OpKind::kGet, .weight = 3}, {.kind = OpKind::kPut, .weight = 1}},
+             .max_ops = 300,
+             .duration = Seconds(100),
+             .op_timeout = Millis(50)},
+            std::move(judge));
+    rig.Run();
+    std::vector<std::pair<int, std::string>> seen;
+    for (const Request& r : rig.transport().requests()) {
+      seen.emplace_back(static_cast<int>(r.type), r.key);
+    }
+    return seen;
+  };
+  const auto quick = keys(AnswersAfter(Micros(10)));
+  const auto troubled = keys([](const Request& request) {
+    return Fate{.delay = Micros(static_cast<int64_t>(Mix64(request.number) % 5000)),
+                .answered = request.number % 7 != 0};
+  });
+  EXPECT_EQ(quick.size(), 300u);
+  EXPECT_EQ(quick, troubled);
+}
+
+// Whatever happens to the requests: the counts add up, no sample is dropped, and the interval
+// counters agree with them.
+class AnyWeather : public testing::TestWithParam<uint64_t> {};
+
+TEST_P(AnyWeather, CountsAddUp) {
+  SCOPED_TRACE(testing::Message() << "seed " << GetParam());
+  Random random(GetParam());
+  RigOptions options = {
+      .flows = 1 + static_cast<uint32_t>(random.Below(4)),
+      .depth = 1 + static_cast<uint32_t>(random.Below(8)),
+      .ops = {{.kind = OpKind::kGet}, {.kind = OpKind::kPut}, {.kind = OpKind::kDelete}},
+      .warmup = Millis(20),
+      .duration = Millis(200),
+      .op_timeout = Millis(15),
+      .sample_every = static_cast<uint32_t>(random.Below(4)),
+      .samples_max = 1'000'000,
+      .seed = random.Next()};
+  if (random.Below(2) == 0) {
+    options.open = {.kind = random.Below(2) == 0 ? ArrivalKind::kConstant : ArrivalKind::kPoisson,
+                    .rate = 200.0 + 3000 * random.Uniform(),
+                    .seed = random.Next()};
+  }
+  std::map<StatusCode, uint64_t> told;
+  Rig rig(options, [&random](const Request&) {
+    Fate fate{.delay = Micros(static_cast<int64_t>(random.Exponential(1500)))};
+    fate.answered = random.Below(20) != 0;
+    if (random.Below(15) == 0) fate.delay += Millis(20);  // a late answer
+    if (random.Below(10) == 0) fate.status = StatusCode::kServiceBusy;
+    fate.wrong_key = random.Below(50) == 0;
+    fate.without_ack = random.Below(50) == 0;
+    fate.sent_late = fate.answered && random.Below(5) == 0;
+    return fate;
+  });
+  if (random.Below(3) == 0) {
+    rig.transport().CloseAt(FlowId{0},
+                            Rig::kStart + Micros(static_cast<int64_t>(random.Below(250'000))));
+  }
+  const Recorder& recorder = rig.Run();
+  uint64_t probed = 0;
+  for (const OpStats& stats : recorder.ops()) {
+    EXPECT_TRUE(stats.counts.Identical());
+    EXPECT_EQ(stats.response.count(), stats.counts.answered);
+    EXPECT_EQ(stats.service.count(), stats.counts.answered);
+    EXPECT_EQ(PhaseOf(stats, Phase::kWait).count(), stats.counts.answered);
+    uint64_t by_status = 0;
+    for (uint64_t n : stats.statuses) by_status += n;
+    EXPECT_EQ(by_status, stats.counts.answered + stats.counts.failed);
+    EXPECT_EQ(stats.response.underflow(), 0u);
+    probed += stats.counts.sent;
+  }
+  const Counts totals = recorder.totals();
+  EXPECT_GT(totals.answered, 0u);
+  EXPECT_EQ(rig.progress().completed, totals.answered);
+  EXPECT_EQ(rig.progress().failed, totals.failed + totals.lost);
+  if (options.sample_every == 1) EXPECT_EQ(recorder.samples().size(), probed);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, AnyWeather, testing::Range<uint64_t>(1, 61));
+
+}  // namespace
+}  // namespace kbench

@@ -1,0 +1,99 @@
+#include "agent/workload.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+#include <string>
+
+namespace kbench {
+namespace {
+
+std::string KeyOf(const KeyGenerator& keys, uint64_t index) {
+  std::string key(keys.size(), '?');
+  keys.Write(index, key.data());
+  return key;
+}
+
+TEST(KeyGenerator, GivesEveryAgentAndIndexAKeyOfItsOwn) {
+  for (uint32_t size : {8u, 15u, 16u, 40u}) {
+    std::set<std::string> seen;
+    for (uint32_t agent = 0; agent < 4; ++agent) {
+      const KeyGenerator keys(7, agent, size);
+      for (uint64_t i = 0; i < 5000; ++i) {
+        const std::string key = KeyOf(keys, i);
+        EXPECT_EQ(key.size(), size);
+        EXPECT_TRUE(seen.insert(key).second) << "size " << size << " agent " << agent << " " << i;
+      }
+    }
+  }
+}
+
+TEST(KeyGenerator, IsAFunctionOfSeedAgentAndIndex) {
+  EXPECT_EQ(KeyOf(KeyGenerator(1, 2, 20), 3), KeyOf(KeyGenerator(1, 2, 20), 3));
+  EXPECT_NE(KeyOf(KeyGenerator(1, 2, 20), 3), KeyOf(KeyGenerator(2, 2, 20), 3));
+  EXPECT_NE(KeyOf(KeyGenerator(1, 2, 20), 3), KeyOf(KeyGenerator(1, 1, 20), 3));
+  EXPECT_NE(KeyOf(KeyGenerator(1, 2, 20), 3), KeyOf(KeyGenerator(1, 2, 20), 4));
+}
+
+TEST(ValuePool, AlignsValuesAndKeepsThemApart) {
+  for (uint32_t size : {0u, 1u, 4096u, 1u << 20}) {
+    const ValuePool pool(5, size);
+    for (uint64_t key = 0; key < 2 * ValuePool::kVariants; ++key) {
+      const Bytes value = pool.ValueOf(key);
+      EXPECT_EQ(value.size(), size);
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(value.data()) % ValuePool::kAlignment, 0u);
+    }
+    if (size >= 4096) EXPECT_NE(AsText(pool.ValueOf(0)), AsText(pool.ValueOf(1)));
+  }
+}
+
+TEST(ValuePool, IsAFunctionOfItsSeed) {
+  EXPECT_EQ(AsText(ValuePool(5, 5000).ValueOf(3)), AsText(ValuePool(5, 5000).ValueOf(3)));
+  EXPECT_NE(AsText(ValuePool(5, 5000).ValueOf(3)), AsText(ValuePool(6, 5000).ValueOf(3)));
+}
+
+TEST(OpStream, MixesOperationsByWeightWithinFourDeviations) {
+  constexpr int kDraws = 100'000;
+  OpStream stream({.ops = {{.kind = OpKind::kGet, .weight = 70},
+                           {.kind = OpKind::kPut, .weight = 20},
+                           {.kind = OpKind::kDelete, .weight = 10}},
+                   .keys = 10,
+                   .seed = 3});
+  int seen[3] = {};
+  for (int i = 0; i < kDraws; ++i) ++seen[stream.Next().index];
+  const double shares[3] = {0.7, 0.2, 0.1};
+  for (int i = 0; i < 3; ++i) {
+    const double deviation = std::sqrt(kDraws * shares[i] * (1 - shares[i]));
+    EXPECT_NEAR(seen[i], kDraws * shares[i], 4 * deviation);
+  }
+}
+
+TEST(OpStream, WalksKeysInOrderFromItsFirstAndRoundTheEnd) {
+  OpStream stream({.ops = {{.kind = OpKind::kPut}},
+                   .keys = 5,
+                   .order = KeyOrder::kSequential,
+                   .first_key = 3});
+  for (uint64_t expected : {3, 4, 0, 1, 2, 3}) EXPECT_EQ(stream.Next().key, expected);
+}
+
+TEST(OpStream, UsesAllKeysInUniformOrder) {
+  OpStream stream({.ops = {{.kind = OpKind::kGet}}, .keys = 50, .seed = 9});
+  std::set<uint64_t> seen;
+  for (int i = 0; i < 2000; ++i) {
+    const uint64_t key = stream.Next().key;
+    EXPECT_LT(key, 50u);
+    seen.insert(key);
+  }
+  EXPECT_EQ(seen.size(), 50u);
+}
+
+TEST(OpKind, NamesAreRead) {
+  for (OpKind kind : {OpKind::kGet, OpKind::kPut, OpKind::kDelete, OpKind::kNoop}) {
+    EXPECT_EQ(*ParseOpKind(Name(kind)), kind);
+  }
+  EXPECT_FALSE(ParseOpKind("GET").ok());
+}
+
+}  // namespace
+}  // namespace kbench
