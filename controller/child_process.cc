@@ -4,8 +4,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,6 +59,9 @@ struct ChildFds {
   [[maybe_unused]] const ssize_t n = write(report, &error, sizeof(error));
   _exit(127);
 }
+
+// glibc 2.36 declares pidfd_open for C only.
+int PidFd(pid_t pid) { return static_cast<int>(syscall(SYS_pidfd_open, pid, 0)); }
 
 absl::Status SystemError(absl::string_view name, absl::string_view what, int error) {
   return absl::InternalError(
@@ -121,7 +124,7 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const ChildCom
   child->name_ = command.name;
   child->log_path_ = command.log_path;
   child->pid_ = pid;
-  child->pidfd_ = Fd(pidfd_open(pid, 0));
+  child->pidfd_ = Fd(PidFd(pid));
   child->stdout_ = std::move(out_read);
   out_write.Reset();
   report_write.Reset();

@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace kbench {
+namespace {
+
+constexpr Nanos kLook = Micros(1);
+
+}  // namespace
 
 FakeTransport::FakeTransport(uint32_t get_value_bytes, Judge judge)
     : get_value_bytes_(get_value_bytes),
@@ -98,6 +103,8 @@ std::span<const TransportEvent> FakeTransport::Poll(MonoTime deadline) {
     SimClock::Advance(stall_->second);
     stall_.reset();
   }
+  // A look takes time, too: a client that spins gets on.
+  deadline = std::max(deadline, SimClock::Now() + kLook);
   const MonoTime next = coming_.empty() ? deadline : coming_.begin()->first;
   if (sent_.empty()) SimClock::Set(std::max(SimClock::Now(), std::min(deadline, next)));
   bytes_.reserve(coming_.size());

@@ -343,7 +343,9 @@ TEST_P(AnyWeather, CountsAddUp) {
   EXPECT_GT(totals.answered, 0u);
   EXPECT_EQ(rig.progress().completed, totals.answered);
   EXPECT_EQ(rig.progress().failed, totals.failed + totals.lost);
-  if (options.sample_every == 1) EXPECT_EQ(recorder.samples().size(), probed);
+  if (options.sample_every == 1) {
+    EXPECT_EQ(recorder.samples().size(), probed);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, AnyWeather, testing::Range<uint64_t>(1, 61));

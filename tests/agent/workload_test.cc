@@ -44,7 +44,9 @@ TEST(ValuePool, AlignsValuesAndKeepsThemApart) {
       EXPECT_EQ(value.size(), size);
       EXPECT_EQ(reinterpret_cast<uintptr_t>(value.data()) % ValuePool::kAlignment, 0u);
     }
-    if (size >= 4096) EXPECT_NE(AsText(pool.ValueOf(0)), AsText(pool.ValueOf(1)));
+    if (size >= 4096) {
+      EXPECT_NE(AsText(pool.ValueOf(0)), AsText(pool.ValueOf(1)));
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -23,15 +24,14 @@ using Input = std::vector<uint8_t>;
 
 constexpr uint64_t kMutations = 5000;
 
-// Readable by the signal handler: which input was running when the target crashed.
-char current[512] = "";
+// What is running, ready for the signal handler to write in one call.
+char running[512] = "";
+
+void Announce(const char* what) { std::snprintf(running, sizeof running, "crashed on %s\n", what); }
 
 void Crashed(int signal_number) {
-  const char text[] = "crashed on: ";
-  ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
-  written += write(STDERR_FILENO, current, std::char_traits<char>::length(current));
-  written += write(STDERR_FILENO, "\n", 1);
   std::signal(signal_number, SIG_DFL);
+  if (write(STDERR_FILENO, running, std::char_traits<char>::length(running)) < 0) std::_Exit(1);
   std::raise(signal_number);
 }
 
@@ -99,7 +99,7 @@ int main(int argc, char** argv) {
   for (const std::filesystem::path& path : FilesIn(argv[1])) {
     std::ifstream file(path, std::ios::binary);
     corpus.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-    std::snprintf(current, sizeof current, "%s", path.c_str());
+    Announce(path.c_str());
     Run(corpus.back());
   }
   if (corpus.empty()) {
@@ -107,7 +107,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   for (uint64_t seed = 0; seed < kMutations; ++seed) {
-    std::snprintf(current, sizeof current, "mutation %llu", static_cast<unsigned long long>(seed));
+    Announce(("mutation " + std::to_string(seed)).c_str());
     Run(Mutation(corpus, seed));
   }
   std::printf("%zu corpus files and %llu mutations ran\n", corpus.size(),
