@@ -24,8 +24,10 @@ absl::Status Unavailable(absl::string_view what) {
 KineticCall::KineticCall(int64_t identity, absl::string_view hmac_key, Nanos timeout)
     : identity_(identity), key_(hmac_key), timeout_(timeout) {}
 
-absl::StatusOr<std::unique_ptr<KineticCall>> KineticCall::Connect(const SocketAddress& server, int64_t identity,
-                                                 absl::string_view hmac_key, Nanos timeout) {
+absl::StatusOr<std::unique_ptr<KineticCall>> KineticCall::Connect(const SocketAddress& server,
+                                                                  int64_t identity,
+                                                                  absl::string_view hmac_key,
+                                                                  Nanos timeout) {
   std::unique_ptr<KineticCall> call(new KineticCall(identity, hmac_key, timeout));
   const MonoTime deadline = MonoNow() + timeout;
   call->fd_ = Fd(::socket(server.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));

@@ -27,8 +27,10 @@ class KineticCall {
   };
 
   // Connects and takes the handshake, all within `timeout`, which bounds each Call(), too.
-  static absl::StatusOr<std::unique_ptr<KineticCall>> Connect(const SocketAddress& server, int64_t identity,
-                                             absl::string_view hmac_key, Nanos timeout);
+  static absl::StatusOr<std::unique_ptr<KineticCall>> Connect(const SocketAddress& server,
+                                                              int64_t identity,
+                                                              absl::string_view hmac_key,
+                                                              Nanos timeout);
 
   // Sends one request and waits for its answer. The command's connectionID, clusterVersion and
   // sequence are filled in. An answer that is not SUCCESS is an Answer; an error means that there

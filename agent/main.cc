@@ -47,7 +47,8 @@ int Serve(const std::string& listen, bool plaintext) {
   signal(SIGPIPE, SIG_IGN);
 
   if (const uint64_t files = kbench::RaiseOpenFilesLimit(); files < kFewFiles) {
-    std::cerr << "kbench-agent: only " << files << " open files are allowed here; flows are limited "
+    std::cerr << "kbench-agent: only " << files
+              << " open files are allowed here; flows are limited "
               << "by that\n";
   }
   kbench::AgentService service;

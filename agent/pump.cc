@@ -103,7 +103,9 @@ void Pump::Dispatch(MonoTime deadline, bool started, MonoTime end) {
 }
 
 void Pump::AwaitHandshakes(MonoTime deadline, const std::atomic<bool>& stop) {
-  const auto settled = [](const auto& session) { return session->ready() || session->closed(); };
+  const auto settled = [](const auto& session) {
+    return session->ready() || session->closed() || session->findings().unsolicited > 0;
+  };
   size_t known = 0;
   for (MonoTime now = options_.now(); now < deadline && !stop.load(); now = options_.now()) {
     while (known < sessions_.size() && settled(sessions_[known])) ++known;

@@ -53,7 +53,7 @@ class Pump {
   // Runs one stage to its end: every session is done, those unanswered by then have timed out.
   void Run(const Stage& stage);
 
-  // Takes events until every session is ready or closed, or the deadline passes.
+  // Takes events until every session is ready, refused or closed, or the deadline passes.
   void AwaitHandshakes(MonoTime deadline, const std::atomic<bool>& stop);
 
  private:

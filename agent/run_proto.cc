@@ -145,8 +145,7 @@ absl::Status TakeWorkload(const control::RunSpec& from, RunSpec* to) {
   RETURN_IF_ERROR(CheckRange("keys", from.keys(), uint64_t{1}, KeyGenerator::kMostKeys));
   RETURN_IF_ERROR(
       CheckRange("key_bytes", from.key_bytes(), KeyGenerator::kSmallestKey, kMostKeyBytes));
-  RETURN_IF_ERROR(
-      CheckRange("value_bytes", from.value_bytes(), 0u, kinetic::kSpecMaxValueSize));
+  RETURN_IF_ERROR(CheckRange("value_bytes", from.value_bytes(), 0u, kinetic::kSpecMaxValueSize));
   to->keys = from.keys();
   to->key_bytes = from.key_bytes();
   to->value_bytes = from.value_bytes();
@@ -177,8 +176,8 @@ absl::Status TakeProbesAndSockets(const control::RunSpec& from, RunSpec* to) {
   const control::SocketOptions& options = from.socket_options();
   RETURN_IF_ERROR(CheckRange("socket_options.send_buffer_bytes", options.send_buffer_bytes(), 0u,
                              kMostSocketBuffer));
-  RETURN_IF_ERROR(CheckRange("socket_options.receive_buffer_bytes",
-                             options.receive_buffer_bytes(), 0u, kMostSocketBuffer));
+  RETURN_IF_ERROR(CheckRange("socket_options.receive_buffer_bytes", options.receive_buffer_bytes(),
+                             0u, kMostSocketBuffer));
   to->send_buffer_bytes = static_cast<int>(options.send_buffer_bytes());
   to->receive_buffer_bytes = static_cast<int>(options.receive_buffer_bytes());
   to->congestion_control = options.congestion_control();
@@ -208,7 +207,8 @@ void Fill(const std::string& name, const OpStats& from, result::OpResult* to) {
   to->set_response_ns(from.response.Encode());
   to->set_service_ns(from.service.Encode());
   for (int slot = 0; slot < kStatusSlots; ++slot) {
-    if (from.statuses[slot] > 0) (*to->mutable_statuses())[StatusSlotName(slot)] = from.statuses[slot];
+    if (from.statuses[slot] > 0)
+      (*to->mutable_statuses())[StatusSlotName(slot)] = from.statuses[slot];
   }
   to->set_request_bytes(from.request_bytes);
   to->set_response_bytes(from.response_bytes);

@@ -21,8 +21,7 @@ struct ResultNames {
   std::string agent;  // HOST:PORT it listens on
   std::string spec_sha256;
 };
-result::RunResult ToProto(const RunSpec& spec, const RunOutcome& outcome,
-                          const ResultNames& names);
+result::RunResult ToProto(const RunSpec& spec, const RunOutcome& outcome, const ResultNames& names);
 result::HostFacts ToProto(const HostFacts& facts);
 result::Interval ToProto(const Interval& interval);
 // By the kinds of failure that runner.h gives to status codes.

@@ -163,12 +163,11 @@ grpc::Status RunStream::Prepare(const control::Prepare& prepare) {
 }
 
 bool RunStream::Measure(MonoTime at) {
-  const absl::StatusOr<RunOutcome> outcome =
-      runner_->Run(at, [this](const Interval& interval) {
-        control::RunEvent event;
-        *event.mutable_interval() = ToProto(interval);
-        Send(event);
-      });
+  const absl::StatusOr<RunOutcome> outcome = runner_->Run(at, [this](const Interval& interval) {
+    control::RunEvent event;
+    *event.mutable_interval() = ToProto(interval);
+    Send(event);
+  });
   if (!outcome.ok()) {
     Log(runner_->spec().run_id, outcome.status().message());
     SendFailed(ToProto(outcome.status()));
@@ -176,16 +175,15 @@ bool RunStream::Measure(MonoTime at) {
   }
   const Counts counts = outcome->totals();
   Log(runner_->spec().run_id,
-      absl::StrCat(outcome->aborted ? "aborted: " + outcome->abort_reason + ": " : "done: ",
-                   counts.answered, " of ", counts.due, " answered in ",
-                   FormatDuration(outcome->measured)));
+      absl::StrCat(
+          outcome->aborted ? "aborted: " + outcome->abort_reason + ": " : "done: ", counts.answered,
+          " of ", counts.due, " answered in ", FormatDuration(outcome->measured)));
   return SendResult(*outcome);
 }
 
 bool RunStream::SendResult(const RunOutcome& outcome) {
-  const result::RunResult result =
-      ToProto(runner_->spec(), outcome,
-              {.agent = service_->address(), .spec_sha256 = spec_sha256_});
+  const result::RunResult result = ToProto(
+      runner_->spec(), outcome, {.agent = service_->address(), .spec_sha256 = spec_sha256_});
   const std::string bytes = result.SerializeAsString();
   for (size_t from = 0; from < bytes.size(); from += kChunkBytes) {
     control::RunEvent event;

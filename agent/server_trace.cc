@@ -63,8 +63,9 @@ absl::Status Fetch(const TraceRequest& request, const std::vector<OpRecord>& sam
   for (const OpRecord& sample : samples) {
     wanted[sample.connection_id].push_back(sample.sequence);
   }
-  ASSIGN_OR_RETURN(const std::unique_ptr<KineticCall> call, KineticCall::Connect(request.server, request.identity,
-                                                          request.hmac_key, request.timeout));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<KineticCall> call,
+      KineticCall::Connect(request.server, request.identity, request.hmac_key, request.timeout));
   for (auto& [connection_id, sequences] : wanted) {
     std::sort(sequences.begin(), sequences.end());
     RETURN_IF_ERROR(FetchConnection(call.get(), connection_id, sequences, trace));

@@ -12,9 +12,8 @@
 namespace kbench::analysis {
 namespace {
 
-constexpr std::array<double, 17> kCurvePercentiles = {50,   60,   70,   75,   80,    85,    90,
-                                                      92.5, 95,   97,   98,   99,    99.5,  99.8,
-                                                      99.9, 99.95, 99.99};
+constexpr std::array<double, 17> kCurvePercentiles = {50, 60, 70, 75,   80,   85,   90,    92.5, 95,
+                                                      97, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.99};
 
 bool IsAxis(const std::string& axis, const std::string& name) {
   return axis == name || absl::EndsWith(axis, absl::StrCat(".", name));
@@ -75,16 +74,14 @@ Estimate OverParts(const CellOp& row, const OfParts& number) {
 }
 
 OfOp ResponsePercentile(double p) {
-  return [p](const OpSummary& op) {
-    return static_cast<double>(op.response.Percentile(p).count());
-  };
+  return
+      [p](const OpSummary& op) { return static_cast<double>(op.response.Percentile(p).count()); };
 }
 
 void FillLatencies(CellOp* row) {
   row->answered_per_s = Over(*row, [](const OpSummary& op) { return op.answered_per_s; });
-  row->payload_bytes_per_s = Over(*row, [](const OpSummary& op) {
-    return op.request_bytes_per_s + op.response_bytes_per_s;
-  });
+  row->payload_bytes_per_s = Over(
+      *row, [](const OpSummary& op) { return op.request_bytes_per_s + op.response_bytes_per_s; });
   row->mean_ns = Over(*row, [](const OpSummary& op) { return op.response.mean_ns(); });
   row->p50_ns = Over(*row, ResponsePercentile(50));
   row->p99_ns = Over(*row, ResponsePercentile(99));
@@ -137,8 +134,7 @@ void FillParts(CellOp* row) {
   row->residual_share = OverParts(*row, [](const Decomposition& d) { return d.residual_share(); });
 }
 
-CellOp MakeRow(const CellInfo& cell, const std::string& op,
-               std::vector<const AnalysedRun*> runs) {
+CellOp MakeRow(const CellInfo& cell, const std::string& op, std::vector<const AnalysedRun*> runs) {
   CellOp row{.cell = &cell, .op = op};
   std::stable_sort(runs.begin(), runs.end(), [](const AnalysedRun* a, const AnalysedRun* b) {
     return a->evidence->repetition < b->evidence->repetition;
@@ -192,8 +188,8 @@ void CollectFromCampaign(const CampaignAnalysis& analysis, CaveatCollector* coll
   for (const result::Caveat& caveat : campaign.caveats) collector->AddForCampaign(caveat);
   if (campaign.status != "complete") {
     collector->AddForCampaign(MakeCaveat(
-        "campaign_incomplete", absl::StrCat("the campaign is ", campaign.status,
-                                            ": what follows is what it got to")));
+        "campaign_incomplete",
+        absl::StrCat("the campaign is ", campaign.status, ": what follows is what it got to")));
   }
   int fewest = INT32_MAX;
   for (const CellOp& row : analysis.rows) fewest = std::min(fewest, row.p50_ns.n());
@@ -240,10 +236,9 @@ void CollectFromRuns(const CampaignAnalysis& analysis, CaveatCollector* collecto
   for (const AnalysedRun& run : analysis.runs) {
     const RunEvidence& evidence = *run.evidence;
     if (!run.usable) {
-      collector->AddForRun(evidence,
-                           MakeCaveat("runs_left_out", absl::StrCat(evidence.run_id, " ",
-                                                                    run.left_out,
-                                                                    "; not in any statistic")));
+      collector->AddForRun(
+          evidence, MakeCaveat("runs_left_out", absl::StrCat(evidence.run_id, " ", run.left_out,
+                                                             "; not in any statistic")));
     }
     for (const result::Caveat& caveat : evidence.caveats) collector->AddForRun(evidence, caveat);
     for (const result::RunResult& agent : evidence.agents) {

@@ -17,8 +17,8 @@ namespace kbench::analysis {
 struct AnalysedRun {
   const RunEvidence* evidence = nullptr;  // into the campaign
   RunSummary summary;
-  bool usable = false;    // complete: counted in its cell
-  std::string left_out;   // why not, when not
+  bool usable = false;   // complete: counted in its cell
+  std::string left_out;  // why not, when not
 };
 
 struct CellPart {
@@ -53,7 +53,7 @@ struct CellOp {
   Estimate p99_ns;
   Estimate p999_ns;
   Estimate service_p50_ns;
-  std::vector<CurvePoint> curve;  // as far as the number of requests carries
+  std::vector<CurvePoint> curve;              // as far as the number of requests carries
   std::vector<Decomposition> decompositions;  // one per repetition, with the same cuts
   std::vector<CellPart> parts;
   Estimate residual_ns;

@@ -12,10 +12,10 @@ namespace kbench::analysis {
 
 struct CampaignCaveat {
   std::string code;
-  std::string text;          // of its first appearance
+  std::string text;           // of its first appearance
   bool texts_differ = false;  // `text` is one example of several
-  int runs = 0;              // in which it was raised; 0: it concerns the campaign
-  std::vector<int> cells;    // CellInfo::index, in order, without repeats
+  int runs = 0;               // in which it was raised; 0: it concerns the campaign
+  std::vector<int> cells;     // CellInfo::index, in order, without repeats
 };
 
 class CaveatCollector {

@@ -46,9 +46,9 @@ std::string RowName(const CellOp& row) {
 }
 
 std::string PartTitle(const CellOp& row, const CellPart& part) {
-  std::string title = absl::StrFormat("%s, %s: %s, %.1f %% of mean response", RowName(row),
-                                      part.name, HumanDuration(part.mean_ns.value),
-                                      100 * part.share.value);
+  std::string title =
+      absl::StrFormat("%s, %s: %s, %.1f %% of mean response", RowName(row), part.name,
+                      HumanDuration(part.mean_ns.value), 100 * part.share.value);
   if (part.share.interval) {
     absl::StrAppendFormat(&title, " [%.1f, %.1f]", 100 * part.share.interval->low,
                           100 * part.share.interval->high);
@@ -274,8 +274,8 @@ std::string ThroughputChart(const ChartGroup& group, const std::vector<std::stri
     y += kPitch;
   }
   const bool thousands = ticks.top >= 10000;
-  DrawAxis(kLeft, kWidth, y + 2, ticks.top, ticks.step, thousands ? "k" : "",
-           thousands ? 1000 : 1, &svg);
+  DrawAxis(kLeft, kWidth, y + 2, ticks.top, ticks.step, thousands ? "k" : "", thousands ? 1000 : 1,
+           &svg);
   svg.Text({kLeft + kWidth, y + 34}, "ops/s", Anchor::kEnd, "small muted");
   return svg.ToString();
 }

@@ -26,7 +26,8 @@ struct Difference {
   std::string candidate;
 };
 
-// The distinct values of one fact over all agents of all runs: "6.1; 6.5" after an upgrade half-way.
+// The distinct values of one fact over all agents of all runs: "6.1; 6.5" after an upgrade
+// half-way.
 using AgentFact = std::function<std::string(const result::RunResult&)>;
 
 std::string FactOf(const CampaignEvidence& campaign, const AgentFact& fact) {
@@ -104,8 +105,7 @@ std::string RowKey(const CellOp& row) {
 }
 
 MetricComparison CompareMetric(const CellOp& a, const CellOp& b, const std::string& metric,
-                               bool higher_is_worse, bool decides,
-                               const Estimate CellOp::*number) {
+                               bool higher_is_worse, bool decides, const Estimate CellOp::*number) {
   MetricComparison c;
   c.row = absl::StrCat(a.op, " ", a.cell->Label());
   c.metric = metric;
@@ -180,11 +180,11 @@ absl::string_view Conclusion(const Comparison& c) {
 std::string Text(const CampaignAnalysis& base, const CampaignAnalysis& candidate,
                  const std::vector<Difference>& differences, const Matched& matched,
                  const Comparison& result) {
-  std::string out = Wrap(
-      Printable(absl::StrCat("Base ", base.campaign->name, " ", base.campaign->run_id,
-                             ", candidate ", candidate.campaign->name, " ",
-                             candidate.campaign->run_id, ": ", Conclusion(result))),
-      kWidth, "", "  ");
+  std::string out =
+      Wrap(Printable(absl::StrCat("Base ", base.campaign->name, " ", base.campaign->run_id,
+                                  ", candidate ", candidate.campaign->name, " ",
+                                  candidate.campaign->run_id, ": ", Conclusion(result))),
+           kWidth, "", "  ");
   out += differences.empty() ? "Config does not differ.\n" : "Config differs in\n";
   for (const Difference& d : differences) {
     out += Wrap(Printable(absl::StrCat(d.what, ": ", d.base.empty() ? "(none)" : d.base, " -> ",

@@ -36,13 +36,35 @@ std::string Header(const CampaignEvidence& campaign) {
   Line line;
   for (const char* name : {"cell", "repetition", "run_id", "status"}) line.Text(name);
   for (const std::string& axis : campaign.axes) line.Text(axis);
-  for (const char* name :
-       {"op", "transport", "due", "sent", "unsent", "answered", "failed", "lost", "answered_per_s",
-        "request_bytes_per_s", "response_bytes_per_s", "response_mean_ns", "response_p50_ns",
-        "response_p90_ns", "response_p99_ns", "response_p99_9_ns", "response_max_ns",
-        "service_mean_ns", "service_p50_ns", "service_p99_ns", "run_user_ns", "run_system_ns",
-        "run_system_calls", "run_waits", "run_voluntary_switches", "run_involuntary_switches",
-        "samples_seen", "samples_used", "match_rate"}) {
+  for (const char* name : {"op",
+                           "transport",
+                           "due",
+                           "sent",
+                           "unsent",
+                           "answered",
+                           "failed",
+                           "lost",
+                           "answered_per_s",
+                           "request_bytes_per_s",
+                           "response_bytes_per_s",
+                           "response_mean_ns",
+                           "response_p50_ns",
+                           "response_p90_ns",
+                           "response_p99_ns",
+                           "response_p99_9_ns",
+                           "response_max_ns",
+                           "service_mean_ns",
+                           "service_p50_ns",
+                           "service_p99_ns",
+                           "run_user_ns",
+                           "run_system_ns",
+                           "run_system_calls",
+                           "run_waits",
+                           "run_voluntary_switches",
+                           "run_involuntary_switches",
+                           "samples_seen",
+                           "samples_used",
+                           "match_rate"}) {
     line.Text(name);
   }
   for (const std::string& part : PartNames({})) {

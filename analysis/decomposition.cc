@@ -69,9 +69,8 @@ std::vector<Joined> SamplesOf(const RunEvidence& run, const std::string& op) {
 // Only a minority of requests is probed; when any is, the others are not part of the population,
 // because they may have been kept for being slow.
 bool AnyProbed(const std::vector<Joined>& samples) {
-  return std::any_of(samples.begin(), samples.end(), [](const Joined& j) {
-    return j.sample->answered() && j.sample->probed();
-  });
+  return std::any_of(samples.begin(), samples.end(),
+                     [](const Joined& j) { return j.sample->answered() && j.sample->probed(); });
 }
 
 // What the probed and answered samples say about their stamps.

@@ -1,8 +1,10 @@
 // Where the time of a request went: contiguous segments of the client's clock, cut where a stamp
 // can be trusted, and the server's residence taken out of the one that contains it.
 //
-//  intended   started      submitted         kernel_sent            kernel_received        woke     decoded
-//     |  wait    | client_user | client_kernel_send | wire and server | client_kernel_receive | client_decode |
+//  intended   started      submitted         kernel_sent            kernel_received        woke
+//  decoded
+//     |  wait    | client_user | client_kernel_send | wire and server | client_kernel_receive |
+//     client_decode |
 //                                                     \-- server --/
 //                                     network = wire and server - server's residence
 //
@@ -34,11 +36,11 @@ struct Boundaries {
   bool operator==(const Boundaries&) const = default;
 };
 
-inline constexpr double kUntrustedShareMax = 0.02;   // of probed requests, per boundary
-inline constexpr double kMatchRateMin = 0.995;       // of residences
-inline constexpr int64_t kClockStepMaxNs = 1000;     // client's or server's
-inline constexpr double kNegativeShareMax = 0.01;    // of requests with a negative network part
-inline constexpr double kResidualShareMax = 0.05;    // of the mean response
+inline constexpr double kUntrustedShareMax = 0.02;  // of probed requests, per boundary
+inline constexpr double kMatchRateMin = 0.995;      // of residences
+inline constexpr int64_t kClockStepMaxNs = 1000;    // client's or server's
+inline constexpr double kNegativeShareMax = 0.01;   // of requests with a negative network part
+inline constexpr double kResidualShareMax = 0.05;   // of the mean response
 inline constexpr uint64_t kFewSamples = 100;
 
 struct PartStats {
@@ -47,7 +49,7 @@ struct PartStats {
   double mean_ns = 0;
   int64_t p50_ns = 0;  // the part's own percentiles: they do not add up over parts
   int64_t p99_ns = 0;
-  double share = 0;      // of the mean response of the samples used; shares add up to 1
+  double share = 0;       // of the mean response of the samples used; shares add up to 1
   uint64_t negative = 0;  // samples in which the part is below zero
   // Means over the samples whose response is near the median and near p99; these add up.
   double near_p50_ns = 0;

@@ -108,12 +108,11 @@ std::string HdrLogLine(absl::string_view tag, Nanos start, Nanos length,
                        const Histogram& histogram) {
   std::string out;
   if (histogram.overflow() + histogram.underflow() > 0) {
-    absl::StrAppendFormat(&out, "#[%s: %d samples above and %d below the histogram's range]\n",
-                          tag, histogram.overflow(), histogram.underflow());
+    absl::StrAppendFormat(&out, "#[%s: %d samples above and %d below the histogram's range]\n", tag,
+                          histogram.overflow(), histogram.underflow());
   }
-  absl::StrAppendFormat(&out, "Tag=%s,%.3f,%.3f,%.3f,%s\n", tag, start.seconds(),
-                        length.seconds(), histogram.max().micros() / 1e3,
-                        HdrEncodeCompressed(histogram));
+  absl::StrAppendFormat(&out, "Tag=%s,%.3f,%.3f,%.3f,%s\n", tag, start.seconds(), length.seconds(),
+                        histogram.max().micros() / 1e3, HdrEncodeCompressed(histogram));
   return out;
 }
 

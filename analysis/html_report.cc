@@ -30,8 +30,8 @@ std::string HtmlTable(const Table& table, absl::string_view css = "") {
   for (const auto& row : table.rows) {
     out += "<tr>";
     for (size_t i = 0; i < row.size(); ++i) {
-      absl::StrAppend(&out, numeric(i) ? "<td class=\"n\">" : "<td class=\"wrap\">",
-                      Escape(row[i]), "</td>");
+      absl::StrAppend(&out, numeric(i) ? "<td class=\"n\">" : "<td class=\"wrap\">", Escape(row[i]),
+                      "</td>");
     }
     out += "</tr>\n";
   }
@@ -92,8 +92,8 @@ std::string PartsSection(const CampaignAnalysis& analysis) {
     absl::StrAppend(&shares, title, "<div class=\"scroll\">", PartsChart(group, BarScale::kShares),
                     "</div>\n");
   }
-  return absl::StrCat(out, "<div class=\"absolute\">\n", absolute, "</div>\n<div class=\"shares\">\n",
-                      shares, "</div>\n");
+  return absl::StrCat(out, "<div class=\"absolute\">\n", absolute,
+                      "</div>\n<div class=\"shares\">\n", shares, "</div>\n");
 }
 
 using Chart = std::string (*)(const ChartGroup&, const std::vector<std::string>&);
@@ -101,8 +101,8 @@ using Chart = std::string (*)(const ChartGroup&, const std::vector<std::string>&
 std::string GridSection(const CampaignAnalysis& analysis, absl::string_view title,
                         absl::string_view note, Chart chart) {
   const std::vector<std::string> transports = Transports(analysis);
-  std::string out = absl::StrCat(Section(title, note), TransportLegend(transports),
-                                 "<div class=\"grid\">\n");
+  std::string out =
+      absl::StrCat(Section(title, note), TransportLegend(transports), "<div class=\"grid\">\n");
   for (const ChartGroup& group : ChartGroups(analysis)) {
     absl::StrAppend(&out, "<div><h3>", Escape(group.title), "</h3>", chart(group, transports),
                     "</div>\n");
@@ -130,8 +130,8 @@ std::string SaidSection(const CampaignAnalysis& analysis) {
                             "transports pairs repetitions that ran next to each other.");
   out += "<ul class=\"said\">\n";
   for (const CellOp& row : analysis.rows) {
-    absl::StrAppend(&out, "<li><b>", Escape(row.op), " ", Escape(row.cell->Label()), "</b>: ",
-                    Escape(PartsSentence(row)), "</li>\n");
+    absl::StrAppend(&out, "<li><b>", Escape(row.op), " ", Escape(row.cell->Label()),
+                    "</b>: ", Escape(PartsSentence(row)), "</li>\n");
   }
   out += "</ul>\n";
   const std::vector<TransportComparison> comparisons = CompareTransports(analysis);
@@ -139,30 +139,31 @@ std::string SaidSection(const CampaignAnalysis& analysis) {
   Table table{.header = {"op", "levels", "compared", "p50 ratio [90 %]", "verdict"},
               .text_columns = 5};
   for (const TransportComparison& c : comparisons) {
-    table.rows.push_back({c.op, c.rest, absl::StrCat(c.candidate, " / ", c.base),
-                          RatioText(c.p50), VerdictText(c.verdict)});
+    table.rows.push_back({c.op, c.rest, absl::StrCat(c.candidate, " / ", c.base), RatioText(c.p50),
+                          VerdictText(c.verdict)});
   }
   return absl::StrCat(out, "<h3>Transports against each other</h3>\n",
                       HtmlTable(table, "sortable"));
 }
 
 std::string CountsTable(const CampaignAnalysis& analysis) {
-  Table table{.header = {"cell", "rep", "run", "due", "sent", "unsent", "answered", "failed", "lost",
-                         "samples", "note"}};
+  Table table{.header = {"cell", "rep", "run", "due", "sent", "unsent", "answered", "failed",
+                         "lost", "samples", "note"}};
   table.text_columns = 3;
   for (const AnalysedRun& run : analysis.runs) {
     const OpCounts& c = run.summary.all.counts;
     int samples = 0;
     for (const result::RunResult& agent : run.evidence->agents) samples += agent.samples_size();
-    table.rows.push_back({absl::StrCat(run.evidence->cell),
-                          absl::StrCat(run.evidence->repetition), run.evidence->run_id,
-                          absl::StrCat(c.due), absl::StrCat(c.sent), absl::StrCat(c.unsent),
-                          absl::StrCat(c.answered), absl::StrCat(c.failed), absl::StrCat(c.lost),
-                          absl::StrCat(samples), run.usable ? "" : run.left_out});
+    table.rows.push_back({absl::StrCat(run.evidence->cell), absl::StrCat(run.evidence->repetition),
+                          run.evidence->run_id, absl::StrCat(c.due), absl::StrCat(c.sent),
+                          absl::StrCat(c.unsent), absl::StrCat(c.answered), absl::StrCat(c.failed),
+                          absl::StrCat(c.lost), absl::StrCat(samples),
+                          run.usable ? "" : run.left_out});
   }
-  return absl::StrCat("<details><summary>Counts of every run</summary><p class=\"note\">due = sent "
-                      "+ unsent; sent = answered + failed + lost</p>",
-                      HtmlTable(table), "</details>\n");
+  return absl::StrCat(
+      "<details><summary>Counts of every run</summary><p class=\"note\">due = sent "
+      "+ unsent; sent = answered + failed + lost</p>",
+      HtmlTable(table), "</details>\n");
 }
 
 // Facts by name, with every distinct value that was seen and by whom.

@@ -2,10 +2,9 @@
 // units; an interval that is not known is null, not zero.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "analysis/caveats.h"
 #include "analysis/decomposition.h"

@@ -136,8 +136,8 @@ std::string OpTitle(const CampaignAnalysis& analysis, const std::string& op) {
 
 Table LatencyTable(const CampaignAnalysis& analysis, const std::string& op) {
   Table table = NamedRows(analysis, op);
-  for (const char* name : {"ops/s", "p50 us", "95 % of p50", "p99 us", "p99.9 us", "cpu us/op",
-                           "failed", "n"}) {
+  for (const char* name :
+       {"ops/s", "p50 us", "95 % of p50", "p99 us", "p99.9 us", "cpu us/op", "failed", "n"}) {
     table.header.push_back(name);
   }
   for (const CellOp* row : RowsOf(analysis, op)) {

@@ -30,8 +30,8 @@ std::vector<std::string> VaryingAxes(const CampaignAnalysis& analysis, const std
 // What is behind the last dot: "value_size" of "workload.value_size".
 std::string ShortAxis(const std::string& axis);
 
-std::string FormatUs(double ns);      // "12.3", four digits at most before they are whole
-std::string FormatCount(double n);    // "20500", "3.41"
+std::string FormatUs(double ns);            // "12.3", four digits at most before they are whole
+std::string FormatCount(double n);          // "20500", "3.41"
 double CpuPerRequestNs(const CellOp& row);  // all workers, all ops of the cell's runs
 
 }  // namespace kbench::analysis

@@ -54,20 +54,20 @@ std::vector<result::Caveat> AllCaveats(const RunEvidence& run, const RunSummary&
 double PerOp(double sum, uint64_t ops) { return ops == 0 ? 0 : sum / static_cast<double>(ops); }
 
 Json UsageJson(const result::ResourceUse& use, uint64_t sent) {
-  return {{"workers", use.workers()},
-          {"user_ns", use.user_ns()},
-          {"system_ns", use.system_ns()},
-          {"voluntary_switches", use.voluntary_switches()},
-          {"involuntary_switches", use.involuntary_switches()},
-          {"system_calls", use.system_calls()},
-          {"waits", use.waits()},
-          {"short_sends", use.short_sends()},
-          {"run_queue_wait_ns", use.run_queue_wait_ns()},
-          {"cpu_per_op_ns", PerOp(static_cast<double>(use.user_ns() + use.system_ns()), sent)},
-          {"system_calls_per_op", PerOp(static_cast<double>(use.system_calls()), sent)},
-          {"waits_per_op", PerOp(static_cast<double>(use.waits()), sent)},
-          {"voluntary_switches_per_op",
-           PerOp(static_cast<double>(use.voluntary_switches()), sent)}};
+  return {
+      {"workers", use.workers()},
+      {"user_ns", use.user_ns()},
+      {"system_ns", use.system_ns()},
+      {"voluntary_switches", use.voluntary_switches()},
+      {"involuntary_switches", use.involuntary_switches()},
+      {"system_calls", use.system_calls()},
+      {"waits", use.waits()},
+      {"short_sends", use.short_sends()},
+      {"run_queue_wait_ns", use.run_queue_wait_ns()},
+      {"cpu_per_op_ns", PerOp(static_cast<double>(use.user_ns() + use.system_ns()), sent)},
+      {"system_calls_per_op", PerOp(static_cast<double>(use.system_calls()), sent)},
+      {"waits_per_op", PerOp(static_cast<double>(use.waits()), sent)},
+      {"voluntary_switches_per_op", PerOp(static_cast<double>(use.voluntary_switches()), sent)}};
 }
 
 Json HostJson(const result::HostFacts& host) {
@@ -178,8 +178,8 @@ std::string HealthJson(const RunEvidence& run) {
   json["caveats"] = ToJson(caveats);
   json["counts"] = ToJson(counts);
   json["counts_add_up"] = counts.AddUp();
-  json["sent_of_due"] = counts.due == 0 ? Json() : Json(PerOp(static_cast<double>(counts.sent),
-                                                              counts.due));
+  json["sent_of_due"] =
+      counts.due == 0 ? Json() : Json(PerOp(static_cast<double>(counts.sent), counts.due));
   json["client_cpu_utilisation"] = ClientUtilisation(summary);
   json["first_send_skew_ns"] = run.first_send_skew_ns;
   json["clock_error_bound_ns"] = run.clock_error_bound_ns;

@@ -24,9 +24,9 @@ void Merge(const std::string& bytes, absl::string_view what, Histogram* into, Ru
     into->Add(*histogram);
     return;
   }
-  run->caveats.push_back(MakeCaveat(
-      "histogram_unreadable", absl::StrCat(what, ": ", histogram.status().message(),
-                                           "; its samples are missing from every number")));
+  run->caveats.push_back(MakeCaveat("histogram_unreadable",
+                                    absl::StrCat(what, ": ", histogram.status().message(),
+                                                 "; its samples are missing from every number")));
 }
 
 void AddRates(const result::OpResult& op, int64_t measured_ns, OpSummary* summary) {
@@ -64,8 +64,7 @@ void AddToAll(const OpSummary& op, OpSummary* all) {
   all->answered_per_s += op.answered_per_s;
   all->request_bytes_per_s += op.request_bytes_per_s;
   all->response_bytes_per_s += op.response_bytes_per_s;
-  all->first_errors.insert(all->first_errors.end(), op.first_errors.begin(),
-                           op.first_errors.end());
+  all->first_errors.insert(all->first_errors.end(), op.first_errors.begin(), op.first_errors.end());
 }
 
 void AddUsage(const result::ResourceUse& use, result::ResourceUse* sum) {
@@ -82,11 +81,11 @@ void AddUsage(const result::ResourceUse& use, result::ResourceUse* sum) {
 
 void CheckCounts(const OpCounts& counts, absl::string_view where, RunSummary* run) {
   if (counts.AddUp()) return;
-  run->caveats.push_back(MakeCaveat(
-      "counts_do_not_add_up",
-      absl::StrCat(where, ": due ", counts.due, ", sent ", counts.sent, " + unsent ",
-                   counts.unsent, "; answered ", counts.answered, " + failed ", counts.failed,
-                   " + lost ", counts.lost)));
+  run->caveats.push_back(
+      MakeCaveat("counts_do_not_add_up",
+                 absl::StrCat(where, ": due ", counts.due, ", sent ", counts.sent, " + unsent ",
+                              counts.unsent, "; answered ", counts.answered, " + failed ",
+                              counts.failed, " + lost ", counts.lost)));
 }
 
 bool SameCounts(const OpCounts& a, const OpCounts& b) {
@@ -124,11 +123,11 @@ RunSummary Summarize(const RunEvidence& run) {
     }
     CheckCounts(of_agent, absl::StrCat("agent ", agent.agent()), &summary);
     if (agent.ops_size() > 0 && !SameCounts(of_agent, of_ops)) {
-      summary.caveats.push_back(MakeCaveat(
-          "counts_do_not_add_up",
-          absl::StrCat("agent ", agent.agent(), ": its ops count ", of_ops.due, " due and ",
-                       of_ops.answered, " answered, its total ", of_agent.due, " and ",
-                       of_agent.answered)));
+      summary.caveats.push_back(
+          MakeCaveat("counts_do_not_add_up",
+                     absl::StrCat("agent ", agent.agent(), ": its ops count ", of_ops.due,
+                                  " due and ", of_ops.answered, " answered, its total ",
+                                  of_agent.due, " and ", of_agent.answered)));
     }
     summary.all.counts.Add(agent.counts());
     summary.measured_ns = std::max(summary.measured_ns, agent.measured_ns());

@@ -44,7 +44,7 @@ struct OpSummary {
 struct RunSummary {
   std::vector<OpSummary> ops;  // in the order in which the agents name them
   OpSummary all;
-  std::string transport;  // of the first agent
+  std::string transport;    // of the first agent
   int64_t measured_ns = 0;  // the longest window
   uint32_t workers = 0;
   result::ResourceUse usage;  // added over agents

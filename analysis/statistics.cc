@@ -152,9 +152,9 @@ Ratio WelchRatio(const std::vector<double>& base, const std::vector<double>& can
   const double vb = Variance(b) / nb;
   out.log_sd = std::sqrt(Variance(a) + Variance(b));
   // Welch-Satterthwaite.
-  const double df =
-      va + vb == 0 ? na + nb - 2
-                   : (va + vb) * (va + vb) / (va * va / (na - 1) + vb * vb / (nb - 1));
+  const double df = va + vb == 0
+                        ? na + nb - 2
+                        : (va + vb) * (va + vb) / (va * va / (na - 1) + vb * vb / (nb - 1));
   Fill(delta, std::sqrt(va + vb), df, &out);
   return out;
 }

@@ -77,7 +77,7 @@ inline constexpr int kRepetitionsForDifference = 3;
 
 struct RatioVerdict {
   Verdict verdict = Verdict::kInconclusive;
-  std::string reason;    // of an inconclusive verdict
+  std::string reason;          // of an inconclusive verdict
   int repetitions_needed = 0;  // of an inconclusive one: about this many in all; 0: not known
 };
 

@@ -68,9 +68,9 @@ void Svg::Close(absl::string_view element, absl::string_view title) {
 
 void Svg::Rect(double x, double y, double width, double height, absl::string_view css,
                absl::string_view title) {
-  absl::StrAppendFormat(
-      &body_, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" class=\"%s\"", x, y,
-      std::max(0.0, width), height, Escape(css));
+  absl::StrAppendFormat(&body_,
+                        "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" class=\"%s\"",
+                        x, y, std::max(0.0, width), height, Escape(css));
   Close("rect", title);
 }
 
@@ -81,9 +81,9 @@ void Svg::Line(Point from, Point to, absl::string_view css) {
 }
 
 void Svg::Text(Point at, absl::string_view text, Anchor anchor, absl::string_view css) {
-  absl::StrAppendFormat(
-      &body_, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" class=\"%s\">%s</text>\n", at.x,
-      at.y, Name(anchor), Escape(css), Escape(text));
+  absl::StrAppendFormat(&body_,
+                        "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" class=\"%s\">%s</text>\n",
+                        at.x, at.y, Name(anchor), Escape(css), Escape(text));
 }
 
 void Svg::Circle(Point center, double radius, absl::string_view css, absl::string_view title) {

@@ -59,8 +59,7 @@ std::string TextCaveats(const CampaignAnalysis& analysis, int width, Paint paint
   std::string out = paint.Bold(absl::StrCat("Caveats (", analysis.caveats.size(), ")")) + "\n";
   for (const CampaignCaveat& caveat : analysis.caveats) {
     const std::string first = absl::StrCat("  ! ", Printable(caveat.code), ": ");
-    std::string text =
-        Wrap(Printable(Sentence(caveat, *analysis.campaign)), width, first, "    ");
+    std::string text = Wrap(Printable(Sentence(caveat, *analysis.campaign)), width, first, "    ");
     out += paint.Warn(absl::string_view(text).substr(0, first.size())) + text.substr(first.size());
   }
   return out;
@@ -117,8 +116,9 @@ std::string MarkdownReport(const CampaignEvidence& campaign) {
   absl::StrAppend(&out, "\n", CountsLine(analysis), "\n");
   for (const std::string& op : analysis.ops()) {
     absl::StrAppend(&out, "\n## ", safe(OpTitle(analysis, op)), "\n\n",
-                    MarkdownTable(LatencyTable(analysis, op)), "\nWhere it goes: ",
-                    safe(kPartsLegend), "\n\n", MarkdownTable(PartsTable(analysis, op)));
+                    MarkdownTable(LatencyTable(analysis, op)),
+                    "\nWhere it goes: ", safe(kPartsLegend), "\n\n",
+                    MarkdownTable(PartsTable(analysis, op)));
   }
   out += "\n## What can be said\n\n";
   for (const CellOp& row : analysis.rows) {

@@ -11,9 +11,7 @@
 namespace kbench::analysis {
 namespace {
 
-std::string Repetitions(int n) {
-  return absl::StrCat(n, n == 1 ? " repetition" : " repetitions");
-}
+std::string Repetitions(int n) { return absl::StrCat(n, n == 1 ? " repetition" : " repetitions"); }
 
 std::string ShareText(const Estimate& share) {
   std::string text = absl::StrFormat("%.1f %%", 100 * share.value);
@@ -53,10 +51,9 @@ std::string PartsSentence(const CellOp& row) {
   const auto largest = std::max_element(
       row.parts.begin(), row.parts.end(),
       [](const CellPart& a, const CellPart& b) { return a.share.value < b.share.value; });
-  std::string text =
-      absl::StrCat(largest->name, " is the largest part: ", ShareText(largest->share),
-                   " of mean response (", Repetitions(largest->share.n()), ", ", row.samples_used,
-                   " sampled requests)");
+  std::string text = absl::StrCat(
+      largest->name, " is the largest part: ", ShareText(largest->share), " of mean response (",
+      Repetitions(largest->share.n()), ", ", row.samples_used, " sampled requests)");
   const ClientBound bound = BoundOfClientStack(row);
   absl::StrAppend(&text, "; a faster client stack could remove at most ",
                   HumanDuration(bound.removable_ns), " of ", HumanDuration(bound.of_ns),

@@ -30,7 +30,7 @@ struct TransportComparison {
   std::string rest;  // the other levels
   std::string base;
   std::string candidate;
-  Ratio p50;  // candidate / base
+  Ratio p50;              // candidate / base
   double adjusted_p = 1;  // Holm, over all comparisons of the campaign
   RatioVerdict verdict;
 

@@ -10,6 +10,13 @@
 #include "absl/strings/str_format.h"
 
 namespace kbench {
+namespace {
+
+// In a pipe: short runs have their one line only.
+constexpr Nanos kFirstPlainLine = Seconds(2);
+constexpr Nanos kPlainLineEvery = Seconds(10);
+
+}  // namespace
 
 ProgressOptions ProgressForStderr(bool quiet) {
   ProgressOptions options{.out = stderr, .quiet = quiet};
@@ -34,6 +41,7 @@ void Progress::RunStarted(int ordinal, absl::string_view label, int repetition) 
   head_ = absl::StrCat("[", ordinal + 1, "/", runs_, "] ", label, " rep ", repetition);
   phase_.clear();
   ops_per_second_.clear();
+  next_plain_line_ = kFirstPlainLine;
   Redraw();
 }
 
@@ -48,6 +56,11 @@ void Progress::Interval(size_t agent, const result::Interval& interval) {
   ops_per_second_[agent] =
       static_cast<double>(interval.completed()) * 1e9 / static_cast<double>(interval.length_ns());
   Redraw();
+  const Nanos into_window(interval.start_offset_ns() + interval.length_ns());
+  if (options_.live || options_.quiet || into_window < next_plain_line_) return;
+  next_plain_line_ = into_window + kPlainLineEvery;
+  absl::FPrintF(options_.out, "%s\n", Line());
+  std::fflush(options_.out);
 }
 
 void Progress::RunEnded(absl::string_view summary) {
@@ -64,12 +77,17 @@ void Progress::Note(absl::string_view text) {
   std::fflush(options_.out);
 }
 
-void Progress::Redraw() {
-  if (!options_.live || options_.quiet) return;
+std::string Progress::Line() const {
   std::string line = absl::StrCat(head_, "  ", phase_);
   double total = 0;
   for (const auto& [agent, rate] : ops_per_second_) total += rate;
   if (total > 0) absl::StrAppendFormat(&line, "  %.0f ops/s", total);
+  return line;
+}
+
+void Progress::Redraw() {
+  if (!options_.live || options_.quiet) return;
+  std::string line = Line();
   // One column stays free: a full line would wrap and could not be redrawn.
   if (static_cast<int>(line.size()) >= options_.width) {
     line.resize(static_cast<size_t>(options_.width > 1 ? options_.width - 1 : 0));

@@ -1,5 +1,6 @@
 // What a person sees while a campaign runs. On a terminal one live line, redrawn in place; in a
-// pipe one plain line per run. All of it goes to stderr: stdout is the result's.
+// pipe one plain line per run, and one every few seconds of a long run. All of it goes to stderr:
+// stdout is the result's.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +42,7 @@ class Progress {
   void Note(absl::string_view text);
 
  private:
+  std::string Line() const;
   void Redraw();
   void ClearLine();
 
@@ -49,6 +51,7 @@ class Progress {
   std::string head_;  // "[3/54] transport=uring rep 0"
   std::string phase_;
   std::map<size_t, double> ops_per_second_;  // per agent, from its last interval
+  Nanos next_plain_line_;                    // into the measured window
   bool drawn_ = false;
 };
 

@@ -34,9 +34,9 @@ TEST(Arrival, PhasesInterleaveTheStreamsOfAnAgent) {
 }
 
 TEST(Arrival, PoissonHasItsRateAndItsSpreadWithinFourDeviations) {
-  const auto all = Instants(
-      {.kind = ArrivalKind::kPoisson, .rate = 1000, .seed = 4, .start = kStart},
-      kStart + Seconds(100));
+  const auto all =
+      Instants({.kind = ArrivalKind::kPoisson, .rate = 1000, .seed = 4, .start = kStart},
+               kStart + Seconds(100));
   const double n = 100'000;
   EXPECT_NEAR(static_cast<double>(all.size()), n, 4 * std::sqrt(n));
   double sum = 0, squares = 0;

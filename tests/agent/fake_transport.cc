@@ -58,14 +58,14 @@ std::string FakeTransport::Answer(const Request& request, const Fate& fate) {
   command.status.emplace();
   command.status->code = fate.status;
   if (!fate.text.empty()) command.status->message = fate.text;
-  const bool value = request.type == kinetic::MessageType::kGet &&
-                     fate.status == kinetic::StatusCode::kSuccess;
+  const bool value =
+      request.type == kinetic::MessageType::kGet && fate.status == kinetic::StatusCode::kSuccess;
   const uint32_t size = fate.value_size.value_or(value ? get_value_bytes_ : 0);
   std::string pdu;
-  encoder_.Append(command,
-                  kinetic::Signature::Hmac(kinetic::kFactoryIdentity,
-                                           fate.wrong_key ? &wrong_key_ : &key_),
-                  size, &pdu);
+  encoder_.Append(
+      command,
+      kinetic::Signature::Hmac(kinetic::kFactoryIdentity, fate.wrong_key ? &wrong_key_ : &key_),
+      size, &pdu);
   pdu.append(size, 'v');
   return pdu;
 }

@@ -31,7 +31,7 @@ class FakeTransport final : public Transport {
  public:
   // What becomes of one request.
   struct Fate {
-    Nanos delay;          // until its answer
+    Nanos delay;           // until its answer
     bool answered = true;  // false: never
     kinetic::StatusCode status = kinetic::StatusCode::kSuccess;
     std::string text;
@@ -90,9 +90,9 @@ class FakeTransport final : public Transport {
   kinetic::Encoder encoder_;
   kinetic::Decoder decoder_;
   std::vector<Request> requests_;
-  std::deque<Coming> sent_;                    // kSent events of the next Poll()
-  std::multimap<MonoTime, Coming> coming_;     // by the instant at which they come
-  std::vector<std::string> bytes_;             // of the last Poll()
+  std::deque<Coming> sent_;                 // kSent events of the next Poll()
+  std::multimap<MonoTime, Coming> coming_;  // by the instant at which they come
+  std::vector<std::string> bytes_;          // of the last Poll()
   std::vector<TransportEvent> events_;
   uint32_t flows_ = 0;
   uint32_t unanswered_ = 0;

@@ -130,8 +130,7 @@ void RecordingServer::Serve(Connection* connection, int64_t connection_id) {
   connection->open = false;
 }
 
-std::string RecordingServer::Answer(const kinetic::Message& request, Bytes value,
-                                    uint64_t number) {
+std::string RecordingServer::Answer(const kinetic::Message& request, Bytes value, uint64_t number) {
   using kinetic::MessageType;
   using kinetic::StatusCode;
   static thread_local kinetic::Encoder encoder;

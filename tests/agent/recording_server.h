@@ -22,13 +22,13 @@ class RecordingServer {
  public:
   struct Options {
     std::string hmac_key = std::string(kinetic::kFactoryKey);
-    bool silent = false;            // accepts and says nothing
-    bool garbage = false;           // greets with what is no PDU
-    bool record = true;             // keep the streams
-    uint64_t close_after = 0;       // requests of one connection; 0: never
+    bool silent = false;             // accepts and says nothing
+    bool garbage = false;            // greets with what is no PDU
+    bool record = true;              // keep the streams
+    uint64_t close_after = 0;        // requests of one connection; 0: never
     uint64_t refuse_puts_after = 0;  // of one connection: NO_SPACE from then on; 0: never
-    uint64_t swallow_after = 0;     // requests of one connection: read, never answered; 0: never
-    bool locked = false;            // DEVICE_LOCKED in the greeting
+    uint64_t swallow_after = 0;      // requests of one connection: read, never answered; 0: never
+    bool locked = false;             // DEVICE_LOCKED in the greeting
   };
 
   RecordingServer() : RecordingServer(Options{}) {}

