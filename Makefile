@@ -1,6 +1,6 @@
 # The front door. Each target is a thin call of a CMake preset; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help packages build demo check dev asan tsan fuzz tidy bench format clean
+.PHONY: help packages build demo check truth dev asan tsan fuzz tidy bench format clean
 
 PRESET ?= release
 
@@ -19,6 +19,9 @@ demo: build  ## build, then run the demo campaign on this machine: two agents an
 
 check: build  ## build and pass every test
 	ctest --preset $(PRESET)
+
+truth: build  ## hold the separation against injected delays; wants a quiet machine
+	ctest --preset $(PRESET) -C truth -R ground_truth
 
 dev:  ## debug build and its tests
 	$(MAKE) check PRESET=dev
