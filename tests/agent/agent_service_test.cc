@@ -101,8 +101,8 @@ class AgentServiceTest : public testing::Test {
     agent_ = builder.BuildAndStart();
     address_ = absl::StrCat("127.0.0.1:", port);
     service_.set_address(address_);
-    stub_ = control::Agent::NewStub(
-        grpc::CreateChannel(address_, grpc::InsecureChannelCredentials()));
+    stub_ =
+        control::Agent::NewStub(grpc::CreateChannel(address_, grpc::InsecureChannelCredentials()));
   }
   ~AgentServiceTest() override {
     service_.StopActive("the test is over");

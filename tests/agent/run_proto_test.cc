@@ -88,7 +88,8 @@ TEST(RunProto, RefusesWhatCannotBeAndNamesTheField) {
       {"transport", [](auto* s) { s->set_transport("rdma"); }},
       {"workers", [](auto* s) { s->set_workers(0); }},
       {"workers", [](auto* s) { s->set_workers(3); }},
-      {"worker_cpus", [](auto* s) { s->mutable_worker_cpus()->Add(1), s->mutable_worker_cpus()->Add(2); }},
+      {"worker_cpus",
+       [](auto* s) { s->mutable_worker_cpus()->Add(1), s->mutable_worker_cpus()->Add(2); }},
       {"flows", [](auto* s) { s->set_flows(0); }},
       {"depth", [](auto* s) { s->set_depth(0); }},
       {"mode", [](auto* s) { s->clear_mode(); }},
@@ -148,8 +149,7 @@ TEST(RunProto, ANullRunSurvivesTheWayIntoTheResult) {
   ASSERT_TRUE(runner.Prepare().ok());
   const auto outcome = runner.Run(MonoNow() + Millis(1), [](const Interval&) {});
   ASSERT_TRUE(outcome.ok()) << outcome.status();
-  const result::RunResult result =
-      ToProto(*spec, *outcome, {.agent = "a:1", .spec_sha256 = "abc"});
+  const result::RunResult result = ToProto(*spec, *outcome, {.agent = "a:1", .spec_sha256 = "abc"});
 
   const result::Counts& counts = result.counts();
   EXPECT_GT(counts.answered(), 0u);

@@ -1,0 +1,112 @@
+// Residence records of the reference server, joined to our samples.
+#include "agent/server_trace.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <map>
+#include <thread>
+#include <utility>
+
+#include "agent/kinetic_call.h"
+#include "agent/runner.h"
+#include "base/fd.h"
+#include "server/server.h"
+#include "tests/agent/recording_server.h"
+#include "tests/agent/specs.h"
+
+namespace kbench {
+namespace {
+
+using testing::HasSubstr;
+
+// The reference server on its own thread.
+class ReferenceServer {
+ public:
+  explicit ReferenceServer(const std::string& service_time) : stop_(::eventfd(0, EFD_CLOEXEC)) {
+    server_ = std::move(
+        server::Server::Open({.listen = {.host = "127.0.0.1"}, .service_time = service_time})
+            .value());
+    thread_ = std::thread([this] { EXPECT_TRUE(server_->Run(stop_.get()).ok()); });
+  }
+  ~ReferenceServer() {
+    const uint64_t one = 1;
+    EXPECT_EQ(::write(stop_.get(), &one, sizeof(one)), static_cast<ssize_t>(sizeof(one)));
+    thread_.join();
+  }
+  HostPort address() const { return server_->address(); }
+
+ private:
+  Fd stop_;
+  std::unique_ptr<server::Server> server_;
+  std::thread thread_;
+};
+
+RunOutcome RunSampled(const HostPort& server) {
+  RunSpec spec = SmallSpec(server);
+  spec.flows = 3;
+  spec.load = true;
+  spec.sample_every = 3;
+  spec.samples_max = 100'000;
+  Runner runner(spec);
+  EXPECT_TRUE(runner.Prepare().ok());
+  EXPECT_TRUE(runner.Load().ok());
+  auto outcome = runner.Run(MonoNow() + Millis(2), [](const Interval&) {});
+  EXPECT_TRUE(outcome.ok()) << outcome.status();
+  return *std::move(outcome);
+}
+
+TEST(ServerTrace, HasARecordForEverySampleAndForNothingElse) {
+  const ReferenceServer server("");
+  const RunOutcome outcome = RunSampled(server.address());
+  const ServerTrace& trace = outcome.server_trace;
+  ASSERT_TRUE(trace.available) << trace.reason;
+  ASSERT_GT(outcome.samples.size(), 10u);
+  std::map<std::pair<int64_t, uint64_t>, Nanos> residences;
+  for (const ServerTrace::Record& record : trace.records) {
+    residences[{record.connection_id, record.residence.sequence}] = record.residence.duration();
+  }
+  EXPECT_EQ(residences.size(), trace.records.size());
+  EXPECT_EQ(residences.size(), outcome.samples.size());
+  for (const OpRecord& sample : outcome.samples) {
+    const auto it = residences.find({sample.connection_id, sample.sequence});
+    ASSERT_NE(it, residences.end());
+    // Each duration is of one clock; the server's lies within the client's.
+    EXPECT_LE(it->second, sample.woke - sample.send.submitted);
+  }
+}
+
+TEST(ServerTrace, CarriesTheInjectedServiceTime) {
+  const ReferenceServer server("get=2ms,put=2ms");
+  const RunOutcome outcome = RunSampled(server.address());
+  ASSERT_TRUE(outcome.server_trace.available) << outcome.server_trace.reason;
+  EXPECT_EQ(outcome.server_trace.service_spec, "get=2ms,put=2ms");
+  ASSERT_FALSE(outcome.server_trace.records.empty());
+  for (const ServerTrace::Record& record : outcome.server_trace.records) {
+    EXPECT_GE(record.residence.duration(), Millis(2));
+  }
+}
+
+TEST(ServerTrace, SaysWhyThereIsNone) {
+  EXPECT_EQ(FetchServerTrace({}, {}).reason, "no request was sampled");
+  const RecordingServer other;
+  TraceRequest request = {.server = *Resolve(other.address()),
+                          .identity = 1,
+                          .hmac_key = std::string(kinetic::kFactoryKey),
+                          .timeout = Seconds(2)};
+  const std::vector<OpRecord> samples(1);
+  EXPECT_THAT(FetchServerTrace(request, samples).reason, HasSubstr("NOT_FOUND"));
+  request.hmac_key = "another key";
+  EXPECT_THAT(FetchServerTrace(request, samples).reason, HasSubstr("HMAC_FAILURE"));
+  const RecordingServer silent({.silent = true});
+  request.server = *Resolve(silent.address());
+  request.timeout = Millis(20);
+  const ServerTrace trace = FetchServerTrace(request, samples);
+  EXPECT_FALSE(trace.available);
+  EXPECT_THAT(trace.reason, HasSubstr("handshake"));
+}
+
+}  // namespace
+}  // namespace kbench
