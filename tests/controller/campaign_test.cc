@@ -1,0 +1,217 @@
+#include "controller/campaign.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "controller/suggestion.h"
+
+namespace kbench {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr CampaignOptions kLocal = {.local_agents = 1};
+
+Campaign Good(const std::string& yaml, const CampaignOptions& options = kLocal) {
+  const auto campaign = ParseCampaign("c.yaml", yaml, options);
+  EXPECT_TRUE(campaign.ok()) << campaign.status();
+  return campaign.ok() ? *campaign : Campaign();
+}
+
+std::string Errors(const std::string& yaml, const CampaignOptions& options = kLocal) {
+  const auto campaign = ParseCampaign("c.yaml", yaml, options);
+  EXPECT_FALSE(campaign.ok()) << "accepted:\n" << yaml;
+  return campaign.ok() ? "" : std::string(campaign.status().message());
+}
+
+std::string ReadWhole(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+// Each campaign of tests/controller/campaign_errors.txt with what is said about it. Rewritten by
+// KBENCH_UPDATE_GOLDEN=1 and reviewed as a diff.
+TEST(CampaignGolden, ErrorsNamePlaceAndRemedy) {
+  const std::string path = std::string(KBENCH_SOURCE_DIR) + "/tests/controller/campaign_errors.txt";
+  std::stringstream golden(ReadWhole(path));
+  std::string line, head, yaml, said, actual;
+  bool in_said = false;
+  int cases = 0;
+  const auto flush = [&] {
+    if (head.empty()) return;
+    CampaignOptions options = kLocal;
+    if (head.find("--fleet") != std::string::npos) options.local_agents = 0;
+    for (size_t at = head.find("--set "); at != std::string::npos; at = head.find("--set ", at)) {
+      at += 6;
+      options.overrides.push_back(head.substr(at, head.find(' ', at) - at));
+    }
+    const std::string errors = Errors(yaml, options) + "\n";
+    EXPECT_EQ(errors, said) << head;
+    actual += head + "\n" + yaml + "---\n" + errors;
+    ++cases;
+  };
+  while (std::getline(golden, line)) {
+    if (line.rfind("=== ", 0) == 0) {
+      flush();
+      head = line;
+      yaml.clear();
+      said.clear();
+      in_said = false;
+    } else if (line == "---") {
+      in_said = true;
+    } else {
+      (in_said ? said : yaml) += line + "\n";
+    }
+  }
+  flush();
+  EXPECT_GE(cases, 25);
+  if (std::getenv("KBENCH_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << actual;
+}
+
+TEST(Campaign, TheSmallestHasEveryDefault) {
+  const Campaign campaign = Good("name: smallest");
+  ASSERT_EQ(campaign.cells.size(), 1u);
+  EXPECT_EQ(campaign.cells[0].info.Label(), "all");
+  const Settings& s = campaign.cells[0].settings;
+  EXPECT_EQ(s.transport, "socket");
+  EXPECT_EQ(s.value_bytes, 4096);
+  EXPECT_EQ(s.duration, Seconds(5));
+  EXPECT_TRUE(s.EmbeddedServer());
+  EXPECT_TRUE(s.LoadsKeys());
+  EXPECT_EQ(campaign.repetitions, 3);
+  EXPECT_EQ(campaign.constants.at("transport"), "socket");
+  EXPECT_EQ(campaign.constants.at("value_size"), "4KiB");
+  EXPECT_EQ(campaign.constants.at("server"), "embedded");
+}
+
+TEST(Campaign, ListsAreFactorsAndTheLastInTheFileVariesFastest) {
+  const Campaign campaign = Good(
+      "name: sweep\n"
+      "workload: {value_size: [4KiB, 1MiB], op: put}\n"
+      "transport: [epoll, uring]\n");
+  ASSERT_EQ(campaign.factors.size(), 2u);
+  EXPECT_EQ(campaign.factors[0].path, "workload.value_size");
+  std::vector<std::string> labels;
+  for (const Cell& cell : campaign.cells) labels.push_back(cell.info.Label());
+  EXPECT_THAT(labels, ElementsAre("value_size=4KiB,transport=epoll",
+                                  "value_size=4KiB,transport=uring",
+                                  "value_size=1MiB,transport=epoll",
+                                  "value_size=1MiB,transport=uring"));
+  EXPECT_EQ(campaign.cells[2].settings.value_bytes, 1 << 20);
+  EXPECT_EQ(campaign.cells[3].settings.transport, "uring");
+  EXPECT_EQ(campaign.cells[3].settings.ops[0].op, "put");
+  EXPECT_FALSE(campaign.constants.contains("transport"));
+  EXPECT_FALSE(campaign.cells[0].settings.LoadsKeys()) << "puts need no keys";
+}
+
+TEST(Campaign, EveryFieldReachesItsSetting) {
+  const Campaign campaign = Good(
+      "name: everything\n"
+      "agents: ['10.0.0.1:7100', '[::1]:7100']\n"
+      "server: {address: '10.0.0.9:8123', identity: 7, key_file: secrets/key}\n"
+      "workload: {mix: {get: 0.7, put: 0.3}, value_size: 1B, keys: 9, key_size: 32B,\n"
+      "           key_order: sequential, synchronization: flush, load: false}\n"
+      "load: {mode: open, flows: 6, depth: 5, arrival: poisson, rate_per_agent: 2.5k/s}\n"
+      "transport: uring\npoll: spin\nflush: op\n"
+      "workers: {count: 2, cpus: '3,4'}\n"
+      "socket: {send_buffer: 64KiB, receive_buffer: 32KiB, congestion_control: reno}\n"
+      "run: {warmup: 0s, duration: 100ms, repetitions: 2, seed: 18446744073709551615,\n"
+      "      op_timeout: 1s, connect_timeout: 2s}\n"
+      "probes: {sample_every: 0, samples_max: 5}\n",
+      {});
+  EXPECT_THAT(campaign.agents, ElementsAre("10.0.0.1:7100", "[::1]:7100"));
+  EXPECT_EQ(campaign.seed, UINT64_MAX);
+  EXPECT_EQ(campaign.repetitions, 2);
+  const Settings& s = campaign.cells[0].settings;
+  EXPECT_EQ(s.server_address, "10.0.0.9:8123");
+  EXPECT_EQ(s.identity, 7);
+  EXPECT_EQ(s.key_file, "secrets/key");
+  ASSERT_EQ(s.ops.size(), 2u);
+  EXPECT_EQ(s.ops[1].op, "put");
+  EXPECT_EQ(s.ops[1].weight, 0.3);
+  EXPECT_EQ(s.value_bytes, 1);
+  EXPECT_EQ(s.keys, 9);
+  EXPECT_EQ(s.key_bytes, 32);
+  EXPECT_EQ(s.key_order, "sequential");
+  EXPECT_EQ(s.synchronization, "flush");
+  EXPECT_FALSE(s.LoadsKeys());
+  EXPECT_TRUE(s.open_loop);
+  EXPECT_EQ(s.flows, 6);
+  EXPECT_EQ(s.depth, 5);
+  EXPECT_EQ(s.arrival, "poisson");
+  EXPECT_EQ(s.rate_per_agent, 2500);
+  EXPECT_EQ(s.rate_total, 0);
+  EXPECT_EQ(s.transport, "uring");
+  EXPECT_EQ(s.poll, "spin");
+  EXPECT_EQ(s.flush, "op");
+  EXPECT_EQ(s.workers, 2);
+  EXPECT_THAT(s.worker_cpus, ElementsAre(3, 4));
+  EXPECT_EQ(s.send_buffer_bytes, 65536);
+  EXPECT_EQ(s.receive_buffer_bytes, 32768);
+  EXPECT_EQ(s.congestion_control, "reno");
+  EXPECT_EQ(s.warmup, Nanos(0));
+  EXPECT_EQ(s.duration, Millis(100));
+  EXPECT_EQ(s.op_timeout, Seconds(1));
+  EXPECT_EQ(s.connect_timeout, Seconds(2));
+  EXPECT_EQ(s.sample_every, 0);
+  EXPECT_EQ(s.samples_max, 5);
+}
+
+TEST(Campaign, AMixCanBeSweptAndIsLabelledByItsWeights) {
+  const Campaign campaign =
+      Good("name: m\nworkload: {mix: [{get: 1}, {get: 0.7, put: 0.3}]}\n");
+  ASSERT_EQ(campaign.cells.size(), 2u);
+  EXPECT_EQ(campaign.cells[0].info.Label(), "mix=get");
+  EXPECT_EQ(campaign.cells[1].info.Label(), "mix=get:0.7+put:0.3");
+  EXPECT_EQ(campaign.cells[1].settings.ops.size(), 2u);
+}
+
+TEST(Campaign, SetReplacesAddsAndSweeps) {
+  const Campaign campaign = Good(
+      "name: a\ntransport: [epoll, uring]\nrun: {duration: 1s}\n",
+      {.local_agents = 1,
+       .overrides = {"transport=null", "run.duration=2s", "workload.value_size=[0B, 4KiB]",
+                     "run.duration=3s"}});
+  EXPECT_EQ(campaign.cells.size(), 2u);
+  EXPECT_EQ(campaign.constants.at("transport"), "null");
+  EXPECT_EQ(campaign.cells[0].settings.duration, Seconds(3)) << "the last one wins";
+  EXPECT_EQ(campaign.cells[1].info.Label(), "value_size=4KiB");
+}
+
+TEST(Campaign, KeepsTheFileVerbatim) {
+  const std::string text = "# why\nname:   spaced   # out\n";
+  EXPECT_EQ(Good(text).source, text);
+}
+
+TEST(Campaign, SaysWhichFileIsMissing) {
+  const auto campaign = LoadCampaign("no/such/file.yaml", kLocal);
+  EXPECT_EQ(campaign.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(campaign.status().message()), HasSubstr("no/such/file.yaml"));
+}
+
+TEST(Campaign, TheExamplesAreValid) {
+  for (const char* name : {"demo", "open-loop", "service-time"}) {
+    const auto campaign = LoadCampaign(
+        std::string(KBENCH_SOURCE_DIR) + "/campaigns/" + name + ".yaml", {.local_agents = 2});
+    EXPECT_TRUE(campaign.ok()) << campaign.status();
+  }
+  EXPECT_TRUE(LoadCampaign(std::string(KBENCH_SOURCE_DIR) + "/campaigns/fleet.yaml", {}).ok());
+}
+
+TEST(Suggestion, CountsSlipsOfTheFingers) {
+  EXPECT_EQ(EditDistance("transport", "transprot"), 1);  // a swap is one slip
+  EXPECT_EQ(EditDistance("", "abc"), 3);
+  EXPECT_EQ(EditDistance("kitten", "sitting"), 3);
+  EXPECT_EQ(NearestWord("urnig", {"epoll", "uring"}), "uring");
+  EXPECT_EQ(NearestWord("zzz", {"epoll", "uring"}), "");
+}
+
+}  // namespace
+}  // namespace kbench
