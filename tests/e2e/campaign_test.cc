@@ -111,7 +111,7 @@ TEST_F(SmallCampaign, ReportIsSelfContainedAndEscaped) {
 
 TEST_F(SmallCampaign, IsReportedAgainFromItsEvidence) {
   const auto again = [](const std::string& format) {
-    const Finished f = Run({Program("kbench"), "report", Directory(), "--format", format});
+    const Finished f = e2e::Run({Program("kbench"), "report", Directory(), "--format", format});
     EXPECT_EQ(f.code, 0) << f.err;
     return f.out;
   };
@@ -123,25 +123,25 @@ TEST_F(SmallCampaign, IsReportedAgainFromItsEvidence) {
 
 TEST_F(SmallCampaign, IsListedShownAndCompared) {
   const std::string results = dir_->path() + "/results";
-  const Finished list = Run({Program("kbench"), "list", "--results", results});
+  const Finished list = e2e::Run({Program("kbench"), "list", "--results", results});
   EXPECT_EQ(list.code, 0) << list.err;
   ExpectSaid(list.out, "complete");
-  const Finished show = Run({Program("kbench"), "show", Directory()});
+  const Finished show = e2e::Run({Program("kbench"), "show", Directory()});
   EXPECT_EQ(show.code, 0) << show.err;
   ExpectSaid(show.out, "uring");
-  const Finished compare = Run({Program("kbench"), "compare", Directory(), Directory()});
+  const Finished compare = e2e::Run({Program("kbench"), "compare", Directory(), Directory()});
   EXPECT_TRUE(compare.code == 0 || compare.code == 5) << compare.code << compare.err;
 }
 
 TEST(Campaign, PlansAndValidatesWithoutAServer) {
   const TempDir dir;
   const std::string file = dir.Write("c.yaml", kSmall);
-  const Finished plan = Run({Program("kbench"), "plan", file, "--local", "2"});
+  const Finished plan = e2e::Run({Program("kbench"), "plan", file, "--local", "2"});
   EXPECT_EQ(plan.code, 0) << plan.err;
   ExpectSaid(plan.out, "24 runs");
-  EXPECT_EQ(Run({Program("kbench"), "validate", file, "--local", "2"}).code, 0);
-  EXPECT_EQ(Run({Program("kbench"), "version"}).code, 0);
-  EXPECT_EQ(Run({Program("kbench"), "frobnicate"}).code, 2);
+  EXPECT_EQ(e2e::Run({Program("kbench"), "validate", file, "--local", "2"}).code, 0);
+  EXPECT_EQ(e2e::Run({Program("kbench"), "version"}).code, 0);
+  EXPECT_EQ(e2e::Run({Program("kbench"), "frobnicate"}).code, 2);
 }
 
 TEST(Campaign, OpenLoopCountsWhatItCouldNotSend) {
@@ -168,7 +168,8 @@ TEST(Campaign, OpenLoopCountsWhatItCouldNotSend) {
 
 TEST(Campaign, AgentsArePinged) {
   Daemon agent("kbench-agent", {});
-  const Finished ping = Run({Program("kbench"), "agents", "ping", "--agents", agent.address()});
+  const Finished ping =
+      e2e::Run({Program("kbench"), "agents", "ping", "--agents", agent.address()});
   EXPECT_EQ(ping.code, 0) << ping.err;
   ExpectSaid(ping.out, agent.address());
 }

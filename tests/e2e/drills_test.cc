@@ -187,7 +187,7 @@ TEST(Drill, AControllerKilledOutrightLeavesNothingThatLooksComplete) {
   const CampaignRun run = Look(dir, {.code = 137, .out = "", .err = ""});
   EXPECT_TRUE(run.result_dirs.empty());
   EXPECT_EQ(run.partial_dirs.size(), 1u);
-  const Finished list = Run({Program("kbench"), "list", "--results", dir.path() + "/results"});
+  const Finished list = e2e::Run({Program("kbench"), "list", "--results", dir.path() + "/results"});
   EXPECT_EQ(list.code, 0);
   ExpectSaid(list.out + list.err, ".partial-");
 }
