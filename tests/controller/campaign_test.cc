@@ -100,10 +100,9 @@ TEST(Campaign, ListsAreFactorsAndTheLastInTheFileVariesFastest) {
   EXPECT_EQ(campaign.factors[0].path, "workload.value_size");
   std::vector<std::string> labels;
   for (const Cell& cell : campaign.cells) labels.push_back(cell.info.Label());
-  EXPECT_THAT(labels, ElementsAre("value_size=4KiB,transport=epoll",
-                                  "value_size=4KiB,transport=uring",
-                                  "value_size=1MiB,transport=epoll",
-                                  "value_size=1MiB,transport=uring"));
+  EXPECT_THAT(labels,
+              ElementsAre("value_size=4KiB,transport=epoll", "value_size=4KiB,transport=uring",
+                          "value_size=1MiB,transport=epoll", "value_size=1MiB,transport=uring"));
   EXPECT_EQ(campaign.cells[2].settings.value_bytes, 1 << 20);
   EXPECT_EQ(campaign.cells[3].settings.transport, "uring");
   EXPECT_EQ(campaign.cells[3].settings.ops[0].op, "put");
@@ -165,8 +164,7 @@ TEST(Campaign, EveryFieldReachesItsSetting) {
 }
 
 TEST(Campaign, AMixCanBeSweptAndIsLabelledByItsWeights) {
-  const Campaign campaign =
-      Good("name: m\nworkload: {mix: [{get: 1}, {get: 0.7, put: 0.3}]}\n");
+  const Campaign campaign = Good("name: m\nworkload: {mix: [{get: 1}, {get: 0.7, put: 0.3}]}\n");
   ASSERT_EQ(campaign.cells.size(), 2u);
   EXPECT_EQ(campaign.cells[0].info.Label(), "mix=get");
   EXPECT_EQ(campaign.cells[1].info.Label(), "mix=get:0.7+put:0.3");
@@ -174,11 +172,11 @@ TEST(Campaign, AMixCanBeSweptAndIsLabelledByItsWeights) {
 }
 
 TEST(Campaign, SetReplacesAddsAndSweeps) {
-  const Campaign campaign = Good(
-      "name: a\ntransport: [epoll, uring]\nrun: {duration: 1s}\n",
-      {.local_agents = 1,
-       .overrides = {"transport=null", "run.duration=2s", "workload.value_size=[0B, 4KiB]",
-                     "run.duration=3s"}});
+  const Campaign campaign =
+      Good("name: a\ntransport: [epoll, uring]\nrun: {duration: 1s}\n",
+           {.local_agents = 1,
+            .overrides = {"transport=null", "run.duration=2s", "workload.value_size=[0B, 4KiB]",
+                          "run.duration=3s"}});
   EXPECT_EQ(campaign.cells.size(), 2u);
   EXPECT_EQ(campaign.constants.at("transport"), "null");
   EXPECT_EQ(campaign.cells[0].settings.duration, Seconds(3)) << "the last one wins";
