@@ -1,5 +1,7 @@
 #include "tests/agent/fake_transport.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -71,6 +73,8 @@ std::string FakeTransport::Answer(const Request& request, const Fate& fate) {
 }
 
 void FakeTransport::Send(FlowId flow, const OutgoingFrame& frame) {
+  EXPECT_TRUE(unsent_.insert({flow, frame.token}).second)
+      << "the buffers of frame " << frame.token << " were used again before it was sent";
   frame.stamps->submitted = SimClock::Now();
   frame.stamps->send_returned = SimClock::Now();
   if (!decoder_.Decode(frame.head.subspan(kinetic::kFrameHeaderSize)).ok()) std::abort();
@@ -110,12 +114,14 @@ std::span<const TransportEvent> FakeTransport::Poll(MonoTime deadline) {
   bytes_.reserve(coming_.size());
   for (const Coming& sent : sent_) {
     events_.push_back({.kind = sent.kind, .flow = sent.flow, .token = sent.token});
+    unsent_.erase({sent.flow, sent.token});
   }
   sent_.clear();
   while (!coming_.empty() && coming_.begin()->first <= SimClock::Now()) {
     Coming coming = std::move(coming_.begin()->second);
     coming_.erase(coming_.begin());
     if (coming.answer) --unanswered_;
+    if (coming.kind == TransportEvent::Kind::kSent) unsent_.erase({coming.flow, coming.token});
     const bool join = coalesce_ && !events_.empty() && coming.kind == events_.back().kind &&
                       coming.kind == TransportEvent::Kind::kReceived &&
                       events_.back().flow == coming.flow;

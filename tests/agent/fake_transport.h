@@ -7,7 +7,9 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/transport.h"
@@ -90,9 +92,10 @@ class FakeTransport final : public Transport {
   kinetic::Encoder encoder_;
   kinetic::Decoder decoder_;
   std::vector<Request> requests_;
-  std::deque<Coming> sent_;                 // kSent events of the next Poll()
-  std::multimap<MonoTime, Coming> coming_;  // by the instant at which they come
-  std::vector<std::string> bytes_;          // of the last Poll()
+  std::set<std::pair<FlowId, uint32_t>> unsent_;  // frames without their kSent
+  std::deque<Coming> sent_;                       // kSent events of the next Poll()
+  std::multimap<MonoTime, Coming> coming_;        // by the instant at which they come
+  std::vector<std::string> bytes_;                // of the last Poll()
   std::vector<TransportEvent> events_;
   uint32_t flows_ = 0;
   uint32_t unanswered_ = 0;

@@ -54,6 +54,24 @@ TEST(Session, CountsAFullWindowAsUnsent) {
   EXPECT_EQ(rig.transport().most_unanswered(), 4u);
 }
 
+TEST(Session, SkipsAnUnsentRequestWithoutShiftingThoseBehindIt) {
+  // What is due at an instant is the same whether or not the window had room for what came before.
+  const auto keys = [](uint32_t depth) {
+    Rig rig({.depth = depth, .open = Constant(1000), .ops = {{.kind = OpKind::kPut}}},
+            AnswersAfter(Millis(10) - Micros(1)));
+    rig.Run();
+    std::map<int64_t, std::string> by_instant;
+    for (const Request& request : rig.transport().requests()) {
+      by_instant[request.at.ns() / Millis(1).count()] = request.key;
+    }
+    return by_instant;
+  };
+  const auto all = keys(64), some = keys(4);
+  EXPECT_EQ(all.size(), 1000u);
+  EXPECT_EQ(some.size(), 400u);
+  for (const auto& [at, key] : some) EXPECT_EQ(all.at(at), key);
+}
+
 TEST(Session, NeverDelaysWhatIsDue) {
   Rig rig({.depth = 4, .open = Constant(1000)}, AnswersAfter(Millis(10) - Micros(1)));
   const OpStats& stats = rig.Run().ops()[0];

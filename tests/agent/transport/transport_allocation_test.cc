@@ -109,7 +109,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Stack{TransportKind::kSocket}, Stack{TransportKind::kEpoll},
                     Stack{TransportKind::kUring}, Stack{TransportKind::kNull},
                     Stack{TransportKind::kUring, FlushMode::kBatch, PollMode::kBlock, true}),
-    [](const auto& info) { return NameOf(info.param); });
+    [](const auto& tested) { return NameOf(tested.param); });
 
 }  // namespace
 }  // namespace kbench

@@ -304,7 +304,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Stack{TransportKind::kSocket, FlushMode::kBatch, PollMode::kSpin},
                     Stack{TransportKind::kEpoll, FlushMode::kBatch, PollMode::kSpin},
                     Stack{TransportKind::kUring, FlushMode::kBatch, PollMode::kSpin}),
-    [](const auto& info) { return NameOf(info.param); });
+    [](const auto& tested) { return NameOf(tested.param); });
 
 }  // namespace
 }  // namespace kbench

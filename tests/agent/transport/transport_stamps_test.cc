@@ -162,7 +162,7 @@ INSTANTIATE_TEST_SUITE_P(Stacks, Stamps,
                                          Stack{TransportKind::kEpoll}, Stack{TransportKind::kUring},
                                          Stack{TransportKind::kUring, FlushMode::kBatch,
                                                PollMode::kBlock, true}),
-                         [](const auto& info) { return NameOf(info.param); });
+                         [](const auto& tested) { return NameOf(tested.param); });
 
 }  // namespace
 }  // namespace kbench
