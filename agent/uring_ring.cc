@@ -59,6 +59,9 @@ absl::StatusOr<UringRing> UringRing::Make(const Options& options) {
   if ((params.features & IORING_FEAT_EXT_ARG) == 0) {
     return absl::UnavailableError("transport uring: this kernel's io_uring has no EXT_ARG waits");
   }
+  made.wide_ = options.wide_completions;
+  for (uint32_t i = 0; made.wide_ && i < params.cq_entries; ++i)
+    made.Completion(i).user_data = kTaken;
   made.registered_ = io_uring_register_ring_fd(&made.ring_) == 1;
   return made;
 }
@@ -67,6 +70,8 @@ UringRing::UringRing(UringRing&& other) noexcept
     : ring_(other.ring_),
       made_(std::exchange(other.made_, false)),
       registered_(other.registered_),
+      wide_(other.wide_),
+      stepped_over_(other.stepped_over_),
       enters_(other.enters_),
       waits_(other.waits_) {}
 
@@ -129,10 +134,12 @@ bool UringRing::HasKernelWork() const {
 }
 
 FactList UringRing::facts() const {
-  return {{"ring_flags", FlagText(ring_.flags)},
-          {"ring_fd_registered", registered_ ? "yes" : "refused"},
-          {"submission_entries", absl::StrCat(*ring_.sq.kring_entries)},
-          {"completion_entries", absl::StrCat(*ring_.cq.kring_entries)}};
+  FactList facts = {{"ring_flags", FlagText(ring_.flags)},
+                    {"ring_fd_registered", registered_ ? "yes" : "refused"},
+                    {"submission_entries", absl::StrCat(*ring_.sq.kring_entries)},
+                    {"completion_entries", absl::StrCat(*ring_.cq.kring_entries)}};
+  if (wide_) facts.emplace_back("completions_stepped_over", absl::StrCat(stepped_over_));
+  return facts;
 }
 
 }  // namespace kbench

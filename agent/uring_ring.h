@@ -43,11 +43,24 @@ class UringRing {
   bool HasKernelWork() const;
 
   // Calls visit(cqe) for each completion and gives the entries back.
+  //
+  // Linux 6.18 can step over the last entry of a ring of wide completions without writing it (the
+  // filler meant for rings of mixed sizes goes to another address): the entry still holds the
+  // completion of the round before. In such a ring every entry is therefore marked when taken, and
+  // a marked one is nobody's completion.
   template <typename Visit>
   void Reap(Visit visit) {
     const uint32_t tail = io_uring_smp_load_acquire(ring_.cq.ktail);
     for (uint32_t head = *ring_.cq.khead; head != tail; ++head) {
-      visit(ring_.cq.cqes[io_uring_cqe_index(&ring_, head, *ring_.cq.kring_mask)]);
+      io_uring_cqe& cqe = Completion(head);
+      if (!wide_) {
+        visit(cqe);
+      } else if (cqe.user_data == kTaken) {
+        ++stepped_over_;
+      } else {
+        visit(cqe);
+        cqe.user_data = kTaken;
+      }
     }
     io_uring_smp_store_release(ring_.cq.khead, tail);
   }
@@ -57,13 +70,20 @@ class UringRing {
   FactList facts() const;
 
  private:
+  static constexpr uint64_t kTaken = ~uint64_t{0};  // no submission's user_data
+
   UringRing() = default;
+  io_uring_cqe& Completion(uint32_t head) {
+    return ring_.cq.cqes[io_uring_cqe_index(&ring_, head, *ring_.cq.kring_mask)];
+  }
   uint32_t Publish();
   void Call(uint32_t wanted, uint32_t flags, const void* argument, size_t argument_size);
 
   io_uring ring_ = {};
   bool made_ = false;
   bool registered_ = false;
+  bool wide_ = false;
+  uint64_t stepped_over_ = 0;
   uint64_t enters_ = 0;
   uint64_t waits_ = 0;
 };

@@ -39,10 +39,10 @@ class UringTransport final : public Transport {
   static constexpr uint32_t kFlowsMax = 8'000;
   static constexpr Nanos kTogether = Millis(1);
 
-  // `stamp_command`: send stamps by the kernel's command (6.17) where it has one, not by the error
-  // queue. Off by default: docs/decisions/008.
+  // `stamp_command`: send stamps by the kernel's command where it has one, not by the error queue
+  // (docs/decisions/008).
   static absl::StatusOr<std::unique_ptr<Transport>> Make(const TransportOptions& options,
-                                                         bool stamp_command = false);
+                                                         bool stamp_command = true);
   ~UringTransport() override;
 
   absl::StatusOr<FlowId> Connect(const SocketAddress& peer, Nanos timeout) override;

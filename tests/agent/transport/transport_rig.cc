@@ -8,7 +8,7 @@
 namespace kbench {
 
 std::string NameOf(const Stack& stack) {
-  return absl::StrCat(Name(stack.kind), stack.stamp_command ? "_command" : "",
+  return absl::StrCat(Name(stack.kind), stack.error_queue ? "_queue" : "",
                       stack.flush == FlushMode::kOp ? "_op" : "",
                       stack.poll == PollMode::kSpin ? "_spin" : "");
 }
@@ -18,8 +18,8 @@ std::ostream& operator<<(std::ostream& out, const Stack& stack) { return out << 
 absl::StatusOr<std::unique_ptr<Transport>> MakeStack(const Stack& stack, TransportOptions options) {
   options.flush = stack.flush;
   options.poll = stack.poll;
-  if (stack.kind == TransportKind::kUring && stack.stamp_command) {
-    return UringTransport::Make(options, /*stamp_command=*/true);
+  if (stack.kind == TransportKind::kUring && stack.error_queue) {
+    return UringTransport::Make(options, /*stamp_command=*/false);
   }
   return MakeTransport(stack.kind, options);
 }

@@ -15,12 +15,13 @@
 
 namespace kbench {
 
-// One way to carry flows; `stamp_command` is of uring alone.
+// One way to carry flows; `error_queue`, of uring alone: its send stamps not by the kernel's
+// command.
 struct Stack {
   TransportKind kind = TransportKind::kSocket;
   FlushMode flush = FlushMode::kBatch;
   PollMode poll = PollMode::kBlock;
-  bool stamp_command = false;
+  bool error_queue = false;
 };
 std::ostream& operator<<(std::ostream& out, const Stack& stack);
 std::string NameOf(const Stack& stack);  // fit for a test's name
