@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "base/address.h"
-#include "base/histogram.h"
 
 namespace kbench::e2e {
 namespace {
@@ -41,8 +40,9 @@ struct Connection {
   Pipe down;
 };
 
-// Blocked time that is left is slept up to this long before the due instant, then spun.
-constexpr Nanos kSpin = Micros(120);
+// Blocked time that is left is slept up to this long before the due instant, then spun. Short, so
+// that a relay on the client's CPU is no reason to let a woken client wait.
+constexpr Nanos kSpin = Micros(30);
 
 Fd ConnectTo(const std::string& target) {
   const auto address = Resolve(*ParseHostPort(target));
@@ -68,7 +68,8 @@ void ReadInto(Pipe* pipe, Nanos delay) {
   pipe->queue.push_back({now, now + delay, std::string(buffer, static_cast<size_t>(n))});
 }
 
-void SendDue(Pipe* pipe, Histogram* added) {
+template <typename OnSent>
+void SendDue(Pipe* pipe, OnSent on_sent) {
   pipe->blocked = false;
   while (!pipe->queue.empty() && pipe->queue.front().due <= MonoNow()) {
     Chunk& chunk = pipe->queue.front();
@@ -84,7 +85,7 @@ void SendDue(Pipe* pipe, Histogram* added) {
       pipe->queue.clear();
       return;
     }
-    added->Record(leaving - chunk.arrived);
+    on_sent(leaving - chunk.arrived);
     chunk.bytes.erase(0, static_cast<size_t>(n));
     if (chunk.bytes.empty()) pipe->queue.pop_front();
   }
@@ -108,12 +109,14 @@ Relay::~Relay() {
   thread_.join();
 }
 
-Nanos Relay::MedianAdded() const { return Nanos(median_added_ns_.load()); }
+Nanos Relay::MedianAdded() const {
+  const std::lock_guard lock(mutex_);
+  return added_.Percentile(50);
+}
 
 void Relay::Loop(const std::string& target, Nanos delay) {
   prctl(PR_SET_TIMERSLACK, 1);
   std::list<Connection> connections;
-  Histogram added;
   while (true) {
     std::vector<pollfd> fds = {{.fd = stop_.get(), .events = POLLIN, .revents = 0},
                                {.fd = listener_.get(), .events = POLLIN, .revents = 0}};
@@ -147,11 +150,13 @@ void Relay::Loop(const std::string& target, Nanos delay) {
       for (Pipe* p : {&c.up, &c.down}) {
         if (i < fds.size() && fds[i].revents != 0) ReadInto(p, delay);
         i += 2;
-        SendDue(p, &added);
+        SendDue(p, [this](Nanos added) {
+          const std::lock_guard lock(mutex_);
+          added_.Record(added);
+        });
       }
     }
     connections.remove_if([](const Connection& c) { return c.up.done() || c.down.done(); });
-    median_added_ns_ = added.Percentile(50).count();
   }
 }
 

@@ -4,13 +4,13 @@
 // what it really added.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
+#include <mutex>
 #include <string>
 #include <thread>
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/histogram.h"
 
 namespace kbench::e2e {
 
@@ -29,7 +29,8 @@ class Relay {
   Fd listener_;
   Fd stop_;
   std::string address_;
-  std::atomic<int64_t> median_added_ns_{0};
+  mutable std::mutex mutex_;
+  Histogram added_;  // guarded by mutex_
   std::thread thread_;
 };
 
