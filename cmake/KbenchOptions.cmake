@@ -5,7 +5,6 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
-set(KBENCH_ROOMS "kinetic;server;agent;analysis;controller" CACHE STRING "Rooms to build")
 set(KBENCH_PRESET "custom" CACHE STRING "Name of the preset, recorded in every result")
 set(KBENCH_SANITIZE "" CACHE STRING "address, thread, or empty")
 option(KBENCH_TIDY "Run clang-tidy beside the compiler, warnings as errors" OFF)
