@@ -2,56 +2,11 @@
 // that runs the loop, from the start of the window to its end.
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include "agent/pump.h"
 #include "agent/session.h"
 #include "agent/transport.h"
 #include "tests/agent/recording_server.h"
-
-namespace {
-
-thread_local bool armed = false;
-thread_local uint64_t allocations = 0;
-thread_local uint64_t releases = 0;
-
-void* Allocate(std::size_t size, std::size_t alignment) {
-  if (armed) ++allocations;
-  void* p = alignment == 0 ? std::malloc(size) : std::aligned_alloc(alignment, size);
-  if (p == nullptr) throw std::bad_alloc();
-  return p;
-}
-
-void Release(void* p) {
-  if (armed && p != nullptr) ++releases;
-  std::free(p);
-}
-
-std::size_t RoundUp(std::size_t size, std::align_val_t alignment) {
-  const auto a = static_cast<std::size_t>(alignment);
-  return (size + a - 1) / a * a;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return Allocate(size, 0); }
-void* operator new[](std::size_t size) { return Allocate(size, 0); }
-void* operator new(std::size_t size, std::align_val_t a) {
-  return Allocate(RoundUp(size, a), static_cast<std::size_t>(a));
-}
-void* operator new[](std::size_t size, std::align_val_t a) {
-  return Allocate(RoundUp(size, a), static_cast<std::size_t>(a));
-}
-void operator delete(void* p) noexcept { Release(p); }
-void operator delete[](void* p) noexcept { Release(p); }
-void operator delete(void* p, std::size_t) noexcept { Release(p); }
-void operator delete[](void* p, std::size_t) noexcept { Release(p); }
-void operator delete(void* p, std::align_val_t) noexcept { Release(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { Release(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { Release(p); }
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { Release(p); }
+#include "tests/base/counted_heap.h"
 
 namespace kbench {
 namespace {
@@ -117,28 +72,28 @@ void RunArmed(const Case& c) {
                         .recorder = &recorder});
   }
   SharedProgress progress;
-  allocations = releases = 0;
+  HeapCounts before, after;
   pump.Run({.start = start,
             .measure_from = measure_from,
             .end_ns = &end_ns,
             .recorder = &recorder,
             .progress = &progress,
-            .on_measure = [] { armed = true; },
-            .on_end = [] { armed = false; }});
-  EXPECT_EQ(allocations, 0u);
-  EXPECT_EQ(releases, 0u);
+            .on_measure = [&] { before = Heap(); },
+            .on_end = [&] { after = Heap(); }});
+  EXPECT_GT(before.allocations, 0u) << "the window never began";
+  EXPECT_EQ(after.allocations, before.allocations);
+  EXPECT_EQ(after.releases, before.releases);
   EXPECT_GT(recorder.totals().answered, 50u);
   EXPECT_GT(recorder.totals().failed + recorder.samples().size(), 0u);
   transport->reset();
 }
 
 TEST(NoAllocation, TheCounterCounts) {
-  armed = true;
+  const HeapCounts before = Heap();
   auto p = std::make_unique<int>(1);
   p.reset();
-  armed = false;
-  EXPECT_EQ(allocations, 1u);
-  EXPECT_EQ(releases, 1u);
+  EXPECT_EQ(Heap().allocations, before.allocations + 1);
+  EXPECT_EQ(Heap().releases, before.releases + 1);
 }
 
 TEST(NoAllocation, NullClosed) { RunArmed({.transport = TransportKind::kNull}); }

@@ -1,42 +1,10 @@
 // In the measured window nothing is allocated: counted at operator new, not believed.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
-
 #include "kinetic/codec.h"
 #include "kinetic/frame.h"
 #include "kinetic/hmac.h"
-
-namespace {
-size_t allocations = 0;
-size_t largest = 0;  // bytes asked for at once since it was last set to 0
-
-void* Allocate(size_t size, size_t alignment) {
-  ++allocations;
-  if (size > largest) largest = size;
-  const size_t rounded = (size + alignment - 1) / alignment * alignment;
-  if (void* memory = std::aligned_alloc(alignment, rounded)) return memory;
-  throw std::bad_alloc();
-}
-}  // namespace
-
-void* operator new(size_t size) { return Allocate(size, alignof(std::max_align_t)); }
-void* operator new[](size_t size) { return Allocate(size, alignof(std::max_align_t)); }
-void* operator new(size_t size, std::align_val_t alignment) {
-  return Allocate(size, static_cast<size_t>(alignment));
-}
-void* operator new[](size_t size, std::align_val_t alignment) {
-  return Allocate(size, static_cast<size_t>(alignment));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+#include "tests/base/counted_heap.h"
 
 namespace kbench::kinetic {
 namespace {
@@ -121,30 +89,30 @@ class Loop {
 };
 
 TEST(Allocation, IsCountedAtAll) {
-  const size_t before = allocations;
+  const uint64_t before = Heap().allocations;
   const auto text = std::make_unique<std::string>(100, 'x');
-  EXPECT_EQ(allocations, before + 2) << text->size();
+  EXPECT_EQ(Heap().allocations, before + 2) << text->size();
 }
 
 // Also when the sequence grows from one byte on the wire to ten.
 TEST(Allocation, EndsAfterTheFirstRoundOfTheHotOperations) {
   Loop loop;
   loop.Round(1);
-  const size_t before = allocations;
+  const uint64_t before = Heap().allocations;
   for (int bits = 1; bits <= 64; ++bits) {
     for (int i = 0; i < 10; ++i) loop.Round(UINT64_MAX >> (64 - bits));
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(Heap().allocations, before);
   EXPECT_EQ(loop.verified(), 641u * 2 * std::size(kHotOperations));
 }
 
 TEST(Allocation, NeverHappensInSignOrVerify) {
   const HmacKey key(kFactoryKey);
   const std::string command(1000, 'c');
-  const size_t before = allocations;
+  const uint64_t before = Heap().allocations;
   const HmacDigest digest = key.Sign(AsBytes(command));
   const bool verified = key.Verify(AsBytes(command), AsText(digest));
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(Heap().allocations, before);
   EXPECT_TRUE(verified);
 }
 
@@ -163,9 +131,9 @@ TEST(Allocation, OfAValueBufferHappensOnceForItsLargestSize) {
     EXPECT_EQ(reader.value().size(), value_size);
   };
   pass(1 << 20);
-  const size_t before = allocations;
+  const uint64_t before = Heap().allocations;
   for (uint32_t size : {1u << 20, 2u, 4096u, 1u << 20}) pass(size);
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(Heap().allocations, before);
 }
 
 // Limits are checked first: a hostile length costs an error's text, not memory.
@@ -177,9 +145,9 @@ TEST(Allocation, IsNeverAsLargeAsARefusedLength) {
     EncodeFrameHeader(hostile, header.data());
     FrameReader reader;
     Bytes in = header;
-    largest = 0;
+    Heap().largest = 0;
     const absl::Status status = reader.Consume(&in).status();
-    EXPECT_LT(largest, 1024u);
+    EXPECT_LT(Heap().largest, 1024u);
     EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange);
   }
 }

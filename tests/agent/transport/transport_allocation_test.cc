@@ -1,45 +1,12 @@
 // Send() and Poll() allocate nothing once a flow is warm.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <vector>
 
 #include "kinetic/codec.h"
 #include "tests/agent/transport/transport_rig.h"
-
-namespace {
-
-thread_local uint64_t allocations = 0;
-
-void* Allocate(std::size_t size, std::size_t alignment) {
-  ++allocations;
-  void* p = alignment == 0
-                ? std::malloc(size)
-                : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-  if (p == nullptr) throw std::bad_alloc();
-  return p;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return Allocate(size, 0); }
-void* operator new[](std::size_t size) { return Allocate(size, 0); }
-void* operator new(std::size_t size, std::align_val_t a) {
-  return Allocate(size, static_cast<std::size_t>(a));
-}
-void* operator new[](std::size_t size, std::align_val_t a) {
-  return Allocate(size, static_cast<std::size_t>(a));
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+#include "tests/base/counted_heap.h"
 
 namespace kbench {
 namespace {
@@ -93,15 +60,15 @@ TEST_P(NoAllocation, InSendAndPoll) {
     ASSERT_TRUE((*made)->Connect(peer.address(), Seconds(10)).ok());
   }
   Pump(made->get(), head, value, 3);
-  const uint64_t before = allocations;
+  const uint64_t before = Heap().allocations;
   Pump(made->get(), head, value, 50);
-  EXPECT_EQ(allocations - before, 0u);
+  EXPECT_EQ(Heap().allocations - before, 0u);
 }
 
 TEST(Counting, Counts) {
-  const uint64_t before = allocations;
+  const uint64_t before = Heap().allocations;
   const auto p = std::make_unique<int>(1);
-  EXPECT_EQ(allocations - before, 1u);
+  EXPECT_EQ(Heap().allocations - before, 1u);
 }
 
 INSTANTIATE_TEST_SUITE_P(
