@@ -15,8 +15,10 @@ constexpr double kSaturated = 0.8;         // of one core, per worker
 constexpr double kLatenessShare = 0.05;    // p99 of lateness / p99 of response
 constexpr Nanos kStepAllowed = Micros(1);  // beyond what reading the clocks leaves open
 // A worker that sleeps once per answer or less is well; one that wakes this often for nothing has
-// something that keeps waking it, as undrained kernel stamps do.
+// something that keeps waking it, as undrained kernel stamps do. A large request or answer comes in
+// pieces and may cost a wait for each: the kernel joins packets to at most 64 KiB.
 constexpr double kWaitsPerAnswer = 4;
+constexpr double kBytesPerWait = 64 * 1024;
 
 Histogram OfAllOps(const RunOutcome& outcome, const Histogram& (*part)(const OpStats&)) {
   Histogram all;
@@ -31,6 +33,12 @@ uint64_t CountOverflow(const RunOutcome& outcome) {
     for (const Histogram& phase : op.phases) overflow += phase.overflow();
   }
   return overflow;
+}
+
+double BytesMoved(const RunOutcome& outcome) {
+  uint64_t bytes = 0;
+  for (const OpStats& op : outcome.ops) bytes += op.request_bytes + op.response_bytes;
+  return static_cast<double>(bytes);
 }
 
 class Judge {
@@ -124,19 +132,29 @@ class Judge {
                           "the limit",
                           100 * outcome_.use.busiest_worker));
     }
-    const double answers = static_cast<double>(totals_.answered + totals_.failed);
-    const double waits = static_cast<double>(outcome_.use.transport.waits);
-    if (spec_.sample_every > 0 && spec_.poll == PollMode::kBlock && !spec_.open.has_value() &&
-        answers > 0 && waits > kWaitsPerAnswer * answers) {
-      Add("probe_perturbed",
-          absl::StrFormat("the transport waited %.1f times per answer: kernel stamps keep waking "
-                          "it, and what was measured is a busy client",
-                          waits / answers));
-    }
+    Waits();
     for (const auto& [name, value] : outcome_.transport_facts) {
       if (!absl::StartsWith(value, "refused")) continue;
       Add("transport_option_refused", absl::StrCat("transport ", name, ": ", value));
     }
+  }
+
+  // Of a closed loop that sleeps while it waits for probed requests; an open loop wakes to send.
+  void Waits() {
+    const double answers = static_cast<double>(totals_.answered + totals_.failed);
+    if (spec_.sample_every == 0 || spec_.poll != PollMode::kBlock || spec_.open.has_value() ||
+        answers == 0) {
+      return;
+    }
+    const double explained = kWaitsPerAnswer + BytesMoved(outcome_) / answers / kBytesPerWait;
+    const double waits = static_cast<double>(outcome_.use.transport.waits) / answers;
+    if (waits <= explained) return;
+    Add("probe_perturbed",
+        absl::StrFormat(
+            "the transport waited %.1f times per answer, where up to %.1f are usual for "
+            "the bytes moved: kernel stamps, or a slow stream of packets, keep waking "
+            "it, and what was measured is a busy client",
+            waits, explained));
   }
 
   void Protocol() {

@@ -98,7 +98,8 @@ void FillCurve(CellOp* row) {
     requests = std::min(requests, FindOp(run->summary, row->op)->response.count());
   }
   for (double p : kCurvePercentiles) {
-    if (static_cast<double>(requests) * (1 - p / 100) < 1) break;
+    // 1000 requests have one beyond p99.9, though 1 - 0.999 is a little less than 0.001.
+    if (static_cast<double>(requests) * (1 - p / 100) < 1 - 1e-6) break;
     row->curve.push_back({p, Over(*row, ResponsePercentile(p)).value});
   }
 }

@@ -37,7 +37,7 @@ std::string Header(const CampaignEvidence& campaign) {
   for (const char* name : {"cell", "repetition", "run_id", "status"}) line.Text(name);
   for (const std::string& axis : campaign.axes) line.Text(axis);
   for (const char* name : {"op",
-                           "transport",
+                           "run_transport",  // "transport" is the name of an axis
                            "due",
                            "sent",
                            "unsent",

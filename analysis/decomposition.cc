@@ -45,7 +45,11 @@ ResidenceMap ByRequest(const result::ServerTrace& trace) {
   ResidenceMap map;
   map.reserve(trace.records_size());
   for (const auto& record : trace.records()) {
-    map.emplace(RequestId{record.connection_id(), record.sequence()}, &record);
+    const auto [at, is_new] =
+        map.emplace(RequestId{record.connection_id(), record.sequence()}, &record);
+    if (is_new || at->second == nullptr) continue;
+    // Two answers to one question are none.
+    if (at->second->residence_ns() != record.residence_ns()) at->second = nullptr;
   }
   return map;
 }

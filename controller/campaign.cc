@@ -38,16 +38,17 @@ class Parser {
   Parser(absl::string_view file, const CampaignOptions& options) : file_(file), options_(options) {}
 
   absl::StatusOr<Campaign> Parse(absl::string_view text) {
-    if (std::optional<YAML::Node> root = Read(std::string(text), file_)) {
-      if (root->IsMap()) {
-        Walk(*root, "");
-      } else {
-        Complain(file_, "a campaign is a map; the smallest is 'name: my-first-campaign'");
-      }
+    std::optional<YAML::Node> root = Read(std::string(text), file_);
+    const bool is_map = root && root->IsMap();
+    if (is_map) {
+      Walk(*root, "");
+    } else if (root) {
+      Complain(file_, "a campaign is a map; the smallest is 'name: my-first-campaign'");
     }
     for (const std::string& override_text : options_.overrides) Override(override_text);
     in_override_.clear();
-    Finish();
+    if (is_map && !has_name_) Complain(file_, "the campaign needs a 'name'");
+    if (errors_.empty()) Finish();
     campaign_.source = std::string(text);
     campaign_.overrides = options_.overrides;
     if (!errors_.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors_, "\n"));
@@ -56,8 +57,14 @@ class Parser {
 
  private:
   std::optional<YAML::Node> Read(const std::string& text, const std::string& where) {
+    reading_ = text;
     try {
-      return YAML::Load(text);
+      const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+      if (documents.size() > 1) {
+        Complain(where, "a campaign is one YAML document; everything after '---' would be ignored");
+        return std::nullopt;
+      }
+      return documents.empty() ? YAML::Node() : documents[0];
     } catch (const YAML::Exception& e) {
       if (!in_override_.empty() || e.mark.is_null()) {
         Complain(where, absl::StrCat("this is not YAML: ", e.msg));
@@ -88,7 +95,11 @@ class Parser {
   void Visit(const std::string& path, const YAML::Node& value, const std::string& where) {
     if (path == "name") return TakeName(value);
     if (path == "agents") return TakeAgents(value);
-    if (const CampaignField* field = FindCampaignField(path)) return TakeField(*field, value);
+    if (const CampaignField* field = FindCampaignField(path)) {
+      // An absent value has the place of whatever comes next, so its key is pointed at.
+      if (!value.IsNull() || IsWordNull(*field, value)) return TakeField(*field, value);
+      return Complain(where, absl::StrCat("'", path, "' has no value; give ", field->expects));
+    }
     if (!IsSection(path)) return Complain(where, UnknownKey(path));
     if (!value.IsMap()) {
       return Complain(
@@ -130,6 +141,9 @@ class Parser {
       const auto address = ParseHostPort(item.IsScalar() ? item.Scalar() : "");
       if (!address.ok()) {
         Complain(Where(item), absl::StrCat("in 'agents': ", address.status().message()));
+      } else if (address->port == 0) {
+        Complain(Where(item), absl::StrCat("in 'agents': '", address->ToString(),
+                                           "' has no port to connect to"));
       } else if (const std::string agent = address->ToString();
                  std::count(campaign_.agents.begin(), campaign_.agents.end(), agent) > 0) {
         Complain(Where(item), absl::StrCat("agent ", agent, " is listed twice"));
@@ -167,6 +181,8 @@ class Parser {
     std::string text;
     if (value.IsScalar()) {
       text = value.Scalar();
+    } else if (IsWordNull(field, value)) {
+      text = "null";
     } else if (value.IsMap() && field.takes_map) {
       for (const auto& entry : value) {
         absl::StrAppend(&text, text.empty() ? "" : ",", entry.first.Scalar(), "=",
@@ -178,8 +194,10 @@ class Parser {
     Settings scratch;
     const absl::StatusOr<std::string> canonical = field.apply(text, &scratch);
     if (!canonical.ok()) {
-      return Complain(where, absl::StrCat(field.path, ": ", canonical.status().message(), "; give ",
-                                          field.expects));
+      const absl::string_view why = canonical.status().message();
+      return Complain(where,
+                      absl::StrCat(field.path, ": ", why,
+                                   absl::EndsWith(why, "?") ? " Give " : "; give ", field.expects));
     }
     if (std::count(given->levels.begin(), given->levels.end(), *canonical) > 0) {
       return Complain(where, absl::StrCat("'", field.path, "' lists ", *canonical, " twice"));
@@ -188,9 +206,14 @@ class Parser {
     raw_[{&field, *canonical}] = text;
   }
 
+  // YAML takes a bare null for "no value"; here it is the name of a transport.
+  bool IsWordNull(const CampaignField& field, const YAML::Node& value) const {
+    return field.path == "transport" && value.IsNull() && value.Mark().pos >= 0 &&
+           absl::StartsWith(absl::ClippedSubstr(reading_, static_cast<size_t>(value.Mark().pos)),
+                            "null");
+  }
+
   void Finish() {
-    if (!has_name_) Complain(file_, "the campaign needs a 'name'");
-    if (!errors_.empty()) return;
     for (const Given& given : given_) {
       if (!given.is_list) continue;
       campaign_.factors.push_back(
@@ -329,6 +352,7 @@ class Parser {
   const std::string file_;
   const CampaignOptions& options_;
   std::string in_override_;  // the --set being read, or empty
+  std::string reading_;      // the text being read
   bool has_name_ = false;
   std::string agents_where_;
   std::vector<Given> given_;

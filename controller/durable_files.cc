@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,27 +19,28 @@ namespace {
 namespace fs = std::filesystem;
 
 absl::Status FileError(absl::string_view what, const std::string& path, int error) {
-  const std::string text =
-      absl::StrCat("cannot ", what, " ", path, ": ", strerror(error),
-                   error == ENOSPC || error == EDQUOT || error == EFBIG
-                       ? "; free some space, or name another directory with --results"
-                       : "");
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  const bool forbidden = error == EACCES || error == EPERM || error == EROFS;
+  const std::string text = absl::StrCat(
+      "cannot ", what, " ", path, ": ", strerror(error),
+      full        ? "; free some space, or name another directory with --results"
+      : forbidden ? "; change its permissions, or name another directory with --results"
+                  : "");
   if (error == ENOENT) return absl::NotFoundError(text);
   if (error == EEXIST) return absl::AlreadyExistsError(text);
-  if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
-    return absl::ResourceExhaustedError(text);
-  }
+  if (full) return absl::ResourceExhaustedError(text);
   return absl::InternalError(text);
 }
 
-absl::Status WriteAll(int fd, absl::string_view content) {
+// False with errno.
+bool WriteAll(int fd, absl::string_view content) {
   while (!content.empty()) {
     const ssize_t n = write(fd, content.data(), content.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return absl::ErrnoToStatus(errno, "write");
+    if (n < 0) return false;
     content.remove_prefix(static_cast<size_t>(n));
   }
-  return absl::OkStatus();
+  return true;
 }
 
 }  // namespace
@@ -47,10 +49,12 @@ absl::Status WriteDurably(const std::string& path, absl::string_view content) {
   const std::string what = absl::StrCat("write ", content.size(), " bytes to");
   Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (!fd.valid()) return FileError(what, path, errno);
-  if (!WriteAll(fd.get(), content).ok()) return FileError(what, path, errno);
-  if (fsync(fd.get()) != 0) return FileError(what, path, errno);
-  if (close(fd.Release()) != 0) return FileError(what, path, errno);
-  return absl::OkStatus();
+  if (WriteAll(fd.get(), content) && fsync(fd.get()) == 0 && close(fd.Release()) == 0) {
+    return absl::OkStatus();
+  }
+  const int error = errno;
+  unlink(path.c_str());  // it is ours, and it is not whole
+  return FileError(what, path, error);
 }
 
 absl::Status ReplaceDurably(const std::string& path, absl::string_view content) {
@@ -68,6 +72,11 @@ absl::Status RenameDurably(const std::string& from, const std::string& to) {
   return SyncDirectory(fs::path(to).parent_path());
 }
 
+absl::Status MakeNewDirectory(const std::string& path) {
+  if (mkdir(path.c_str(), 0755) != 0) return FileError("make the directory", path, errno);
+  return absl::OkStatus();
+}
+
 absl::Status MakeDirectories(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
@@ -76,8 +85,10 @@ absl::Status MakeDirectories(const std::string& path) {
 }
 
 absl::Status SyncDirectory(const std::string& path) {
-  Fd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid() || fsync(fd.get()) != 0) return FileError("sync", path, errno);
+  // The parent of a bare file name has no name.
+  const char* const name = path.empty() ? "." : path.c_str();
+  Fd fd(open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() || fsync(fd.get()) != 0) return FileError("sync", name, errno);
   return absl::OkStatus();
 }
 

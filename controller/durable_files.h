@@ -1,8 +1,8 @@
 // Files that are there after a power cut, or are not there at all.
 //
-// Writing is create-new, write, fsync; a name becomes visible by rename within one directory,
-// followed by an fsync of that directory. A full disk is ResourceExhausted and says which file of
-// how many bytes did not fit.
+// Writing is create-new, write, fsync; what could not be written whole is removed again. A name
+// becomes visible by rename within one directory, followed by an fsync of that directory. A full
+// disk is ResourceExhausted and says which file of how many bytes did not fit.
 #pragma once
 
 #include <string>
@@ -14,11 +14,14 @@
 
 namespace kbench {
 
+// A crash half-way leaves a part of it: for files that mean nothing before another one names them.
 absl::Status WriteDurably(const std::string& path, absl::string_view content);
-// In place of a file that may exist: through a temporary name in the same directory.
+// Whole or not at all, in place of a file that may exist: through a temporary name beside it.
 absl::Status ReplaceDurably(const std::string& path, absl::string_view content);
 // AlreadyExists when `to` exists: nothing is ever overwritten.
 absl::Status RenameDurably(const std::string& from, const std::string& to);
+// AlreadyExists when it does, so that only one can have made it.
+absl::Status MakeNewDirectory(const std::string& path);
 absl::Status MakeDirectories(const std::string& path);
 absl::Status SyncDirectory(const std::string& path);
 absl::Status MakeFilesReadOnly(const std::string& directory);

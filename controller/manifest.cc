@@ -77,7 +77,8 @@ auto Guarded(absl::string_view text, Parse parse) -> decltype(parse(Json())) {
     }
     return parse(json);
   } catch (const nlohmann::json::exception& e) {
-    return absl::InternalError(absl::StrCat("it is damaged: ", e.what()));
+    return absl::InternalError(
+        absl::StrCat("it is damaged (", e.what(), "); restore the result directory from a copy"));
   }
 }
 

@@ -16,6 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr absl::string_view kRestore = "restore the result directory from a copy";
+
 bool IsPartial(const fs::path& directory) {
   return absl::StartsWith(fs::path(directory).filename().string(), std::string(kPartialPrefix));
 }
@@ -40,27 +42,56 @@ absl::StatusOr<RunRecord> ReadRun(const std::string& directory) {
     ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
     result::RunResult& agent = record.evidence.agents.emplace_back();
     if (Sha256Hex(bytes) != file.sha256 || !agent.ParseFromString(bytes)) {
-      return absl::InternalError(
-          absl::StrCat(path, " is not what was written: its SHA-256 is not the one in run.json"));
+      return absl::InternalError(absl::StrCat(
+          path, " is not what was written: its SHA-256 is not the one in run.json; ", kRestore));
     }
   }
   return record;
 }
 
+// The files whose bytes the manifest answers for, as far as no number is computed from them.
+absl::Status CheckNamedFiles(const std::string& directory, const Manifest& manifest) {
+  for (const auto& [name, sha256] : {std::pair("/campaign.yaml", manifest.campaign_sha256),
+                                     std::pair("/plan.json", manifest.plan_sha256)}) {
+    ASSIGN_OR_RETURN(const std::string bytes, ReadFile(directory + name));
+    if (Sha256Hex(bytes) == sha256) continue;
+    return absl::InternalError(absl::StrCat(directory, name,
+                                            " is not what was written: its SHA-256 is not the one ",
+                                            "in manifest.json; ", kRestore));
+  }
+  return absl::OkStatus();
+}
+
 // Every run that has its run.json, in the order of execution.
 absl::StatusOr<std::vector<RunRecord>> ReadRuns(const std::string& directory) {
   std::vector<RunRecord> runs;
+  const std::string cells = directory + "/cells";
   std::error_code error;
-  for (const auto& entry : fs::recursive_directory_iterator(directory + "/cells", error)) {
-    if (entry.path().filename() != "run.json") continue;
-    const std::string place = entry.path().parent_path();
+  fs::recursive_directory_iterator entry(cells, error);
+  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    if (entry->path().filename() != "run.json") continue;
+    const std::string place = entry->path().parent_path();
     absl::StatusOr<RunRecord> run = ReadRun(place);
     if (!run.ok()) return Annotate(run.status(), place);
     runs.push_back(*std::move(run));
   }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return absl::InternalError(absl::StrCat("cannot read ", cells, ": ", error.message()));
+  }
   std::sort(runs.begin(), runs.end(),
             [](const RunRecord& a, const RunRecord& b) { return a.ordinal < b.ordinal; });
   return runs;
+}
+
+// None of a directory that cannot be read, or is none.
+std::vector<fs::path> EntriesOf(const fs::path& directory) {
+  std::vector<fs::path> entries;
+  std::error_code error;
+  fs::directory_iterator entry(directory, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    entries.push_back(entry->path());
+  }
+  return entries;
 }
 
 }  // namespace
@@ -68,12 +99,13 @@ absl::StatusOr<std::vector<RunRecord>> ReadRuns(const std::string& directory) {
 absl::StatusOr<StoredCampaign> ReadResult(const std::string& directory) {
   StoredCampaign stored{.directory = directory};
   ASSIGN_OR_RETURN(stored.manifest, ReadManifest(directory));
+  RETURN_IF_ERROR(CheckNamedFiles(directory, stored.manifest));
   ASSIGN_OR_RETURN(std::vector<RunRecord> runs, ReadRuns(directory));
   stored.recovered = stored.manifest.ended_utc.empty();
   if (!stored.recovered && runs.size() != stored.manifest.runs.size()) {
     return absl::InternalError(absl::StrCat(directory, " is damaged: its manifest names ",
                                             stored.manifest.runs.size(), " runs, there are ",
-                                            runs.size()));
+                                            runs.size(), "; ", kRestore));
   }
   stored.evidence = stored.manifest.campaign;
   for (RunRecord& run : runs) {
@@ -81,7 +113,7 @@ absl::StatusOr<StoredCampaign> ReadResult(const std::string& directory) {
         static_cast<size_t>(run.evidence.cell) >= stored.evidence.cells.size()) {
       return absl::InternalError(absl::StrCat(directory, " is damaged: run ", run.evidence.run_id,
                                               " is of cell ", run.evidence.cell,
-                                              ", which the manifest does not know"));
+                                              ", which the manifest does not know; ", kRestore));
     }
     stored.evidence.runs.push_back(std::move(run.evidence));
   }
@@ -97,13 +129,12 @@ absl::StatusOr<StoredCampaign> ReadResult(const std::string& directory) {
 
 std::vector<ResultListing> ListResults(const std::string& results_dir) {
   std::vector<ResultListing> listings;
-  std::error_code error;
-  for (const auto& campaign : fs::directory_iterator(results_dir, error)) {
-    std::error_code inner;
-    for (const auto& entry : fs::directory_iterator(campaign.path(), inner)) {
-      if (!fs::exists(entry.path() / "manifest.json")) continue;
-      ResultListing listing{.directory = entry.path(), .manifest = ReadManifest(entry.path())};
-      listing.partial = IsPartial(entry.path());
+  for (const fs::path& campaign : EntriesOf(results_dir)) {
+    for (const fs::path& entry : EntriesOf(campaign)) {
+      std::error_code error;
+      if (!fs::exists(entry / "manifest.json", error)) continue;
+      ResultListing listing{.directory = entry, .manifest = ReadManifest(entry)};
+      listing.partial = IsPartial(entry);
       listing.in_progress = listing.partial && !TryLockDirectory(listing.directory).valid();
       listings.push_back(std::move(listing));
     }

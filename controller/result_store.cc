@@ -54,14 +54,16 @@ absl::StatusOr<std::unique_ptr<ResultStore>> ResultStore::Create(const std::stri
   store->manifest_.campaign.status = "running";
   store->manifest_.campaign_sha256 = Sha256Hex(campaign.source);
   store->manifest_.plan_sha256 = Sha256Hex(plan_json);
+  RETURN_IF_ERROR(Annotate(MakeDirectories(parent), "result directory"));
+  // From here on it is ours to remove; before, it could be another controller's.
+  RETURN_IF_ERROR(Annotate(MakeNewDirectory(store->partial_dir_), "result directory"));
   const auto fill = [&]() -> absl::Status {
     RETURN_IF_ERROR(MakeDirectories(store->log_dir()));
     store->lock_ = TryLockDirectory(store->partial_dir_);
     RETURN_IF_ERROR(WriteDurably(store->partial_dir_ + "/campaign.yaml", campaign.source));
     RETURN_IF_ERROR(WriteDurably(store->partial_dir_ + "/plan.json", plan_json));
     RETURN_IF_ERROR(
-        WriteDurably(store->partial_dir_ + "/manifest.json", ManifestJson(store->manifest_)));
-    RETURN_IF_ERROR(SyncDirectory(store->partial_dir_));
+        ReplaceDurably(store->partial_dir_ + "/manifest.json", ManifestJson(store->manifest_)));
     return SyncDirectory(parent);
   };
   if (const absl::Status filled = fill(); !filled.ok()) {
@@ -88,7 +90,7 @@ absl::Status ResultStore::AddRun(int ordinal, const analysis::RunEvidence& evide
   }
   RETURN_IF_ERROR(SyncDirectory(path + "/agents"));
   // Last, so that a run without run.json is one whose evidence may be missing.
-  RETURN_IF_ERROR(WriteDurably(path + "/run.json", RunRecordJson(record)));
+  RETURN_IF_ERROR(ReplaceDurably(path + "/run.json", RunRecordJson(record)));
   for (const char* up : {"", "/..", "/../.."}) RETURN_IF_ERROR(SyncDirectory(path + up));
   manifest_.runs.push_back({.ordinal = ordinal,
                             .cell = evidence.cell,

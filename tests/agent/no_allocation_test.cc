@@ -90,8 +90,8 @@ void RunArmed(const Case& c) {
 
 TEST(NoAllocation, TheCounterCounts) {
   const HeapCounts before = Heap();
-  auto p = std::make_unique<int>(1);
-  p.reset();
+  // Called, not by an expression: the compiler may leave out the pair of a new and its delete.
+  ::operator delete(::operator new(8));
   EXPECT_EQ(Heap().allocations, before.allocations + 1);
   EXPECT_EQ(Heap().releases, before.releases + 1);
 }

@@ -7,8 +7,6 @@
 #include <fstream>
 #include <sstream>
 
-#include "controller/suggestion.h"
-
 namespace kbench {
 namespace {
 
@@ -183,6 +181,25 @@ TEST(Campaign, SetReplacesAddsAndSweeps) {
   EXPECT_EQ(campaign.cells[1].info.Label(), "value_size=4KiB");
 }
 
+// YAML's null is no value, but the null transport is a level like any other.
+TEST(Campaign, TheNullTransportNeedsNoQuotes) {
+  EXPECT_EQ(Good("# caf\xc3\xa9\nname: n\ntransport: null\n").cells[0].settings.transport, "null");
+  const Campaign swept = Good("name: n\ntransport: [epoll, null]\n");
+  ASSERT_EQ(swept.cells.size(), 2u);
+  EXPECT_EQ(swept.cells[1].settings.transport, "null");
+  EXPECT_THAT(Errors("name: n\ntransport:\n"), HasSubstr("c.yaml:2:1: 'transport' has no value"));
+  EXPECT_THAT(Errors("name: n\nsocket: {congestion_control: null}\n"), HasSubstr("has no value"));
+  EXPECT_THAT(Errors("name: n\ntransport: ~\n"), HasSubstr("c.yaml:2:1: 'transport' has no value"));
+}
+
+TEST(Campaign, ASecondDocumentIsNotIgnored) {
+  EXPECT_THAT(Errors("name: a\n---\ntransport: uring\n"), HasSubstr("one YAML document"));
+}
+
+TEST(Campaign, AnEmptyFileIsToldHowToBegin) {
+  EXPECT_THAT(Errors(""), HasSubstr("the smallest is 'name:"));
+}
+
 TEST(Campaign, KeepsTheFileVerbatim) {
   const std::string text = "# why\nname:   spaced   # out\n";
   EXPECT_EQ(Good(text).source, text);
@@ -201,14 +218,6 @@ TEST(Campaign, TheExamplesAreValid) {
     EXPECT_TRUE(campaign.ok()) << campaign.status();
   }
   EXPECT_TRUE(LoadCampaign(std::string(KBENCH_SOURCE_DIR) + "/campaigns/fleet.yaml", {}).ok());
-}
-
-TEST(Suggestion, CountsSlipsOfTheFingers) {
-  EXPECT_EQ(EditDistance("transport", "transprot"), 1);  // a swap is one slip
-  EXPECT_EQ(EditDistance("", "abc"), 3);
-  EXPECT_EQ(EditDistance("kitten", "sitting"), 3);
-  EXPECT_EQ(NearestWord("urnig", {"epoll", "uring"}), "uring");
-  EXPECT_EQ(NearestWord("zzz", {"epoll", "uring"}), "");
 }
 
 }  // namespace

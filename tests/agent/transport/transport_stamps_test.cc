@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "tests/agent/transport/receive_stamping.h"
 #include "tests/agent/transport/transport_rig.h"
 
 namespace kbench {
@@ -31,17 +32,19 @@ class Stamps : public testing::TestWithParam<Stack> {
       rig_.reset();
       GTEST_SKIP() << "kernel stamps " << facts_["kernel_stamps"];
     }
+    ASSERT_TRUE(stamping_.Run());
   }
 
   TransportRig& rig() { return *rig_; }
 
+  ReceiveStamping stamping_;
   std::unique_ptr<TransportRig> rig_;
   std::map<std::string, std::string> facts_;
 };
 
 #define START(...)    \
   Start(__VA_ARGS__); \
-  if (!rig_) return
+  if (!rig_ || HasFatalFailure()) return
 
 TEST_P(Stamps, EveryProbedRequestHasAllOfThemInOrder) {
   START(kEcho, {.frames_max = 2, .kernel_stamps = true});

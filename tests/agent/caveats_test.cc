@@ -1,0 +1,161 @@
+// A finished run is judged by its numbers: each reason not to believe it is found when it is there,
+// alone, and not found when the numbers have an innocent explanation.
+#include "agent/caveats.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "tests/agent/specs.h"
+
+namespace kbench {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr uint64_t kAnswers = 1000;
+constexpr uint64_t kMiB = 1 << 20;
+
+struct FinishedRun {
+  RunSpec spec = SmallSpec({});
+  RunOutcome outcome;
+};
+
+// Closed loop, probed, one wait per answer of 4 KiB.
+FinishedRun HealthyRun() {
+  FinishedRun run;
+  run.spec.sample_every = 64;
+  OpStats get;
+  get.counts = {.due = kAnswers, .sent = kAnswers, .answered = kAnswers};
+  get.request_bytes = 100 * kAnswers;
+  get.response_bytes = 4096 * kAnswers;
+  for (uint64_t i = 0; i < kAnswers; ++i) {
+    get.response.Record(Micros(500));
+    get.phases[static_cast<int>(Phase::kWait)].Record(Micros(1));
+  }
+  run.outcome.ops = {get};
+  run.outcome.measured = Seconds(1);
+  run.outcome.host.cpus = 4;
+  run.outcome.use.transport.waits = kAnswers;
+  run.outcome.use.busiest_worker = 0.5;
+  return run;
+}
+
+std::vector<std::string> Codes(const FinishedRun& run) {
+  std::vector<std::string> codes;
+  for (const Caveat& caveat : JudgeRun(run.spec, run.outcome)) codes.push_back(caveat.code);
+  return codes;
+}
+
+// The healthy run with other sizes and other waits.
+FinishedRun RunWithWaits(double per_answer, uint64_t request_bytes, uint64_t response_bytes) {
+  FinishedRun run = HealthyRun();
+  run.outcome.ops[0].request_bytes = request_bytes * kAnswers;
+  run.outcome.ops[0].response_bytes = response_bytes * kAnswers;
+  run.outcome.use.transport.waits = static_cast<uint64_t>(per_answer * kAnswers);
+  return run;
+}
+
+TEST(ProbePerturbed, IsFoundWhenSmallAnswersTakeManyWaits) {
+  const FinishedRun run = RunWithWaits(7.8, 100, 4096);
+  ASSERT_THAT(Codes(run), ElementsAre("probe_perturbed"));
+  EXPECT_THAT(JudgeRun(run.spec, run.outcome)[0].text,
+              HasSubstr("waited 7.8 times per answer, where up to 4.1 are usual"));
+}
+
+TEST(ProbePerturbed, IsNotWhatAnAnswerOfManyPacketsLooksLike) {
+  EXPECT_THAT(Codes(RunWithWaits(7.8, 100, kMiB)), IsEmpty());  // GET of 1 MiB over epoll
+  EXPECT_THAT(Codes(RunWithWaits(7.8, kMiB, 100)), IsEmpty());  // PUT of 1 MiB
+}
+
+TEST(ProbePerturbed, IsFoundInLargeAnswersThatTakeMoreWaitsThanTheyHavePieces) {
+  EXPECT_THAT(Codes(RunWithWaits(19.9, 0, kMiB)), IsEmpty());  // 4, and 16 pieces of 64 KiB
+  EXPECT_THAT(Codes(RunWithWaits(20.1, 0, kMiB)), ElementsAre("probe_perturbed"));
+}
+
+TEST(ProbePerturbed, AFewLargeAnswersDoNotExcuseManySmallOnes) {
+  FinishedRun run = RunWithWaits(40, 100, 4096);
+  OpStats large;
+  large.counts = {.due = 10, .sent = 10, .answered = 10};
+  large.response_bytes = 10 * kMiB;
+  run.outcome.ops.push_back(large);
+  EXPECT_THAT(Codes(run), ElementsAre("probe_perturbed"));
+}
+
+TEST(ProbePerturbed, NeedsProbesAndAClosedLoopThatSleeps) {
+  FinishedRun unprobed = RunWithWaits(40, 100, 4096);
+  unprobed.spec.sample_every = 0;
+  EXPECT_THAT(Codes(unprobed), IsEmpty());
+  FinishedRun spinning = RunWithWaits(40, 100, 4096);
+  spinning.spec.poll = PollMode::kSpin;
+  EXPECT_THAT(Codes(spinning), IsEmpty());
+  FinishedRun open = RunWithWaits(40, 100, 4096);
+  open.spec.open = OpenLoop{.rate = 1000};
+  EXPECT_THAT(Codes(open), IsEmpty());
+}
+
+TEST(JudgeRun, FindsNothingInAHealthyRun) { EXPECT_THAT(Codes(HealthyRun()), IsEmpty()); }
+
+TEST(JudgeRun, FindsEachFaultAlone) {
+  const std::vector<std::pair<std::string, std::function<void(FinishedRun*)>>> faults = {
+      {"aborted", [](FinishedRun* r) { r->outcome.aborted = true; }},
+      {"window_overflow",
+       [](FinishedRun* r) {
+         r->outcome.ops[0].counts.unsent = 1;
+         r->outcome.ops[0].counts.due = kAnswers + 1;
+       }},
+      {"clock_step", [](FinishedRun* r) { r->outcome.clock_step = Nanos(-1001); }},
+      {"samples_dropped", [](FinishedRun* r) { r->outcome.samples_dropped = 1; }},
+      {"histogram_overflow",
+       [](FinishedRun* r) { r->outcome.ops[0].service.Record(Nanos(Histogram::kHighest + 1)); }},
+      {"cores_oversubscribed", [](FinishedRun* r) { r->spec.workers = 5; }},
+      {"cores_oversubscribed", [](FinishedRun* r) { r->outcome.workers_unpinned = 1; }},
+      {"client_saturated", [](FinishedRun* r) { r->outcome.use.busiest_worker = 0.8; }},
+      {"transport_option_refused",
+       [](FinishedRun* r) {
+         r->outcome.transport_facts = {{"TCP_CONGESTION", "refused: ENOENT"}};
+       }},
+      {"late_answers", [](FinishedRun* r) { r->outcome.late_answers = 1; }},
+      {"protocol_errors", [](FinishedRun* r) { r->outcome.protocol_errors = 1; }},
+      {"unsolicited_status", [](FinishedRun* r) { r->outcome.unsolicited = 1; }},
+  };
+  for (const auto& [code, plant] : faults) {
+    FinishedRun run = HealthyRun();
+    plant(&run);
+    EXPECT_THAT(Codes(run), ElementsAre(code));
+  }
+}
+
+TEST(JudgeRun, FindsNothingJustInsideItsLimits) {
+  FinishedRun run = HealthyRun();
+  run.outcome.clock_step = Nanos(1000);
+  run.spec.workers = 4;
+  run.outcome.use.busiest_worker = 0.79;
+  run.outcome.transport_facts = {{"TCP_NODELAY", "on"}};
+  EXPECT_THAT(Codes(run), IsEmpty());
+}
+
+TEST(JudgeRun, AGeneratorIsLateOnlyAgainstAScheduleAndItsResponses) {
+  FinishedRun run = HealthyRun();
+  run.outcome.ops[0].phases[static_cast<int>(Phase::kWait)].Clear();
+  run.outcome.ops[0].phases[static_cast<int>(Phase::kWait)].Record(Micros(30));  // 6 % of 500 us
+  EXPECT_THAT(Codes(run), IsEmpty());  // a closed loop has no schedule
+  run.spec.open = OpenLoop{.rate = 1000};
+  EXPECT_THAT(Codes(run), ElementsAre("generator_late"));
+  run.outcome.ops[0].response.Record(Seconds(1));
+  for (int i = 0; i < 100; ++i) run.outcome.ops[0].response.Record(Millis(5));
+  EXPECT_THAT(Codes(run), IsEmpty());
+}
+
+TEST(JudgeRun, ASpinningWorkerIsBusyByDesign) {
+  FinishedRun run = HealthyRun();
+  run.spec.poll = PollMode::kSpin;
+  run.outcome.use.busiest_worker = 1;
+  EXPECT_THAT(Codes(run), IsEmpty());
+}
+
+}  // namespace
+}  // namespace kbench

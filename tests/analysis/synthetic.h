@@ -1,0 +1,66 @@
+// Evidence with answers known beforehand. A test plants the length of every part of every request;
+// the makers lay the stamps out on the client's clock, put the residence into the server's trace,
+// and fill counts and histograms so that they agree. What a test then takes away (a stamp, a
+// record) is the only thing that is wrong.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "analysis/evidence.h"
+
+namespace kbench::analysis {
+
+// Lengths in ns, in the order of time; every length differs, so that no two can be exchanged
+// unnoticed.
+struct Request {
+  int64_t wait = 1'000;
+  int64_t user = 2'000;
+  int64_t send = 3'000;
+  int64_t network = 40'000;
+  int64_t server = 500'000;
+  int64_t receive = 15'000;
+  int64_t decode = 6'000;
+
+  uint32_t flags = 0;  // result::OpSample::Flags
+  bool answered = true;
+  bool probed = true;
+  bool send_stamp = true;
+  bool receive_stamp = true;
+  bool in_trace = true;
+  uint32_t residence_flags = 1;  // the kernel's stamp, not shared
+
+  int64_t response() const { return wait + user + send + network + server + receive + decode; }
+};
+
+struct AgentSpec {
+  std::string name = "agent-0";
+  std::string op = "get";
+  std::string transport = "epoll";
+  std::vector<Request> requests;        // all of them are samples
+  std::vector<int64_t> unsampled = {};  // response times of requests that are in no sample
+  int64_t measured_ns = 1'000'000'000;
+};
+
+// Sequences count from 1 on connection 7, the same in every agent.
+result::RunResult MakeAgent(const AgentSpec& spec);
+
+RunEvidence MakeRun(std::vector<result::RunResult> agents);
+
+// `n` equal requests in one agent.
+RunEvidence UniformRun(int n, const Request& request = {});
+
+using AgentMaker = std::function<result::RunResult(const CellInfo& cell, int repetition)>;
+
+// One cell per transport, one agent per run; complete, and repetitions of a block adjacent.
+CampaignEvidence MakeCampaign(const std::vector<std::string>& transports, int repetitions,
+                              const AgentMaker& make);
+
+// Encoded, as agents send them.
+std::string EncodedHistogram(const std::vector<int64_t>& values_ns);
+
+bool HasCode(const std::vector<result::Caveat>& caveats, const std::string& code);
+
+}  // namespace kbench::analysis

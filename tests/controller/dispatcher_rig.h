@@ -1,0 +1,87 @@
+// A dispatcher in front of fake agents, with limits that a test can make short.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "controller/dispatcher.h"
+#include "controller/exit_codes.h"
+#include "tests/controller/fake_agent.h"
+
+namespace kbench {
+
+// Long enough for a good agent on a busy machine, short enough to wait for a silent one.
+inline constexpr Nanos kSilenceLimit = Millis(700);
+
+class DispatcherTest : public ::testing::Test {
+ protected:
+  FakeAgent& Add(FakeScript script = {}) {
+    agents_.push_back(std::make_unique<FakeAgent>(std::move(script)));
+    Link(agents_.back()->address());
+    return *agents_.back();
+  }
+  void Link(const std::string& address) { links_.push_back(std::make_unique<AgentLink>(address)); }
+
+  // Of a run without a warm-up that takes no time on a fake.
+  static control::RunSpec Spec(bool load = true) {
+    control::RunSpec spec;
+    spec.set_run_id("abc-0001");
+    spec.set_load(load);
+    spec.set_keys(1);
+    spec.set_duration_ns(Millis(1).count());
+    spec.set_op_timeout_ns(Millis(1).count());
+    spec.set_connect_timeout_ns(Millis(1).count());
+    return spec;
+  }
+
+  Dispatcher MakeDispatcher() {
+    std::vector<AgentLink*> links;
+    for (const auto& link : links_) links.push_back(link.get());
+    return Dispatcher(std::move(links), limits_, &interrupts_, &progress_);
+  }
+  RunOutcome Execute(const control::RunSpec& spec = Spec()) {
+    RunRequest request{.run_id = "abc-0001", .cell = 3, .repetition = 1};
+    for (size_t i = 0; i < links_.size(); ++i) {
+      request.specs.push_back(spec);
+      request.specs.back().set_agent_index(static_cast<uint32_t>(i));
+    }
+    return MakeDispatcher().Execute(request);
+  }
+
+  static bool Says(const absl::Status& status, const std::string& part) {
+    return std::string(status.message()).find(part) != std::string::npos;
+  }
+  static bool HasCaveat(const RunOutcome& outcome, const std::string& code) {
+    for (const result::Caveat& caveat : outcome.evidence.caveats) {
+      if (caveat.code() == code) return true;
+    }
+    return false;
+  }
+
+  PhaseLimits limits_;
+  Interrupts interrupts_;
+  Progress progress_{{.quiet = true}};
+  std::vector<std::unique_ptr<FakeAgent>> agents_;
+  std::vector<std::unique_ptr<AgentLink>> links_;  // end before their agents do
+};
+
+// Silent from the first command of that kind on.
+inline FakeScript SilentFrom(control::RunCommand::CommandCase which) {
+  return {.answer = [which](const control::RunCommand& command, Events good) {
+    return command.command_case() >= which ? Events() : good;
+  }};
+}
+
+// Answers to one kind of command with something else.
+inline FakeScript Instead(control::RunCommand::CommandCase which, Events events) {
+  return {.answer = [which, events = std::move(events)](const control::RunCommand& command,
+                                                        Events good) {
+    return command.command_case() == which ? events : good;
+  }};
+}
+
+}  // namespace kbench

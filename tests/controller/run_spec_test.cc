@@ -1,0 +1,130 @@
+#include "controller/run_spec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controller/exit_codes.h"
+#include "tests/controller/result_rig.h"
+
+namespace kbench {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(RunSpec, CarriesEverySettingAndInput) {
+  Settings s;
+  s.identity = 7;
+  s.ops = {{"get", 0.75}, {"put", 0.25}};
+  s.value_bytes = 1;
+  s.keys = 2;
+  s.key_bytes = 32;
+  s.key_order = "sequential";
+  s.synchronization = "flush";
+  s.flows = 3;
+  s.depth = 4;
+  s.transport = "uring";
+  s.poll = "spin";
+  s.flush = "op";
+  s.workers = 2;
+  s.send_buffer_bytes = 5;
+  s.receive_buffer_bytes = 6;
+  s.congestion_control = "reno";
+  s.warmup = Nanos(8);
+  s.duration = Nanos(9);
+  s.op_timeout = Nanos(10);
+  s.connect_timeout = Nanos(11);
+  s.sample_every = 12;
+  s.samples_max = 13;
+  const control::RunSpec spec = MakeRunSpec(s, {.run_id = "r",
+                                                .agent_index = 1,
+                                                .agent_count = 2,
+                                                .server = "10.0.0.9:8123",
+                                                .hmac_key = "secret",
+                                                .worker_cpus = {4, 5},
+                                                .seed = 99});
+  EXPECT_EQ(spec.run_id(), "r");
+  EXPECT_EQ(spec.agent_index(), 1u);
+  EXPECT_EQ(spec.agent_count(), 2u);
+  EXPECT_EQ(spec.server(), "10.0.0.9:8123");
+  EXPECT_EQ(spec.identity(), 7);
+  EXPECT_EQ(spec.hmac_key(), "secret");
+  EXPECT_EQ(spec.transport(), "uring");
+  EXPECT_EQ(spec.workers(), 2u);
+  EXPECT_THAT(spec.worker_cpus(), ElementsAre(4, 5));
+  EXPECT_EQ(spec.flows(), 3u);
+  EXPECT_EQ(spec.depth(), 4u);
+  EXPECT_TRUE(spec.has_closed());
+  ASSERT_EQ(spec.ops_size(), 2);
+  EXPECT_EQ(spec.ops(1).op(), "put");
+  EXPECT_EQ(spec.ops(1).weight(), 0.25);
+  EXPECT_EQ(spec.keys(), 2u);
+  EXPECT_EQ(spec.key_order(), "sequential");
+  EXPECT_EQ(spec.key_bytes(), 32u);
+  EXPECT_EQ(spec.value_bytes(), 1u);
+  EXPECT_EQ(spec.seed(), 99u);
+  EXPECT_TRUE(spec.load());
+  EXPECT_EQ(spec.warmup_ns(), 8);
+  EXPECT_EQ(spec.duration_ns(), 9);
+  EXPECT_EQ(spec.op_timeout_ns(), 10);
+  EXPECT_EQ(spec.connect_timeout_ns(), 11);
+  EXPECT_EQ(spec.poll(), "spin");
+  EXPECT_EQ(spec.flush(), "op");
+  EXPECT_EQ(spec.sample_every(), 12u);
+  EXPECT_EQ(spec.samples_max(), 13u);
+  EXPECT_EQ(spec.socket_options().send_buffer_bytes(), 5u);
+  EXPECT_EQ(spec.socket_options().receive_buffer_bytes(), 6u);
+  EXPECT_EQ(spec.socket_options().congestion_control(), "reno");
+  EXPECT_EQ(spec.synchronization(), "flush");
+}
+
+TEST(RunSpec, ATotalRateIsSharedAndARatePerAgentIsNot) {
+  Settings s;
+  s.open_loop = true;
+  s.arrival = "poisson";
+  s.rate_total = 9000;
+  EXPECT_EQ(MakeRunSpec(s, {.agent_count = 3}).open().rate(), 3000);
+  s.rate_total = 0;
+  s.rate_per_agent = 5000;
+  const control::RunSpec spec = MakeRunSpec(s, {.agent_count = 3});
+  EXPECT_EQ(spec.open().rate(), 5000);
+  EXPECT_EQ(spec.open().arrival(), "poisson");
+  EXPECT_FALSE(spec.has_closed());
+}
+
+TEST(HmacKey, IsTheFilesBytesWithoutTheLastNewline) {
+  const TempDir dir;
+  ASSERT_TRUE(WriteDurably(dir / "key", "s3cret \n\n").ok());
+  EXPECT_EQ(*ReadHmacKey(dir / "key"), "s3cret \n") << "only the one that an editor adds";
+  EXPECT_EQ(*ReadHmacKey(""), kFactoryKey);
+}
+
+TEST(HmacKey, AMissingOrEmptyFileIsNamed) {
+  const TempDir dir;
+  ASSERT_TRUE(WriteDurably(dir / "empty", "\n").ok());
+  for (const std::string& path : {dir / "gone", dir / "empty"}) {
+    const absl::Status status = ReadHmacKey(path).status();
+    EXPECT_EQ(ExitCodeOf(status), ExitCode::kUsage) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("server.key_file " + path));
+  }
+}
+
+// The table at the head of exit_codes.h.
+TEST(ExitCodes, AreTheDocumentedOnes) {
+  EXPECT_EQ(ExitCodeOf(absl::OkStatus()), ExitCode::kDone);
+  EXPECT_EQ(ExitCodeOf(absl::InvalidArgumentError("")), ExitCode::kUsage);
+  EXPECT_EQ(ExitCodeOf(absl::NotFoundError("")), ExitCode::kUsage);
+  EXPECT_EQ(ExitCodeOf(absl::FailedPreconditionError("")), ExitCode::kVersionMismatch);
+  EXPECT_EQ(ExitCodeOf(absl::UnavailableError("")), ExitCode::kServerUnreachable);
+  EXPECT_EQ(ExitCodeOf(absl::DataLossError("")), ExitCode::kIncomplete);
+  EXPECT_EQ(ExitCodeOf(absl::DeadlineExceededError("")), ExitCode::kPhaseTimeout);
+  EXPECT_EQ(ExitCodeOf(absl::CancelledError("")), ExitCode::kInterrupted);
+  EXPECT_EQ(ExitCodeOf(absl::ResourceExhaustedError("")), ExitCode::kInternal);
+  EXPECT_EQ(ExitCodeOf(absl::UnknownError("")), ExitCode::kInternal);
+  EXPECT_EQ(static_cast<int>(ExitCode::kPhaseTimeout), 11);
+  EXPECT_EQ(static_cast<int>(ExitCode::kInterrupted), 130);
+  EXPECT_EQ(static_cast<int>(ExitCode::kTerminated), 143);
+}
+
+}  // namespace
+}  // namespace kbench
