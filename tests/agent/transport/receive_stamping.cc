@@ -3,13 +3,14 @@
 #include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include <chrono>
+#include <thread>
 
 namespace kbench {
 namespace {
 
-constexpr int kTries = 5000;
-constexpr int kMicrosBetween = 1000;
+constexpr auto kPatience = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -27,9 +28,10 @@ ReceiveStamping::ReceiveStamping() : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK
 }
 
 bool ReceiveStamping::Run() {
-  for (int i = 0; i < kTries; ++i) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (std::chrono::steady_clock::now() < deadline) {
     if (Stamped()) return true;
-    ::usleep(kMicrosBetween);
+    std::this_thread::yield();
   }
   return false;
 }
