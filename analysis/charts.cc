@@ -88,12 +88,13 @@ void DrawBar(const CellOp& row, double y, double ns_per_pixel, Svg* svg) {
 void DrawAxis(double left, double width, double y, double top, double step, absl::string_view unit,
               double per_unit, Svg* svg) {
   svg->Line({left, y}, {left + width, y}, "axis");
-  for (double v = 0; v <= top * (1 + 1e-9); v += step) {
-    const double x = left + width * v / top;
+  const int last = static_cast<int>(top / step + 1e-9);
+  for (int i = 0; i <= last; ++i) {
+    const double value = i * step;
+    const double x = left + width * value / top;
     svg->Line({x, y}, {x, y + 4}, "axis");
-    const bool last = v + step > top * (1 + 1e-9);
-    std::string label = ShortNumber(v / per_unit);
-    if (last) absl::StrAppend(&label, " ", unit);
+    std::string label = ShortNumber(value / per_unit);
+    if (i == last) absl::StrAppend(&label, " ", unit);
     svg->Text({x, y + 17}, label, Anchor::kMiddle, "small");
   }
 }

@@ -24,7 +24,7 @@ struct AgentEvent {
 
 class RunInbox {
  public:
-  void Put(AgentEvent event) {
+  void Put(AgentEvent&& event) {
     {
       std::lock_guard lock(mutex_);
       events_.push_back(std::move(event));
