@@ -191,7 +191,7 @@ std::string PartsChart(const ChartGroup& group, BarScale scale) {
 
 std::string PercentileChart(const ChartGroup& group, const std::vector<std::string>& transports) {
   const PlotArea area;
-  Svg svg(area.left + area.width + 18, area.top + area.height + 42,
+  Svg svg(area.left + area.width + 26, area.top + area.height + 42,  // room for half of "p99.99"
           absl::StrCat("Response time percentiles, ", group.title));
   double low = INFINITY, high = 0, deepest = 90;
   for (const CellOp* row : group.rows) {

@@ -23,7 +23,7 @@ absl::Status Refuse(absl::string_view text, absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("'", text, "' ", why));
 }
 
-CampaignField Choice(std::string path, std::string axis, Words words,
+CampaignField Choice(std::string path, std::string axis, const Words& words,
                      std::string Settings::*member) {
   CampaignField field{.path = std::move(path), .axis = std::move(axis)};
   field.expects = absl::StrCat("one of ", absl::StrJoin(words, ", "));

@@ -43,6 +43,7 @@ ExitCode Run(RunArguments* arguments) {
       RunCampaign(*campaign, arguments->options, &CatchInterrupts(), &progress);
   if (!outcome.directory.empty()) {
     std::fputs(RenderReport(outcome.evidence, arguments->format).c_str(), stdout);
+    std::fflush(stdout);  // before the progress's stderr, also when both are one file
     progress.Note(absl::StrCat("results: ", outcome.directory, " (", outcome.evidence.status,
                                ")\nreport:  ", outcome.directory, "/report.html"));
   }

@@ -61,7 +61,7 @@ RunAttempt::RunAttempt(const std::vector<AgentLink*>& agents, const PhaseLimits&
 }
 
 absl::Status RunAttempt::Run() {
-  const absl::Status status = Phases();
+  absl::Status status = Phases();
   if (!status.ok() && started_) Salvage();
   SayGoodbye();
   for (AgentState& agent : agents_) agent.stream.reset();

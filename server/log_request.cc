@@ -12,7 +12,6 @@ namespace kbench::server {
 
 using kinetic::Command;
 using kinetic::CommandStatus;
-using kinetic::GetLog;
 using kinetic::MessageType;
 using kinetic::StatusCode;
 
@@ -39,33 +38,33 @@ Payload LogRequests::Answer(const Command& request, Command* response) {
     status = {.code = StatusCode::kInvalidRequest, .message = "GETLOG names no type of log"};
     return {};
   }
-  GetLog& log = response->get_log.emplace();
+  kinetic::GetLog& log = response->get_log.emplace();
   log.types = request.get_log->types;
   status.code = StatusCode::kSuccess;
   Payload payload;
-  for (const GetLog::Type type : log.types) {
+  for (const kinetic::GetLog::Type type : log.types) {
     switch (type) {
-      case GetLog::Type::kUtilizations:
+      case kinetic::GetLog::Type::kUtilizations:
         FillUtilizations(&log);
         continue;
-      case GetLog::Type::kTemperatures:
+      case kinetic::GetLog::Type::kTemperatures:
         continue;
-      case GetLog::Type::kCapacities:
+      case kinetic::GetLog::Type::kCapacities:
         FillCapacity(&log);
         continue;
-      case GetLog::Type::kConfiguration:
+      case kinetic::GetLog::Type::kConfiguration:
         FillConfiguration(&log);
         continue;
-      case GetLog::Type::kStatistics:
+      case kinetic::GetLog::Type::kStatistics:
         FillStatistics(&log);
         continue;
-      case GetLog::Type::kMessages:
+      case kinetic::GetLog::Type::kMessages:
         FillMessages(&log);
         continue;
-      case GetLog::Type::kLimits:
+      case kinetic::GetLog::Type::kLimits:
         FillLimits(&log);
         continue;
-      case GetLog::Type::kDevice: {
+      case kinetic::GetLog::Type::kDevice: {
         const absl::string_view name = request.get_log->device_name.value_or("");
         std::optional<std::string> bytes = trace_->Read(name, limits_->value_size);
         if (!bytes.has_value()) {
@@ -80,7 +79,7 @@ Payload LogRequests::Answer(const Command& request, Command* response) {
         payload.owner = std::move(owner);
         continue;
       }
-      case GetLog::Type::kInvalid:
+      case kinetic::GetLog::Type::kInvalid:
         break;
     }
     error_ = absl::StrCat("there is no log of type ", static_cast<int32_t>(type));
@@ -91,14 +90,14 @@ Payload LogRequests::Answer(const Command& request, Command* response) {
   return payload;
 }
 
-void LogRequests::FillGreeting(GetLog* log) {
-  log->types = {GetLog::Type::kConfiguration, GetLog::Type::kLimits};
+void LogRequests::FillGreeting(kinetic::GetLog* log) {
+  log->types = {kinetic::GetLog::Type::kConfiguration, kinetic::GetLog::Type::kLimits};
   FillConfiguration(log);
   FillLimits(log);
 }
 
-void LogRequests::FillConfiguration(GetLog* log) {
-  GetLog::Configuration& configuration = log->configuration.emplace();
+void LogRequests::FillConfiguration(kinetic::GetLog* log) {
+  kinetic::GetLog::Configuration& configuration = log->configuration.emplace();
   configuration.vendor = "kbench";
   configuration.model = "kbench-server, memory store";
   configuration.serial_number = serial_number_;
@@ -115,8 +114,8 @@ void LogRequests::FillConfiguration(GetLog* log) {
   configuration.current_power_level = 1;  // operational
 }
 
-void LogRequests::FillLimits(GetLog* log) const {
-  GetLog::Limits& limits = log->limits.emplace();
+void LogRequests::FillLimits(kinetic::GetLog* log) const {
+  kinetic::GetLog::Limits& limits = log->limits.emplace();
   limits.max_key_size = limits_->key_size;
   limits.max_value_size = limits_->value_size;
   limits.max_version_size = limits_->version_size;
@@ -129,7 +128,7 @@ void LogRequests::FillLimits(GetLog* log) const {
   limits.max_identity_count = limits_->identities;
 }
 
-void LogRequests::FillUtilizations(GetLog* log) {
+void LogRequests::FillUtilizations(kinetic::GetLog* log) {
   const std::optional<CpuTicks> now = ReadCpuTicks();
   if (now.has_value() && ticks_at_start_.has_value() && now->total > ticks_at_start_->total) {
     const uint64_t busy = now->busy - ticks_at_start_->busy;
@@ -151,7 +150,7 @@ void LogRequests::FillUtilizations(GetLog* log) {
        .value = static_cast<float>(alive_ns > 0 ? cpu_ns / alive_ns : 0)});
 }
 
-void LogRequests::FillCapacity(GetLog* log) const {
+void LogRequests::FillCapacity(kinetic::GetLog* log) const {
   const std::optional<Memory> memory = ReadMemory();
   if (!memory.has_value()) return;
   const double stored = static_cast<double>(store_->bytes());
@@ -160,7 +159,7 @@ void LogRequests::FillCapacity(GetLog* log) const {
       .portion_full = static_cast<float>(stored / static_cast<double>(memory->total_bytes))};
 }
 
-void LogRequests::FillStatistics(GetLog* log) const {
+void LogRequests::FillStatistics(kinetic::GetLog* log) const {
   for (int type = 0; type < OpCounters::kTypes; ++type) {
     const OpCounters::Count& count = counters_->of(type);
     if (count.count == 0) continue;
@@ -170,7 +169,7 @@ void LogRequests::FillStatistics(GetLog* log) const {
   }
 }
 
-void LogRequests::FillMessages(GetLog* log) {
+void LogRequests::FillMessages(kinetic::GetLog* log) {
   uint64_t requests = 0;
   for (int type = 0; type < OpCounters::kTypes; ++type) requests += counters_->of(type).count;
   messages_ = absl::StrCat("kbench-server ", BuildId(), " has answered ", requests, " requests in ",

@@ -54,14 +54,12 @@ class LogRequests {
   void FillGreeting(kinetic::GetLog* log);
 
  private:
-  using GetLog = kinetic::GetLog;
-
-  void FillConfiguration(GetLog* log);
-  void FillLimits(GetLog* log) const;
-  void FillUtilizations(GetLog* log);
-  void FillCapacity(GetLog* log) const;
-  void FillStatistics(GetLog* log) const;
-  void FillMessages(GetLog* log);
+  void FillConfiguration(kinetic::GetLog* log);
+  void FillLimits(kinetic::GetLog* log) const;
+  void FillUtilizations(kinetic::GetLog* log);
+  void FillCapacity(kinetic::GetLog* log) const;
+  void FillStatistics(kinetic::GetLog* log) const;
+  void FillMessages(kinetic::GetLog* log);
 
   const Limits* limits_;
   const Store* store_;

@@ -36,14 +36,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Open(ServerOptions options) {
   ASSIGN_OR_RETURN(Listener listener, Listener::Open({.address = options.listen,
                                                       .allow_remote = options.allow_remote,
                                                       .rx_stamps = options.residence_records > 0}));
-  return std::unique_ptr<Server>(
-      new Server(std::move(options), std::move(listener), std::move(service)));
+  return std::unique_ptr<Server>(new Server(std::move(options), std::move(listener), service));
 }
 
 Server::Server(ServerOptions options, Listener listener, ServiceTime service)
     : options_(std::move(options)),
       listener_(std::move(listener)),
-      service_(std::move(service)),
+      service_(service),
       trace_(options_.residence_records, DescribeService(options_)),
       logs_(&options_.limits, &store_, &counters_, &trace_),
       handler_(&options_.limits, &store_, &counters_, &logs_),

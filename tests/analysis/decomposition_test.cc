@@ -123,6 +123,7 @@ TEST(Decomposition, StatesMeansSharesAndOwnPercentiles) {
 TEST(Decomposition, PartsNearAPercentileAreOfTheRequestsNearItAndAddUp) {
   // Slow requests are slow in the network; the typical one is not.
   std::vector<Request> requests;
+  requests.reserve(1000);
   for (int i = 0; i < 1000; ++i) {
     requests.push_back({.network = i < 980 ? 40'000 + i : 3'000'000 + i});
   }

@@ -32,10 +32,10 @@ TEST(RunSummary, ReadsPercentilesFromTheMergedHistogramAndAveragesNone) {
   const Histogram& response = summary.ops[0].response;
   EXPECT_EQ(response.count(), 1000u);
   // Averages of the agents' percentiles would be 5.05 ms, all three.
-  EXPECT_NEAR(response.Percentile(50).count(), kFast, kFast / 128);
+  EXPECT_NEAR(response.Percentile(50).count(), kFast, kFast / 128.0);
   EXPECT_NEAR(response.Percentile(90).count(), kFast,
-              kFast / 128);  // rank 900 is the last fast one
-  EXPECT_NEAR(response.Percentile(90.1).count(), kSlow, kSlow / 128);
+              kFast / 128.0);  // rank 900 is the last fast one
+  EXPECT_NEAR(response.Percentile(90.1).count(), kSlow, kSlow / 128.0);
   EXPECT_DOUBLE_EQ(response.mean_ns(), (900.0 * kFast + 100.0 * kSlow) / 1000);
 }
 

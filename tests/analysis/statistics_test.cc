@@ -139,8 +139,8 @@ TEST(PairedRatio, IsTheGeometricMeanOfTheRatiosWithStudentsInterval) {
 TEST(PairedRatio, TakesOutWhatBlocksShare) {
   // Blocks differ tenfold, the ratio within each is 1.10: paired sees it, unpaired cannot.
   const std::vector<double> base = {100, 1000, 300, 30, 3000};
-  std::vector<double> candidate;
-  for (double v : base) candidate.push_back(1.1 * v);
+  std::vector<double> candidate = base;
+  for (double& v : candidate) v *= 1.1;
   EXPECT_LT(PairedRatio(base, candidate).p, 1e-6);
   EXPECT_GT(WelchRatio(base, candidate).p, 0.5);
 }

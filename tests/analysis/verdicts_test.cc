@@ -131,6 +131,7 @@ TEST(CompareTransports, PairsOnlyCellsThatAreOtherwiseEqual) {
   }
   const auto comparisons = CompareTransports(Analyse(campaign));
   std::vector<std::string> rests;
+  rests.reserve(comparisons.size());
   for (const auto& c : comparisons) rests.push_back(c.rest);
   EXPECT_THAT(rests, ElementsAre("workload.value_size=4KiB", "workload.value_size=1MiB"));
 }

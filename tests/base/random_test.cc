@@ -23,7 +23,7 @@ TEST(Random, IsUniformWithinFourDeviations) {
   int seen[kCells] = {};
   Random random(1);
   for (int i = 0; i < kDraws; ++i) ++seen[random.Below(kCells)];
-  const double expected = kDraws / kCells;
+  const double expected = 1.0 * kDraws / kCells;
   for (int n : seen) EXPECT_NEAR(n, expected, 4 * std::sqrt(expected));
 }
 

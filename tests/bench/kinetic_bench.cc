@@ -90,8 +90,8 @@ BENCHMARK(BM_Sign)->Arg(15)->Arg(60)->Arg(4096);
 void BM_HistogramRecord(benchmark::State& state) {
   Histogram histogram;
   Random random(1);
-  std::vector<Nanos> values;
-  for (int i = 0; i < 1024; ++i) values.push_back(Nanos(1 + random.Below(10'000'000)));
+  std::vector<Nanos> values(1024);
+  for (Nanos& value : values) value = Nanos(1 + random.Below(10'000'000));
   size_t i = 0;
   for (auto _ : state) {
     histogram.Record(values[i++ % values.size()]);

@@ -191,7 +191,7 @@ INSTANTIATE_TEST_SUITE_P(
 // It dies in the window; the others are stopped and what they measured is kept.
 TEST_F(DispatcherTest, AnAgentThatDiesHalfWayIsNamedAndTheOthersAreKept) {
   const auto measures_until_stop = [](const RunCommand& command, Events good) {
-    return command.has_start() ? Events() : good;
+    return command.has_start() ? Events() : std::move(good);
   };
   FakeAgent& survivor = Add({.answer = measures_until_stop});
   FakeAgent& victim = Add({.answer = measures_until_stop});

@@ -72,7 +72,7 @@ class DispatcherTest : public ::testing::Test {
 // Silent from the first command of that kind on.
 inline FakeScript SilentFrom(control::RunCommand::CommandCase which) {
   return {.answer = [which](const control::RunCommand& command, Events good) {
-    return command.command_case() >= which ? Events() : good;
+    return command.command_case() >= which ? Events() : std::move(good);
   }};
 }
 
@@ -80,7 +80,7 @@ inline FakeScript SilentFrom(control::RunCommand::CommandCase which) {
 inline FakeScript Instead(control::RunCommand::CommandCase which, Events events) {
   return {.answer = [which, events = std::move(events)](const control::RunCommand& command,
                                                         Events good) {
-    return command.command_case() == which ? events : good;
+    return command.command_case() == which ? events : std::move(good);
   }};
 }
 

@@ -182,7 +182,7 @@ TEST_F(DispatcherTest, ASecondInterruptWaitsForNobody) {
 TEST_F(DispatcherTest, AnInterruptBeforeTheStartMeasuresNothing) {
   FakeAgent& agent = Add({.answer = [this](const RunCommand& command, Events good) {
     if (command.has_load()) interrupts_.count = 1;
-    return command.has_load() ? Events() : good;
+    return command.has_load() ? Events() : std::move(good);
   }});
   const RunOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kInterrupted) << outcome.status;

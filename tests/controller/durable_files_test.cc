@@ -11,7 +11,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
 

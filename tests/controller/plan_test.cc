@@ -38,7 +38,7 @@ TEST(Plan, EveryBlockHoldsEachCellOnce) {
     for (int block = 0; block < 4; ++block) {
       std::set<int> cells;
       for (int i = 0; i < 12; ++i) {
-        const PlannedRun& run = plan.runs[static_cast<size_t>(block * 12 + i)];
+        const PlannedRun& run = plan.runs.at(12u * block + i);
         EXPECT_EQ(run.repetition, block);
         EXPECT_EQ(run.ordinal, block * 12 + i);
         cells.insert(run.cell);

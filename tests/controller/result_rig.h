@@ -139,7 +139,7 @@ struct Writing {
   }
   absl::Status Add(const analysis::RunEvidence& run) {
     const int ordinal = static_cast<int>(evidence.runs.size());
-    const absl::Status added = store->AddRun(ordinal, run, {"sha-of-0", "sha-of-1"});
+    absl::Status added = store->AddRun(ordinal, run, {"sha-of-0", "sha-of-1"});
     if (added.ok()) evidence.runs.push_back(run);
     return added;
   }

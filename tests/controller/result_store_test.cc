@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "controller/result_reader.h"
 #include "tests/controller/result_rig.h"
 
@@ -59,7 +60,8 @@ TEST(ResultStore, AppearsAtOnceUnderItsFinalName) {
   }
   EXPECT_THAT(files, SizeIs(6 + 2 * 8)) << "and nothing else: no temporary names";
   for (const std::string& file : files) {
-    EXPECT_EQ(fs::status(final_dir + "/" + file).permissions() & fs::perms(0222), fs::perms::none)
+    EXPECT_EQ(fs::status(absl::StrCat(final_dir, "/", file)).permissions() & fs::perms(0222),
+              fs::perms::none)
         << file;
   }
   EXPECT_EQ(*ReadFile(final_dir + "/campaign.yaml"), TwoCells().source);

@@ -44,7 +44,7 @@ CampaignRun Look(const TempDir& dir, Finished finished) {
 }
 
 nlohmann::json ReadJson(const std::string& path) {
-  const nlohmann::json json = nlohmann::json::parse(ReadFile(path), nullptr, false);
+  nlohmann::json json = nlohmann::json::parse(ReadFile(path), nullptr, false);
   EXPECT_FALSE(json.is_discarded()) << path << " is not JSON";
   return json;
 }

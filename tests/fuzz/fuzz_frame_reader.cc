@@ -56,12 +56,7 @@ void CheckSame(const Outcome& a, const Outcome& b) {
   Check(a.at_boundary == b.at_boundary);
 }
 
-}  // namespace
-}  // namespace kbench::kinetic
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace kbench;
-  using namespace kbench::kinetic;
+int RunInput(const uint8_t* data, size_t size) {
   if (size < 8) return 0;
   uint64_t seed = 0;
   for (int i = 7; i >= 0; --i) seed = seed << 8 | data[i];
@@ -78,4 +73,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Check(counted.parts[i] == whole.parts[i] && counted.parts[i + 1].empty());
   }
   return 0;
+}
+
+}  // namespace
+}  // namespace kbench::kinetic
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  return kbench::kinetic::RunInput(data, size);
 }

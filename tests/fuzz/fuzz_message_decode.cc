@@ -22,12 +22,7 @@ Signature SignatureLike(const Message& message, const HmacKey& key) {
   return Signature::Hmac(message.identity.value_or(kFactoryIdentity), &key);
 }
 
-}  // namespace
-}  // namespace kbench::kinetic
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace kbench;
-  using namespace kbench::kinetic;
+int RunInput(const uint8_t* data, size_t size) {
   static const auto* const key = new HmacKey(kFactoryKey);
   static auto* const encoder = new Encoder;
   static auto* const theirs = new Decoder;
@@ -54,4 +49,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   encoder->Append(ours->message().command, signature, 0, second);
   Check(*first == *second);
   return 0;
+}
+
+}  // namespace
+}  // namespace kbench::kinetic
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  return kbench::kinetic::RunInput(data, size);
 }

@@ -59,7 +59,8 @@ TEST(HmacKey, SignsAnEmptyCommandWithoutALengthPrefix) {
 }
 
 TEST(HmacKey, WritesAllFourBytesOfALongCommandsLength) {
-  const std::string command(0x01020304, 'c');
+  std::string command;
+  command.resize(0x01020304, 'c');
   EXPECT_EQ(ToHex(AsText(HmacKey("k").Sign(AsBytes(command)))), OneShot("k", command));
 }
 

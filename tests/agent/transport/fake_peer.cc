@@ -156,7 +156,9 @@ DeafListener::DeafListener() {
   Check(listen(listener_.get(), 0) == 0, "listen");
   for (int i = 0; i < 4; ++i) {
     queued_.emplace_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    connect(queued_.back().get(), address_.get(), address_.length);
+    Check(
+        connect(queued_.back().get(), address_.get(), address_.length) == 0 || errno == EINPROGRESS,
+        "connect");
   }
 }
 

@@ -20,14 +20,14 @@ ReceiveStamping::ReceiveStamping() : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   auto* const any = reinterpret_cast<sockaddr*>(&address);
   socklen_t size = sizeof(address);
-  ::bind(socket_.get(), any, size);
-  ::getsockname(socket_.get(), any, &size);
-  ::connect(socket_.get(), any, size);
   const int flags = SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE;
-  ::setsockopt(socket_.get(), SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof(flags));
+  ready_ = ::bind(socket_.get(), any, size) == 0 && ::getsockname(socket_.get(), any, &size) == 0 &&
+           ::connect(socket_.get(), any, size) == 0 &&
+           ::setsockopt(socket_.get(), SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof(flags)) == 0;
 }
 
 bool ReceiveStamping::Run() {
+  if (!ready_) return false;
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (std::chrono::steady_clock::now() < deadline) {
     if (Stamped()) return true;

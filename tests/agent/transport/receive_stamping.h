@@ -20,6 +20,7 @@ class ReceiveStamping {
   bool Stamped();
 
   Fd socket_;
+  bool ready_ = false;
 };
 
 }  // namespace kbench

@@ -38,7 +38,7 @@ class Contract : public testing::TestWithParam<Stack> {
   if (!rig_) return
 
 // Frames of every size, in both directions, on two flows.
-void Exchange(TransportRig* rig, std::vector<size_t> values) {
+void Exchange(TransportRig* rig, const std::vector<size_t>& values) {
   uint64_t bytes = 0;
   uint32_t frames = 0;
   for (size_t value : values) {

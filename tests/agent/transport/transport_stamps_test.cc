@@ -20,7 +20,7 @@ constexpr FakePeer::Script kEcho = {.request_bytes = kRequest, .reply_bytes = kR
 
 class Stamps : public testing::TestWithParam<Stack> {
  protected:
-  void Start(const FakePeer::Script& script, TransportOptions options) {
+  void Start(const FakePeer::Script& script, const TransportOptions& options) {
     auto made = TransportRig::Make(GetParam(), script, options);
     if (!made.ok()) {
       ASSERT_EQ(GetParam().kind, TransportKind::kUring) << made.status();
@@ -126,7 +126,7 @@ TEST_P(Stamps, SurviveAThousandBatchesOnThreeFlows) {
   }
   for (uint32_t flow = 0; flow < 3; ++flow) {
     EXPECT_EQ(rig().log(flow).wrong, 0u);
-    EXPECT_TRUE(rig().peer().AwaitReceived(flow, rig().log(flow).queued.size()).size() > 0);
+    EXPECT_FALSE(rig().peer().AwaitReceived(flow, rig().log(flow).queued.size()).empty());
   }
 }
 
