@@ -1,6 +1,7 @@
 #include "agent/caveats.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "absl/strings/match.h"
@@ -13,6 +14,10 @@ namespace {
 
 constexpr double kSaturated = 0.8;         // of one core, per worker
 constexpr double kLatenessShare = 0.05;    // p99 of lateness / p99 of response
+constexpr double kLittleShare = 0.03;      // of the places for requests in flight
+constexpr double kTurns = 50;              // of each place, from which on edges do not matter
+constexpr double kRunQueueShare = 0.1;     // of the workers' time
+constexpr double kDrainShare = 0.05;       // of the window's length
 constexpr Nanos kStepAllowed = Micros(1);  // beyond what reading the clocks leaves open
 // A worker that sleeps once per answer or less is well; one that wakes this often for nothing has
 // something that keeps waking it, as undrained kernel stamps do. A large request or answer comes in
@@ -30,6 +35,7 @@ uint64_t CountOverflow(const RunOutcome& outcome) {
   uint64_t overflow = 0;
   for (const OpStats& op : outcome.ops) {
     overflow += op.response.overflow() + op.service.overflow();
+    overflow += op.failed.overflow() + op.lost.overflow();
     for (const Histogram& phase : op.phases) overflow += phase.overflow();
   }
   return overflow;
@@ -48,6 +54,7 @@ class Judge {
 
   std::vector<Caveat> Verdicts() {
     Aborted();
+    Outcomes();
     Generator();
     Clocks();
     Records();
@@ -63,8 +70,53 @@ class Judge {
 
   void Aborted() {
     if (!outcome_.aborted) return;
-    Add("aborted", absl::StrCat("the run ended after ", FormatDuration(outcome_.measured), " of ",
-                                FormatDuration(spec_.duration), ": ", outcome_.abort_reason));
+    Add("aborted",
+        absl::StrCat("the run ended after ",
+                     HumanDuration(static_cast<double>(outcome_.measured.count())), " of ",
+                     FormatDuration(spec_.duration), ": ", outcome_.abort_reason));
+  }
+
+  void Outcomes() {
+    if (totals_.lost > 0) {
+      Add("requests_lost",
+          absl::StrFormat("%d of %d requests had no answer within the time-out of %s; response "
+                          "times hold each at the time until it was given up, so the true ones "
+                          "are longer; the parts of a response do not hold them",
+                          totals_.lost, totals_.sent, FormatDuration(spec_.op_timeout)));
+    }
+    if (totals_.failed > 0) {
+      Add("requests_failed",
+          absl::StrFormat("%d of %d answers were not good (%s); response times are of the others%s",
+                          totals_.failed, totals_.answered + totals_.failed, Failures(),
+                          FirstWords()));
+    }
+  }
+
+  // "NOT_FOUND 12, WRONG_HMAC 1".
+  std::string Failures() const {
+    std::array<uint64_t, kStatusSlots> statuses = {};
+    for (const OpStats& op : outcome_.ops) {
+      for (int i = 0; i < kStatusSlots; ++i) statuses[i] += op.statuses[i];
+    }
+    std::string text;
+    for (int i = 0; i < kStatusSlots; ++i) {
+      if (statuses[i] == 0 || i == StatusSlot(kinetic::StatusCode::kSuccess, Verdict::kByStatus)) {
+        continue;
+      }
+      absl::StrAppend(&text, text.empty() ? "" : ", ", StatusSlotName(i), " ", statuses[i]);
+    }
+    return text;
+  }
+
+  std::string FirstWords() const {
+    for (const OpStats& op : outcome_.ops) {
+      for (const std::string& error : op.first_errors) {
+        if (!error.empty() && !absl::StartsWith(error, "LOST")) {
+          return absl::StrCat("; the first: ", error);
+        }
+      }
+    }
+    return "";
   }
 
   void Generator() {
@@ -75,7 +127,15 @@ class Judge {
                           "not reached",
                           totals_.unsent, totals_.due, spec_.depth));
     }
-    if (!spec_.open.has_value()) return;
+    if (!spec_.open.has_value()) return Little();
+    if (outcome_.drain.seconds() > kDrainShare * outcome_.measured.seconds()) {
+      Add("long_drain",
+          absl::StrFormat("when the window of %s was over it took another %s until nothing was "
+                          "unanswered: requests were offered faster than they were answered, and "
+                          "response times grow with the length of the window",
+                          HumanDuration(static_cast<double>(outcome_.measured.count())),
+                          HumanDuration(static_cast<double>(outcome_.drain.count()))));
+    }
     const auto wait = [](const OpStats& op) -> const Histogram& {
       return op.phases[static_cast<int>(Phase::kWait)];
     };
@@ -90,6 +150,28 @@ class Judge {
                         "than %.0f %% of the response time's p99 of %s",
                         HumanDuration(static_cast<double>(late.count())), 100 * kLatenessShare,
                         HumanDuration(static_cast<double>(whole.count()))));
+  }
+
+  // A closed loop keeps every place occupied: the time that requests spent in flight fills them.
+  // What is missing is time in which the client neither sent nor measured.
+  void Little() {
+    if (outcome_.aborted || spec_.max_ops_per_flow > 0) return;
+    const double places = static_cast<double>(spec_.flows) * spec_.depth;
+    const double room = places * static_cast<double>(outcome_.measured.count());
+    double filled = 0, requests = 0;
+    for (const OpStats& op : outcome_.ops) {
+      for (const Histogram* part : {&op.response, &op.failed, &op.lost}) {
+        filled += part->mean_ns() * static_cast<double>(part->count());
+        requests += static_cast<double>(part->count());
+      }
+    }
+    if (room <= 0 || requests < kTurns * places) return;
+    if (std::fabs(filled / room - 1) <= kLittleShare) return;
+    Add("littles_law",
+        absl::StrFormat("requests were in flight for %.1f %% of the time that %.0f places for them "
+                        "had; more than %.0f %% away from all of it, response times do not hold "
+                        "what the client did",
+                        100 * filled / room, places, 100 * kLittleShare));
   }
 
   void Clocks() {
@@ -131,6 +213,14 @@ class Judge {
           absl::StrFormat("the busiest worker used %.0f %% of a core: the client itself may be "
                           "the limit",
                           100 * outcome_.use.busiest_worker));
+    }
+    const double worked = outcome_.measured.seconds() * outcome_.workers;
+    const double waited = outcome_.use.threads.run_queue_wait.seconds();
+    if (worked > 0 && waited > kRunQueueShare * worked) {
+      Add("cpu_contended",
+          absl::StrFormat("workers could run but had to wait for a CPU during %.0f %% of the time: "
+                          "what else runs on their CPUs is in every part of the client's times",
+                          100 * waited / worked));
     }
     Waits();
     for (const auto& [name, value] : outcome_.transport_facts) {

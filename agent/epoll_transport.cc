@@ -76,7 +76,11 @@ void EpollTransport::Look(MonoTime now, MonoTime deadline, bool sleep) {
   const int count =
       epoll_pwait2(epoll_.get(), ready_.data(), static_cast<int>(ready_.size()), &limit, nullptr);
   const MonoTime woke = MonoNow();
-  for (int i = 0; i < count; ++i) {
+  int first = 0;
+  while (first < count && ready_[first].data.u32 != first_looked_at_) ++first;
+  bool turned_away = false;
+  for (int n = 0; n < count; ++n) {
+    const int i = (first + n) % count;
     const uint32_t what = ready_[i].events;
     const FlowId id = FlowId(ready_[i].data.u32);
     if ((what & EPOLLERR) != 0) flows_.Drain(&flows_.flow(id));
@@ -84,8 +88,12 @@ void EpollTransport::Look(MonoTime now, MonoTime deadline, bool sleep) {
       flows_.Flush(id);
       if (!flows_.flow(id).blocked) Watch(id);
     }
-    if ((what & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && flows_.has_room()) {
+    if ((what & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) continue;
+    if (flows_.has_room()) {
       flows_.Receive(id, MSG_DONTWAIT, woke);
+    } else if (!turned_away) {
+      turned_away = true;
+      first_looked_at_ = Index(id);
     }
   }
 }

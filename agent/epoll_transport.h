@@ -40,6 +40,7 @@ class EpollTransport final : public Transport {
   Fd epoll_;
   std::vector<epoll_event> ready_;
   bool skipped_look_ = false;
+  uint32_t first_looked_at_ = 0;  // takes turns, so that no flow is served before others for ever
 };
 
 }  // namespace kbench

@@ -5,8 +5,6 @@
 namespace kbench {
 namespace {
 
-// Time-outs are noticed at ticks, so up to this much late; a stop from outside is, too.
-constexpr Nanos kTick = Millis(10);
 // Sleeping timers are tens of microseconds late: the rest of the way is spent looking.
 constexpr Nanos kSpin = Micros(50);
 

@@ -29,6 +29,10 @@ struct SharedProgress {
 
 class Pump {
  public:
+  // Time-outs are noticed at ticks, so up to this much late, or twice that where the transport
+  // sleeps in recv(); a stop from outside is, too.
+  static constexpr Nanos kTick = Millis(10);
+
   struct Options {
     PollMode poll = PollMode::kBlock;
     NowFunction now = &MonoNow;

@@ -40,17 +40,25 @@ void OpStats::Add(const OpStats& other) {
   counts.Add(other.counts);
   response.Add(other.response);
   service.Add(other.service);
+  failed.Add(other.failed);
+  lost.Add(other.lost);
   for (int i = 0; i < kPhaseCount; ++i) phases[i].Add(other.phases[i]);
   for (int i = 0; i < kStatusSlots; ++i) statuses[i] += other.statuses[i];
   request_bytes += other.request_bytes;
   response_bytes += other.response_bytes;
+  answered_in_window += other.answered_in_window;
+  response_bytes_in_window += other.response_bytes_in_window;
   for (const std::string& text : other.first_errors) {
     if (!text.empty() && first_errors.size() < kErrorTextsMax) first_errors.push_back(text);
   }
 }
 
 Recorder::Recorder(const Options& options)
-    : ops_(options.ops), samples_max_(options.samples_max), clocks_(options.clocks) {
+    : ops_(options.ops),
+      samples_max_(options.samples_max),
+      clocks_(options.clocks),
+      window_from_(options.window_from),
+      window_until_(options.window_until) {
   samples_.reserve(samples_max_);
   for (int i = 0; i < kStatusSlots; ++i) status_names_.push_back(StatusSlotName(i));
   // Room for the texts is made now; they come in the window. An empty text is a free place.
@@ -73,20 +81,26 @@ void Recorder::Unsent(uint32_t op) {
   ++ops_[op].counts.unsent;
 }
 
-void Recorder::Answered(const OpRecord& record, const Completion& completion) {
+void Recorder::Answered(const OpRecord& record, const Completion& completion, bool measured) {
   OpStats& stats = ops_[record.op];
+  const bool good = record.outcome == OpOutcome::kAnswered;
+  if (InWindow(record.decoded)) {
+    stats.answered_in_window += good;
+    stats.response_bytes_in_window += completion.response_bytes;
+    ++(good ? progress_.completed : progress_.failed);
+    progress_.response_bytes += completion.response_bytes;
+  }
+  if (!measured) return;
   const int slot = StatusSlot(completion.status, completion.verdict);
   ++stats.statuses[slot];
   stats.response_bytes += completion.response_bytes;
-  progress_.response_bytes += completion.response_bytes;
-  if (record.outcome != OpOutcome::kAnswered) {
+  if (!good) {
     ++stats.counts.failed;
-    ++progress_.failed;
+    stats.failed.Record(record.response());
     KeepError(&stats, status_names_[slot], completion.text);
     return;
   }
   ++stats.counts.answered;
-  ++progress_.completed;
   stats.response.Record(record.response());
   stats.service.Record(record.service());
   const auto phase = [&stats](Phase p) -> Histogram& { return stats.phases[static_cast<int>(p)]; };
@@ -96,10 +110,12 @@ void Recorder::Answered(const OpRecord& record, const Completion& completion) {
   phase(Phase::kDecode).Record(record.decoded - record.woke);
 }
 
-void Recorder::Lost(uint32_t op, absl::string_view why) {
-  ++ops_[op].counts.lost;
-  ++progress_.failed;
-  KeepError(&ops_[op], "LOST", why);
+void Recorder::Lost(const OpRecord& record, MonoTime given_up, absl::string_view why) {
+  OpStats& stats = ops_[record.op];
+  ++stats.counts.lost;
+  stats.lost.Record(given_up - record.intended);
+  progress_.failed += InWindow(given_up);
+  KeepError(&stats, "LOST", why);
 }
 
 void Recorder::Sample(const OpRecord& record) {

@@ -4,8 +4,14 @@
 //
 //   due = sent + unsent        sent = answered + failed + lost
 //
-// Histograms hold answered requests (SUCCESS) and nothing else, one sample each: an error that
-// comes back fast must not look like a fast server. Recording allocates nothing.
+// The histograms of response, service and phases hold answered requests (SUCCESS) and nothing else,
+// one sample each: an error that comes back fast must not look like a fast server. Failed requests
+// have a histogram of their own; lost ones are recorded at the time until they were given up, so
+// that a server that stalls cannot look like one that answers. Recording allocates nothing.
+//
+// Requests are counted if they were due in the window, whenever their answers come; throughput is
+// counted of answers decoded in the window, whenever their requests were due. Under a load that the
+// server cannot follow the two differ by the queue that has built up.
 #pragma once
 
 #include <array>
@@ -71,12 +77,16 @@ inline constexpr size_t kErrorTextSize = 200;
 
 struct OpStats {
   Counts counts;
-  Histogram response;
-  Histogram service;
+  Histogram response;  // answered: intended -> decoded
+  Histogram service;   // answered: submitted -> decoded
+  Histogram failed;    // failed: intended -> decoded
+  Histogram lost;      // lost: intended -> given up
   std::array<Histogram, kPhaseCount> phases;
   std::array<uint64_t, kStatusSlots> statuses = {};
   uint64_t request_bytes = 0;
   uint64_t response_bytes = 0;
+  uint64_t answered_in_window = 0;
+  uint64_t response_bytes_in_window = 0;
   std::vector<std::string> first_errors;  // at most kErrorTextsMax
 
   void Add(const OpStats& other);
@@ -90,10 +100,10 @@ struct Completion {
   uint64_t response_bytes = 0;
 };
 
-// What interval reports are made of.
+// What interval reports are made of: what happened within the window.
 struct Progress {
-  uint64_t completed = 0;  // answered
-  uint64_t failed = 0;     // failed and lost
+  uint64_t completed = 0;  // good answers decoded
+  uint64_t failed = 0;     // other answers, and requests given up
   uint64_t request_bytes = 0;
   uint64_t response_bytes = 0;
 };
@@ -104,16 +114,19 @@ class Recorder {
     size_t ops = 1;          // length of the op list
     size_t samples_max = 0;  // bound of the trace
     ClockPair clocks;        // turns kernel stamps into agent time
+    MonoTime window_from;    // of throughput
+    MonoTime window_until = MonoTime(INT64_MAX);
   };
 
   explicit Recorder(const Options& options);
 
   void Sent(uint32_t op, uint64_t request_bytes);
   void Unsent(uint32_t op);
-  // An answer came, whether good (record.outcome kAnswered) or not (kFailed).
-  void Answered(const OpRecord& record, const Completion& completion);
-  // No answer will be counted: the time-out passed or the flow ended.
-  void Lost(uint32_t op, absl::string_view why);
+  // An answer came, whether good (record.outcome kAnswered) or not (kFailed). `measured`: its
+  // request was due in the window; otherwise it is throughput only.
+  void Answered(const OpRecord& record, const Completion& completion, bool measured);
+  // No answer will be counted: at `given_up` the time-out had passed or the flow ended.
+  void Lost(const OpRecord& record, MonoTime given_up, absl::string_view why);
   // The record of a probed request, complete with all the stamps it will get.
   void Sample(const OpRecord& record);
 
@@ -124,6 +137,7 @@ class Recorder {
   Counts totals() const;
 
  private:
+  bool InWindow(MonoTime t) const { return t >= window_from_ && t < window_until_; }
   void KeepError(OpStats* stats, absl::string_view what, absl::string_view text);
 
   std::vector<std::string> status_names_;  // by slot
@@ -132,6 +146,8 @@ class Recorder {
   size_t samples_max_;
   uint64_t samples_dropped_ = 0;
   ClockPair clocks_;
+  MonoTime window_from_;
+  MonoTime window_until_;
   Progress progress_;
 };
 

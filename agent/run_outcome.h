@@ -40,6 +40,7 @@ struct RunOutcome {
   MonoTime planned_start;
   MonoTime measure_started;
   Nanos measured;
+  Nanos drain;  // from the window's end until nothing was unanswered
   Nanos first_send_offset;
   std::vector<std::string> op_names;
   std::vector<OpStats> ops;

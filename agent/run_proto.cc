@@ -206,6 +206,10 @@ void Fill(const std::string& name, const OpStats& from, result::OpResult* to) {
   Fill(from.counts, to->mutable_counts());
   to->set_response_ns(from.response.Encode());
   to->set_service_ns(from.service.Encode());
+  if (from.failed.count() > 0) to->set_failed_ns(from.failed.Encode());
+  if (from.lost.count() > 0) to->set_lost_ns(from.lost.Encode());
+  to->set_answered_in_window(from.answered_in_window);
+  to->set_response_bytes_in_window(from.response_bytes_in_window);
   for (int slot = 0; slot < kStatusSlots; ++slot) {
     if (from.statuses[slot] > 0)
       (*to->mutable_statuses())[StatusSlotName(slot)] = from.statuses[slot];
@@ -291,6 +295,7 @@ result::RunResult ToProto(const RunSpec& spec, const RunOutcome& outcome,
   to.set_planned_start(outcome.planned_start.ns());
   to.set_measure_started(outcome.measure_started.ns());
   to.set_measured_ns(outcome.measured.count());
+  to.set_drain_ns(outcome.drain.count());
   to.set_first_send_offset_ns(outcome.first_send_offset.count());
   Fill(outcome.totals(), to.mutable_counts());
   for (size_t i = 0; i < outcome.ops.size(); ++i) {

@@ -100,7 +100,7 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
   };
   while (true) {
     const MonoTime tick = measure_from + offset + kIntervalLength;
-    // In the drain there is no next tick: what it brings belongs to the last interval.
+    // In the drain there is no next tick, and nothing more to report.
     if (AllReady(futures, tick < end ? tick : kNever)) break;
     if (!control_.stopped()) {
       report(offset + kIntervalLength);
@@ -111,6 +111,7 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
   const MonoTime finished = MonoNow();
   const MonoTime measured_until = std::min({end, MonoTime(control_.end_ns().load()), finished});
   outcome.measured = std::max(measured_until - measure_from, offset);
+  outcome.drain = std::max(finished - measured_until, Nanos());
   if (outcome.measured > offset) report(outcome.measured);
   if (outcome.measured > Nanos()) outcome.measure_started = measure_from;
 

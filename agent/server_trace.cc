@@ -26,7 +26,8 @@ absl::StatusOr<kinetic::ResidenceLog> FetchPage(KineticCall* call, int64_t conne
   if (answer.status == kinetic::StatusCode::kNotFound ||
       answer.status == kinetic::StatusCode::kInvalidRequest) {
     return absl::NotFoundError(absl::StrCat("the server keeps no residence records (it answered ",
-                                            kinetic::Name(answer.status), ")"));
+                                            kinetic::Name(answer.status),
+                                            answer.text.empty() ? "" : ": ", answer.text, ")"));
   }
   if (answer.status != kinetic::StatusCode::kSuccess) {
     return absl::UnavailableError(absl::StrCat("the server answered the request for its records ",

@@ -19,7 +19,16 @@ Session::Session(const Options& options, Transport* transport)
       maker_(options.requests),
       reader_(options.requests.key),
       credits_(options.depth_max),
-      probe_random_(options.sample_seed) {}
+      probe_random_(options.sample_seed) {
+  // The first distance is drawn as the others are, and runs on over stages: a short stage, or a
+  // window's first requests, are probed like any other.
+  until_probe_ = NextProbe();
+}
+
+uint32_t Session::NextProbe() {
+  if (options_.sample_every == 0) return 0;
+  return 1 + static_cast<uint32_t>(probe_random_.Below(2 * options_.sample_every - 1));
+}
 
 void Session::Begin(const Stage& stage) {
   stage_ = stage;
@@ -27,7 +36,6 @@ void Session::Begin(const Stage& stage) {
   first_started_ = MonoTime();
   credit_count_ = 0;
   for (uint32_t i = 0; i < stage.depth; ++i) GiveCredit(stage.start);
-  until_probe_ = options_.sample_every;
 }
 
 void Session::Issue(MonoTime now, MonoTime end) {
@@ -71,9 +79,9 @@ void Session::Send(const Op& op, MonoTime intended) {
   if (alone) record.flags |= kNothingOutstanding;
   // Every n-th request on average, at random distances: a fixed stride could keep step with a
   // period of the workload and see the same kind of request every time.
-  if (options_.sample_every > 0 && until_probe_-- <= 1) {
+  if (options_.sample_every > 0 && --until_probe_ == 0) {
     record.probed = true;
-    until_probe_ = 1 + static_cast<uint32_t>(probe_random_.Below(2 * options_.sample_every - 1));
+    until_probe_ = NextProbe();
   }
   if (slot->measured) stage_.recorder->Sent(op.index, slot->head.size() + value.size());
   transport_->Send(options_.flow, {.head = AsBytes(slot->head),
@@ -198,7 +206,7 @@ void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot)
   record.decoded = options_.now();
   slots_.Land(slot);
   GiveCredit(record.decoded);
-  if (slot->measured) stage_.recorder->Answered(record, completion);
+  stage_.recorder->Answered(record, completion, slot->measured);
 }
 
 void Session::Lose(Slot* slot, absl::string_view why, MonoTime now) {
@@ -207,7 +215,7 @@ void Session::Lose(Slot* slot, absl::string_view why, MonoTime now) {
   if (slot->record.probed) ++lingering_probes_;
   ++late_expected_;
   GiveCredit(now);
-  if (slot->measured) stage_.recorder->Lost(slot->record.op, why);
+  if (slot->measured) stage_.recorder->Lost(slot->record, now, why);
 }
 
 void Session::Release(Slot* slot) {

@@ -95,6 +95,7 @@ class Session {
 
  private:
   void Send(const Op& op, MonoTime intended);
+  uint32_t NextProbe();
   void TakeBytes(const TransportEvent& event);
   void TakeUnsolicited(const Reply& reply);
   Slot* Match(const Reply& reply);

@@ -65,12 +65,12 @@ void SocketTransport::Look(MonoTime now, MonoTime deadline, bool sleep) {
 }
 
 void SocketTransport::LookAtOne(FlowId id, MonoTime now, MonoTime deadline, bool sleep) {
-  if (sleep && !blocking_receive_) {
+  if (sleep && !(blocking_receive_ && expecting_)) {
     LookAtMany(now, deadline, sleep);
     return;
   }
   flows_.counters().waits += sleep;
-  flows_.Receive(id, sleep ? 0 : MSG_DONTWAIT, MonoTime());
+  if (flows_.Receive(id, sleep ? 0 : MSG_DONTWAIT, MonoTime())) expecting_ = false;
 }
 
 void SocketTransport::LookAtMany(MonoTime now, MonoTime deadline, bool sleep) {
@@ -84,15 +84,23 @@ void SocketTransport::LookAtMany(MonoTime now, MonoTime deadline, bool sleep) {
   flows_.counters().waits += sleep;
   int ready = ppoll(watched_.data(), watched_.size(), &limit, nullptr);
   const MonoTime woke = MonoNow();
-  for (uint32_t i = 0; i < watched_.size() && ready > 0; ++i) {
+  const auto count = static_cast<uint32_t>(watched_.size());
+  const uint32_t first = first_looked_at_;
+  bool turned_away = false;
+  for (uint32_t n = 0; n < count && ready > 0; ++n) {
+    const uint32_t i = first + n < count ? first + n : first + n - count;
     const short what = watched_[i].revents;
     if (what == 0) continue;
     --ready;
     const FlowId id = FlowId(i);
     if ((what & POLLERR) != 0) flows_.Drain(&flows_.flow(id));
     if ((what & POLLOUT) != 0) flows_.Flush(id);
-    if ((what & (POLLIN | POLLHUP | POLLERR)) != 0 && flows_.has_room()) {
+    if ((what & (POLLIN | POLLHUP | POLLERR)) == 0) continue;
+    if (flows_.has_room()) {
       flows_.Receive(id, MSG_DONTWAIT, woke);
+    } else if (!turned_away) {
+      turned_away = true;
+      first_looked_at_ = i;
     }
   }
 }

@@ -8,7 +8,8 @@
 // A recv() cannot be told when to stop, so an exact deadline needs a ppoll() in front of it: three
 // system calls an operation. With options.deadline_slack each socket carries that much SO_RCVTIMEO,
 // set once in Connect(), and the sleeping recv() comes back by itself to look at the time. Which of
-// the two a run used is in the facts; it does not change within a run.
+// the two a run used is in the facts; it does not change within a run. Only while nothing was sent
+// since the last answer, as before a run's start, is the deadline kept exactly.
 #pragma once
 
 #include <poll.h>
@@ -25,7 +26,10 @@ class SocketTransport final : public Transport {
   explicit SocketTransport(const TransportOptions& options);
 
   absl::StatusOr<FlowId> Connect(const SocketAddress& peer, Nanos timeout) override;
-  void Send(FlowId flow, const OutgoingFrame& frame) override { flows_.Queue(flow, frame); }
+  void Send(FlowId flow, const OutgoingFrame& frame) override {
+    expecting_ = true;
+    flows_.Queue(flow, frame);
+  }
   std::span<const TransportEvent> Poll(MonoTime deadline) override;
   void ProbesAnswered(FlowId flow) override { flows_.ProbesAnswered(flow); }
   void Close(FlowId flow) override { flows_.Close(flow); }
@@ -42,7 +46,9 @@ class SocketTransport final : public Transport {
   SocketFlows flows_;
   std::vector<pollfd> watched_;
   const bool blocking_receive_;
+  bool expecting_ = false;  // sent since something was last received
   bool skipped_look_ = false;
+  uint32_t first_looked_at_ = 0;  // takes turns, so that no flow is served before others for ever
 };
 
 }  // namespace kbench

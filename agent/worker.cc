@@ -113,6 +113,8 @@ std::string Worker::FlowName(const Session& session) const {
 
 absl::Status Worker::Connect() {
   const uint32_t flows = static_cast<uint32_t>(flow_numbers_.size());
+  // One flow in a closed loop has nothing to do but wait for its answer: the classic client.
+  const bool plain = flows == 1 && !spec_.open.has_value() && spec_.poll == PollMode::kBlock;
   absl::StatusOr<std::unique_ptr<Transport>> transport =
       MakeTransport(spec_.transport, {.flows_max = flows,
                                       .frames_max = flows * SlotTable::SizeFor(spec_.depth),
@@ -122,6 +124,7 @@ absl::Status Worker::Connect() {
                                       .send_buffer_bytes = spec_.send_buffer_bytes,
                                       .receive_buffer_bytes = spec_.receive_buffer_bytes,
                                       .congestion_control = spec_.congestion_control,
+                                      .deadline_slack = plain ? Pump::kTick : Nanos(),
                                       .max_bytes_per_call = spec_.max_bytes_per_call,
                                       .null_value_bytes = spec_.value_bytes,
                                       .null_hmac_key = spec_.hmac_key});
@@ -257,7 +260,9 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
   yield.recorder = std::make_unique<Recorder>(
       Recorder::Options{.ops = spec_.ops.size(),
                         .samples_max = (spec_.samples_max + spec_.workers - 1) / spec_.workers,
-                        .clocks = window.clocks});
+                        .clocks = window.clocks,
+                        .window_from = window.measure_from,
+                        .window_until = window.measure_from + spec_.duration});
   std::vector<std::unique_ptr<OpStream>> streams;
   std::vector<std::unique_ptr<Arrival>> arrivals;
   for (size_t i = 0; i < sessions_.size(); ++i) {

@@ -73,34 +73,35 @@ Estimate OverParts(const CellOp& row, const OfParts& number) {
   return MedianOverRepetitions(std::move(values));
 }
 
-OfOp ResponsePercentile(double p) {
-  return
-      [p](const OpSummary& op) { return static_cast<double>(op.response.Percentile(p).count()); };
+// Of one of an op's histograms; without values when some repetition has too few requests for it.
+Estimate PercentileOver(const CellOp& row, Histogram OpSummary::*histogram, double p) {
+  for (const AnalysedRun* run : row.runs) {
+    if (!CarriesPercentile((FindOp(run->summary, row.op)->*histogram).count(), p)) return {};
+  }
+  return Over(row, [&](const OpSummary& op) {
+    return static_cast<double>((op.*histogram).Percentile(p).count());
+  });
 }
 
 void FillLatencies(CellOp* row) {
   row->answered_per_s = Over(*row, [](const OpSummary& op) { return op.answered_per_s; });
   row->payload_bytes_per_s = Over(
       *row, [](const OpSummary& op) { return op.request_bytes_per_s + op.response_bytes_per_s; });
-  row->mean_ns = Over(*row, [](const OpSummary& op) { return op.response.mean_ns(); });
-  row->p50_ns = Over(*row, ResponsePercentile(50));
-  row->p99_ns = Over(*row, ResponsePercentile(99));
-  row->p999_ns = Over(*row, ResponsePercentile(99.9));
-  row->service_p50_ns = Over(*row, [](const OpSummary& op) {
-    return static_cast<double>(op.service.Percentile(50).count());
+  const bool any = std::all_of(row->runs.begin(), row->runs.end(), [&](const AnalysedRun* run) {
+    return FindOp(run->summary, row->op)->response.count() > 0;
   });
+  if (any) row->mean_ns = Over(*row, [](const OpSummary& op) { return op.response.mean_ns(); });
+  row->p50_ns = PercentileOver(*row, &OpSummary::response, 50);
+  row->p99_ns = PercentileOver(*row, &OpSummary::response, 99);
+  row->p999_ns = PercentileOver(*row, &OpSummary::response, 99.9);
+  row->service_p50_ns = PercentileOver(*row, &OpSummary::service, 50);
 }
 
-// A percentile needs a request beyond it in every repetition.
 void FillCurve(CellOp* row) {
-  uint64_t requests = UINT64_MAX;
-  for (const AnalysedRun* run : row->runs) {
-    requests = std::min(requests, FindOp(run->summary, row->op)->response.count());
-  }
   for (double p : kCurvePercentiles) {
-    // 1000 requests have one beyond p99.9, though 1 - 0.999 is a little less than 0.001.
-    if (static_cast<double>(requests) * (1 - p / 100) < 1 - 1e-6) break;
-    row->curve.push_back({p, Over(*row, ResponsePercentile(p)).value});
+    const Estimate response = PercentileOver(*row, &OpSummary::response, p);
+    if (response.n() == 0) break;
+    row->curve.push_back({p, response.value});
   }
 }
 
@@ -193,7 +194,9 @@ void CollectFromCampaign(const CampaignAnalysis& analysis, CaveatCollector* coll
         absl::StrCat("the campaign is ", campaign.status, ": what follows is what it got to")));
   }
   int fewest = INT32_MAX;
-  for (const CellOp& row : analysis.rows) fewest = std::min(fewest, row.p50_ns.n());
+  for (const CellOp& row : analysis.rows) {
+    fewest = std::min(fewest, static_cast<int>(row.repetitions.size()));
+  }
   if (fewest < kRepetitionsForInterval) {
     collector->AddForCampaign(MakeCaveat(
         "few_repetitions",
@@ -203,8 +206,8 @@ void CollectFromCampaign(const CampaignAnalysis& analysis, CaveatCollector* coll
   // The smallest number of repetitions that does have an interval decides.
   int fewest_with_interval = INT32_MAX;
   for (const CellOp& row : analysis.rows) {
-    if (row.p50_ns.interval) {
-      fewest_with_interval = std::min(fewest_with_interval, row.p50_ns.n());
+    if (row.answered_per_s.interval) {
+      fewest_with_interval = std::min(fewest_with_interval, row.answered_per_s.n());
     }
   }
   if (fewest_with_interval < 6) {

@@ -37,7 +37,7 @@ struct CurvePoint {
 };
 
 // One op in one cell. Estimates are over its usable repetitions, all in the order of
-// `repetitions`.
+// `repetitions`. A percentile that some repetition has too few requests for has no values.
 struct CellOp {
   const CellInfo* cell = nullptr;  // into the campaign
   std::string op;

@@ -8,10 +8,16 @@
 namespace kbench::analysis {
 namespace {
 
-constexpr std::array<absl::string_view, 11> kSuspect = {
-    "counts_do_not_add_up", "histogram_unreadable", "generator_late",     "client_saturated",
-    "clock_step",           "kernel_stamps_void",   "probe_perturbed",    "samples_dropped",
-    "histogram_overflow",   "cores_oversubscribed", "campaign_incomplete"};
+constexpr std::array<absl::string_view, 17> kSuspect = {
+    "counts_do_not_add_up", "histogram_unreadable", "generator_late",      "client_saturated",
+    "clock_step",           "kernel_stamps_void",   "probe_perturbed",     "samples_dropped",
+    "histogram_overflow",   "cores_oversubscribed", "campaign_incomplete", "requests_lost",
+    "requests_failed",      "long_drain",           "window_overflow",     "cpu_contended",
+    "littles_law"};
+
+// What makes the client's own part of a response longer than its stack is.
+constexpr std::array<absl::string_view, 3> kClientContended = {"client_saturated", "cpu_contended",
+                                                               "cores_oversubscribed"};
 
 constexpr size_t kCellsNamed = 4;
 
@@ -57,6 +63,18 @@ std::vector<CampaignCaveat> CaveatCollector::Take() && {
 
 bool MakesSuspect(absl::string_view code) {
   return std::find(kSuspect.begin(), kSuspect.end(), code) != kSuspect.end();
+}
+
+std::string ClientContention(const RunEvidence& run) {
+  for (const result::RunResult& agent : run.agents) {
+    for (const result::Caveat& caveat : agent.caveats()) {
+      if (std::find(kClientContended.begin(), kClientContended.end(), caveat.code()) !=
+          kClientContended.end()) {
+        return caveat.code();
+      }
+    }
+  }
+  return "";
 }
 
 std::string Where(const CampaignCaveat& caveat, const CampaignEvidence& campaign) {

@@ -37,6 +37,9 @@ class CaveatCollector {
 // Codes after which a run's latencies or counts should not be believed without reading on.
 bool MakesSuspect(absl::string_view code);
 
+// The code of the first caveat that says that the client had no CPU to itself; "" for none.
+std::string ClientContention(const RunEvidence& run);
+
 // "in 12 of 54 runs (4 of 18 cells: a; b; c; d)", or "" when it concerns the campaign.
 std::string Where(const CampaignCaveat& caveat, const CampaignEvidence& campaign);
 

@@ -135,7 +135,9 @@ Matched Match(const CampaignAnalysis& base, const CampaignAnalysis& candidate) {
     }
     const CellOp& other = *it->second;
     matched.metrics.push_back(CompareMetric(row, other, "p50", true, true, &CellOp::p50_ns));
-    matched.metrics.push_back(CompareMetric(row, other, "p99", true, false, &CellOp::p99_ns));
+    if (row.p99_ns.n() > 0 && other.p99_ns.n() > 0) {
+      matched.metrics.push_back(CompareMetric(row, other, "p99", true, false, &CellOp::p99_ns));
+    }
     matched.metrics.push_back(
         CompareMetric(row, other, "ops/s", false, true, &CellOp::answered_per_s));
     rows.erase(it);

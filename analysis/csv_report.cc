@@ -113,6 +113,16 @@ void AppendParts(const Decomposition& d, Line* line) {
   known ? line->Number(d.residual_ns) : line->Empty();
 }
 
+// Mean and percentiles; a field is empty when too few requests carry it.
+void AppendLatency(const Histogram& histogram, std::initializer_list<double> percentiles,
+                   Line* line) {
+  histogram.count() > 0 ? line->Number(histogram.mean_ns()) : line->Empty();
+  for (double p : percentiles) {
+    CarriesPercentile(histogram.count(), p) ? line->Signed(histogram.Percentile(p).count())
+                                            : line->Empty();
+  }
+}
+
 void AppendOp(const AnalysedRun& run, const OpSummary& op, const Decomposition& d, Line* line) {
   line->Text(op.op);
   line->Text(run.summary.transport);
@@ -123,13 +133,9 @@ void AppendOp(const AnalysedRun& run, const OpSummary& op, const Decomposition& 
   line->Number(op.answered_per_s);
   line->Number(op.request_bytes_per_s);
   line->Number(op.response_bytes_per_s);
-  line->Number(op.response.mean_ns());
-  for (double p : {50.0, 90.0, 99.0, 99.9, 100.0}) {
-    line->Signed(op.response.Percentile(p).count());
-  }
-  line->Number(op.service.mean_ns());
-  line->Signed(op.service.Percentile(50).count());
-  line->Signed(op.service.Percentile(99).count());
+  AppendLatency(op.response, {50, 90, 99, 99.9}, line);
+  op.response.count() > 0 ? line->Signed(op.response.max().count()) : line->Empty();
+  AppendLatency(op.service, {50, 99}, line);
   const result::ResourceUse& use = run.summary.usage;
   line->Signed(use.user_ns());
   line->Signed(use.system_ns());

@@ -180,6 +180,11 @@ Boundaries TrustedForOne(const RunEvidence& run, const std::string& op,
     fault = absl::StrFormat(
         "%d of %d sampled requests (%.2f %%) are in the server's trace, which overwrote %d records",
         q.matched, q.samples, 100 * Share(q.matched, q.samples), overwritten);
+    if (overwritten > 0) {
+      absl::StrAppend(&fault,
+                      "; start the server with more --residence-records, or measure for a "
+                      "shorter time");
+    }
   }
   if (fault.empty() && Share(q.shared_residence, q.matched) > kUntrustedShareMax) {
     fault = absl::StrCat(Percent(q.shared_residence, q.matched),
@@ -412,7 +417,7 @@ Decomposition Decompose(const RunEvidence& run, const RunSummary& summary, const
   }
   d.samples_used = cut.size();
   FillParts(PartNames(d.boundaries), std::move(cut), &d);
-  if (const OpSummary* all = FindOp(summary, op)) d.mean_all_ns = all->response.mean_ns();
+  if (const OpSummary* all = FindOp(summary, op)) d.mean_all_ns = all->answered.mean_ns();
   d.residual_ns = d.samples_used == 0 ? 0 : d.mean_all_ns - d.mean_sampled_ns;
   AddResultCaveats(&d);
   return d;

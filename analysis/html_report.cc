@@ -72,6 +72,16 @@ std::string Caveats(const CampaignAnalysis& analysis) {
   return out + "</ul></section>\n";
 }
 
+std::string Requests(const CampaignAnalysis& analysis) {
+  std::string out = absl::StrCat("<p class=\"note\">", Escape(CountsLine(analysis)), "</p>\n");
+  if (analysis.runs_left_out == 0) return out;
+  out += "<ul class=\"note\">\n";
+  for (const std::string& run : LeftOut(analysis)) {
+    absl::StrAppend(&out, "<li>left out: ", Escape(run), "</li>\n");
+  }
+  return out + "</ul>\n";
+}
+
 std::string PartsSection(const CampaignAnalysis& analysis) {
   std::string out = Section(
       "Where the time goes",
@@ -255,7 +265,8 @@ std::string HtmlReport(const CampaignEvidence& campaign) {
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
       Escape(campaign.name), " - kbench</title>\n<style>", kHtmlStyle,
-      "</style>\n</head>\n<body>\n", ChartDefinitions(), Header(analysis), Caveats(analysis));
+      "</style>\n</head>\n<body>\n", ChartDefinitions(), Header(analysis), Caveats(analysis),
+      Requests(analysis));
   if (analysis.rows.empty()) {
     out += "<p>No complete run: nothing to show.</p>\n";
   } else {
@@ -265,8 +276,8 @@ std::string HtmlReport(const CampaignEvidence& campaign) {
                        "run's own percentile, as far as the number of requests carries.",
                        PercentileChart);
     out += GridSection(analysis, "Throughput",
-                       "Answered requests per second: median, 95 % interval, and one dot per "
-                       "repetition.",
+                       "Good answers that came within the window, per second: median, 95 % "
+                       "interval, and one dot per repetition.",
                        ThroughputChart);
     out += TablesSection(analysis);
     out += SaidSection(analysis);

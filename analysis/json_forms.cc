@@ -6,7 +6,7 @@ namespace kbench::analysis {
 
 Json ToJson(const Estimate& estimate) {
   Json json;
-  json["median"] = estimate.value;
+  json["median"] = estimate.n() == 0 ? Json() : Json(estimate.value);
   json["low_95"] = estimate.interval ? Json(estimate.interval->low) : Json();
   json["high_95"] = estimate.interval ? Json(estimate.interval->high) : Json();
   json["repetitions"] = estimate.values;
@@ -21,14 +21,16 @@ Json ToJson(const OpCounts& counts) {
 void AddLatency(const std::string& prefix, const Histogram& histogram, Json* out) {
   const auto key = [&](absl::string_view name) { return absl::StrCat(prefix, "_", name); };
   (*out)[key("count")] = histogram.count();
-  (*out)[key("mean_ns")] = histogram.mean_ns();
-  (*out)[key("min_ns")] = histogram.min().count();
-  (*out)[key("p50_ns")] = histogram.Percentile(50).count();
-  (*out)[key("p90_ns")] = histogram.Percentile(90).count();
-  (*out)[key("p99_ns")] = histogram.Percentile(99).count();
-  (*out)[key("p99_9_ns")] = histogram.Percentile(99.9).count();
-  (*out)[key("p99_99_ns")] = histogram.Percentile(99.99).count();
-  (*out)[key("max_ns")] = histogram.max().count();
+  const bool any = histogram.count() > 0;
+  (*out)[key("mean_ns")] = any ? Json(histogram.mean_ns()) : Json();
+  (*out)[key("min_ns")] = any ? Json(histogram.min().count()) : Json();
+  const std::pair<const char*, double> percentiles[] = {
+      {"p50_ns", 50}, {"p90_ns", 90}, {"p99_ns", 99}, {"p99_9_ns", 99.9}, {"p99_99_ns", 99.99}};
+  for (const auto& [name, p] : percentiles) {
+    (*out)[key(name)] =
+        CarriesPercentile(histogram.count(), p) ? Json(histogram.Percentile(p).count()) : Json();
+  }
+  (*out)[key("max_ns")] = any ? Json(histogram.max().count()) : Json();
   (*out)[key("overflow_count")] = histogram.overflow();
   (*out)[key("underflow_count")] = histogram.underflow();
 }
@@ -42,7 +44,10 @@ Json ToJson(const OpSummary& op) {
   json["response_bytes_per_s"] = op.response_bytes_per_s;
   json["request_bytes"] = op.request_bytes;
   json["response_bytes"] = op.response_bytes;
+  json["answered_in_window"] = op.answered_in_window;
   AddLatency("response", op.response, &json);
+  AddLatency("failed", op.failed, &json);
+  AddLatency("lost", op.lost, &json);
   AddLatency("service", op.service, &json);
   json["phases"] = Json::object();
   for (const auto& [phase, histogram] : op.phases) {

@@ -45,6 +45,10 @@ std::vector<std::string> NameCells(const CampaignAnalysis& analysis, const CellO
   return cells;
 }
 
+std::string ValueUs(const Estimate& estimate) {
+  return estimate.n() == 0 ? "-" : FormatUs(estimate.value);
+}
+
 std::string IntervalUs(const Estimate& estimate) {
   if (!estimate.interval) return "-";
   return absl::StrCat("[", FormatUs(estimate.interval->low), ", ",
@@ -103,6 +107,35 @@ double CpuPerRequestNs(const CellOp& row) {
   return Median(std::move(values));
 }
 
+std::vector<std::string> LeftOut(const CampaignAnalysis& analysis) {
+  std::vector<std::string> lines;
+  for (const AnalysedRun& run : analysis.runs) {
+    if (run.usable) continue;
+    std::string cell;
+    for (const CellInfo& info : analysis.campaign->cells) {
+      if (info.index == run.evidence->cell) cell = info.Label();
+    }
+    lines.push_back(absl::StrCat("run ", run.evidence->run_id, " (", cell, ", repetition ",
+                                 run.evidence->repetition + 1, ") ", run.left_out));
+  }
+  return lines;
+}
+
+std::string CountsLine(const CampaignAnalysis& analysis) {
+  OpCounts sum;
+  for (const AnalysedRun& run : analysis.runs) {
+    if (!run.usable) continue;
+    const OpCounts& c = run.summary.all.counts;
+    sum.due += c.due, sum.sent += c.sent, sum.unsent += c.unsent;
+    sum.answered += c.answered, sum.failed += c.failed, sum.lost += c.lost;
+  }
+  return absl::StrFormat(
+      "Requests of the %d complete runs: due %d = sent %d + unsent %d; sent = answered %d + failed "
+      "%d + lost %d",
+      analysis.runs.size() - static_cast<size_t>(analysis.runs_left_out), sum.due, sum.sent,
+      sum.unsent, sum.answered, sum.failed, sum.lost);
+}
+
 std::string ShortAxis(const std::string& axis) {
   const size_t dot = axis.rfind('.');
   return dot == std::string::npos ? axis : axis.substr(dot + 1);
@@ -143,13 +176,13 @@ Table LatencyTable(const CampaignAnalysis& analysis, const std::string& op) {
   for (const CellOp* row : RowsOf(analysis, op)) {
     std::vector<std::string> cells = NameCells(analysis, *row);
     cells.push_back(FormatCount(row->answered_per_s.value));
-    cells.push_back(FormatUs(row->p50_ns.value));
+    cells.push_back(ValueUs(row->p50_ns));
     cells.push_back(IntervalUs(row->p50_ns));
-    cells.push_back(FormatUs(row->p99_ns.value));
-    cells.push_back(FormatUs(row->p999_ns.value));
+    cells.push_back(ValueUs(row->p99_ns));
+    cells.push_back(ValueUs(row->p999_ns));
     cells.push_back(FormatUs(CpuPerRequestNs(*row)));
     cells.push_back(absl::StrCat(row->counts.failed + row->counts.lost + row->counts.unsent));
-    cells.push_back(absl::StrCat(row->p50_ns.n()));
+    cells.push_back(absl::StrCat(row->repetitions.size()));
     table.rows.push_back(std::move(cells));
   }
   return table;

@@ -27,6 +27,13 @@ std::string OpTitle(const CampaignAnalysis& analysis, const std::string& op);
 // The axes in which the cells of `op` differ, in the campaign's order.
 std::vector<std::string> VaryingAxes(const CampaignAnalysis& analysis, const std::string& op);
 
+// The requests of all runs in the statistics, in a line that adds up.
+std::string CountsLine(const CampaignAnalysis& analysis);
+
+// "run 0123abcd-0007 (transport=uring, repetition 2) failed: ...", one for each run that is in no
+// statistic.
+std::vector<std::string> LeftOut(const CampaignAnalysis& analysis);
+
 // What is behind the last dot: "value_size" of "workload.value_size".
 std::string ShortAxis(const std::string& axis);
 

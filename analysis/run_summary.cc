@@ -32,16 +32,18 @@ void Merge(const std::string& bytes, absl::string_view what, Histogram* into, Ru
 void AddRates(const result::OpResult& op, int64_t measured_ns, OpSummary* summary) {
   if (measured_ns <= 0) return;
   const double seconds = static_cast<double>(measured_ns) / 1e9;
-  summary->answered_per_s += static_cast<double>(op.counts().answered()) / seconds;
+  summary->answered_per_s += static_cast<double>(op.answered_in_window()) / seconds;
   summary->request_bytes_per_s += static_cast<double>(op.request_bytes()) / seconds;
-  summary->response_bytes_per_s += static_cast<double>(op.response_bytes()) / seconds;
+  summary->response_bytes_per_s += static_cast<double>(op.response_bytes_in_window()) / seconds;
 }
 
 void AddOp(const result::RunResult& agent, const result::OpResult& op, OpSummary* summary,
            RunSummary* run) {
   const std::string where = absl::StrCat("agent ", agent.agent(), ", ", op.op());
   summary->counts.Add(op.counts());
-  Merge(op.response_ns(), absl::StrCat(where, ", response"), &summary->response, run);
+  Merge(op.response_ns(), absl::StrCat(where, ", response"), &summary->answered, run);
+  Merge(op.failed_ns(), absl::StrCat(where, ", failed"), &summary->failed, run);
+  Merge(op.lost_ns(), absl::StrCat(where, ", lost"), &summary->lost, run);
   Merge(op.service_ns(), absl::StrCat(where, ", service"), &summary->service, run);
   for (const result::PhaseHistogram& phase : op.phases()) {
     Merge(phase.data(), absl::StrCat(where, ", phase ", phase.phase()),
@@ -50,17 +52,22 @@ void AddOp(const result::RunResult& agent, const result::OpResult& op, OpSummary
   for (const auto& [status, count] : op.statuses()) summary->statuses[status] += count;
   summary->request_bytes += op.request_bytes();
   summary->response_bytes += op.response_bytes();
+  summary->answered_in_window += op.answered_in_window();
   for (const std::string& error : op.first_errors()) summary->first_errors.push_back(error);
   AddRates(op, agent.measured_ns(), summary);
 }
 
 void AddToAll(const OpSummary& op, OpSummary* all) {
   all->response.Add(op.response);
+  all->answered.Add(op.answered);
+  all->failed.Add(op.failed);
+  all->lost.Add(op.lost);
   all->service.Add(op.service);
   for (const auto& [phase, histogram] : op.phases) all->phases[phase].Add(histogram);
   for (const auto& [status, count] : op.statuses) all->statuses[status] += count;
   all->request_bytes += op.request_bytes;
   all->response_bytes += op.response_bytes;
+  all->answered_in_window += op.answered_in_window;
   all->answered_per_s += op.answered_per_s;
   all->request_bytes_per_s += op.request_bytes_per_s;
   all->response_bytes_per_s += op.response_bytes_per_s;
@@ -134,7 +141,9 @@ RunSummary Summarize(const RunEvidence& run) {
     if (summary.transport.empty()) summary.transport = agent.transport().transport();
     AddUsage(agent.usage(), &summary.usage);
   }
-  for (const OpSummary& op : summary.ops) {
+  for (OpSummary& op : summary.ops) {
+    op.response.Add(op.answered);
+    op.response.Add(op.lost);
     CheckCounts(op.counts, op.op, &summary);
     AddToAll(op, &summary.all);
   }

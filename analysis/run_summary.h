@@ -1,6 +1,7 @@
 // One run over all its agents: counts and bytes added, histograms merged bucket by bucket. A
 // percentile of the run is read from the merged histogram; percentiles of agents are never
-// averaged. Throughput is the sum over agents of what each answered in its own window.
+// averaged. Throughput is the sum over agents of the good answers that each decoded within its own
+// window, whenever their requests were due: the answers of a drain are no throughput.
 #pragma once
 
 #include <cstdint>
@@ -29,12 +30,18 @@ struct OpCounts {
 struct OpSummary {
   std::string op;  // "get"; "all" for the sum over ops
   OpCounts counts;
-  Histogram response;  // intended -> decoded
-  Histogram service;   // submitted -> decoded
+  // The headline. Answered: intended -> decoded; lost: intended -> given up, which is less than the
+  // true time. Failed requests are not in it: a fast error is no fast answer.
+  Histogram response;
+  Histogram answered;  // of the answered requests alone
+  Histogram failed;    // intended -> decoded
+  Histogram lost;      // intended -> given up
+  Histogram service;   // answered: submitted -> decoded
   std::map<std::string, Histogram> phases;
   std::map<std::string, uint64_t> statuses;
   uint64_t request_bytes = 0;
   uint64_t response_bytes = 0;
+  uint64_t answered_in_window = 0;
   double answered_per_s = 0;
   double request_bytes_per_s = 0;
   double response_bytes_per_s = 0;

@@ -78,6 +78,11 @@ void Fill(double delta, double error, double df, Ratio* out) {
 
 }  // namespace
 
+bool CarriesPercentile(uint64_t n, double p) {
+  // 1000 requests have one beyond p99.9, though 1 - 0.999 is a little less than 0.001.
+  return static_cast<double>(n) * (1 - p / 100) >= 1 - 1e-6;
+}
+
 double Median(std::vector<double> values) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());

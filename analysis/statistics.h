@@ -23,6 +23,10 @@ struct Interval {
   double high = 0;
 };
 
+// True when at least one of `n` values lies beyond percentile `p` (0 <= p < 100): with fewer, the
+// percentile is the maximum under another name, and reports show none. At least one value for p 0.
+bool CarriesPercentile(uint64_t n, double p);
+
 // Zero for no values; the mean of the two middle ones for an even number.
 double Median(std::vector<double> values);
 

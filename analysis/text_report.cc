@@ -31,19 +31,6 @@ std::string Origin(const CampaignAnalysis& analysis) {
       analysis.runs_left_out);
 }
 
-std::string CountsLine(const CampaignAnalysis& analysis) {
-  OpCounts sum;
-  for (const AnalysedRun& run : analysis.runs) {
-    if (!run.usable) continue;
-    const OpCounts& c = run.summary.all.counts;
-    sum.due += c.due, sum.sent += c.sent, sum.unsent += c.unsent;
-    sum.answered += c.answered, sum.failed += c.failed, sum.lost += c.lost;
-  }
-  return absl::StrFormat(
-      "requests: due %d = sent %d + unsent %d; sent = answered %d + failed %d + lost %d", sum.due,
-      sum.sent, sum.unsent, sum.answered, sum.failed, sum.lost);
-}
-
 // Colours for a terminal, or nothing.
 struct Paint {
   bool on = false;
@@ -87,12 +74,15 @@ std::string TextReport(const CampaignEvidence& campaign, const ReportOptions& op
   out += Wrap(Printable(Origin(analysis)), width, "", "");
   absl::StrAppend(&out, "\n", TextCaveats(analysis, width, paint), "\n");
   out += Wrap(CountsLine(analysis), width, "", "  ");
+  for (const std::string& run : LeftOut(analysis)) {
+    out += Wrap(Printable(absl::StrCat("left out: ", run)), width, "", "  ");
+  }
   if (analysis.rows.empty()) return out + "\nNo complete run: nothing to show.\n";
   for (const std::string& op : analysis.ops()) {
     absl::StrAppend(&out, "\n", paint.Bold(Printable(OpTitle(analysis, op))), "\n");
     out += Wrap(
-        "response time from the intended instant; medians over n repetitions; failed: failed, "
-        "lost or unsent",
+        "response time from the intended instant; medians over n repetitions; -: too few requests; "
+        "failed: failed, lost or unsent",
         width, "", "");
     out += TextTable(LatencyTable(analysis, op), width);
     absl::StrAppend(&out, "\n", Wrap(kPartsLegend, width, "where it goes: ", ""));
@@ -114,6 +104,10 @@ std::string MarkdownReport(const CampaignEvidence& campaign) {
                     "\n");
   }
   absl::StrAppend(&out, "\n", CountsLine(analysis), "\n");
+  if (analysis.runs_left_out > 0) out += "\n";
+  for (const std::string& run : LeftOut(analysis)) {
+    absl::StrAppend(&out, "- left out: ", safe(run), "\n");
+  }
   for (const std::string& op : analysis.ops()) {
     absl::StrAppend(&out, "\n## ", safe(OpTitle(analysis, op)), "\n\n",
                     MarkdownTable(LatencyTable(analysis, op)),

@@ -25,12 +25,39 @@ std::string ShareText(const Estimate& share) {
 // The p50 of both rows for the repetitions that both have, in the same order.
 void Pair(const CellOp& a, const CellOp& b, std::vector<double>* base,
           std::vector<double>* candidate) {
+  if (a.p50_ns.n() == 0 || b.p50_ns.n() == 0) return;  // too few requests for a p50
   for (size_t i = 0; i < a.repetitions.size(); ++i) {
     const auto at = std::find(b.repetitions.begin(), b.repetitions.end(), a.repetitions[i]);
     if (at == b.repetitions.end()) continue;
     base->push_back(a.p50_ns.values[i]);
     candidate->push_back(b.p50_ns.values[at - b.repetitions.begin()]);
   }
+}
+
+// The first run whose client had no CPU of its own says it for the row.
+std::string ContentionOf(const CellOp& row) {
+  for (const AnalysedRun* run : row.runs) {
+    const std::string code = ClientContention(*run->evidence);
+    if (!code.empty()) return code;
+  }
+  return "";
+}
+
+std::string BoundText(const CellOp& row) {
+  if (const std::string contended = ContentionOf(row); !contended.empty()) {
+    return absl::StrCat(
+        "what a faster client stack could remove cannot be said: the client was "
+        "short of CPU (",
+        contended, "), and every part holds some of that");
+  }
+  const ClientBound bound = BoundOfClientStack(row);
+  std::string text =
+      absl::StrCat("a faster client stack could remove at most ", HumanDuration(bound.removable_ns),
+                   " of ", HumanDuration(bound.of_ns), " (bound, at this load");
+  if (!bound.merged.empty()) {
+    absl::StrAppend(&text, "; not separated: ", absl::StrJoin(bound.merged, ", "));
+  }
+  return absl::StrCat(text, ")");
 }
 
 }  // namespace
@@ -54,14 +81,7 @@ std::string PartsSentence(const CellOp& row) {
   std::string text = absl::StrCat(
       largest->name, " is the largest part: ", ShareText(largest->share), " of mean response (",
       Repetitions(largest->share.n()), ", ", row.samples_used, " sampled requests)");
-  const ClientBound bound = BoundOfClientStack(row);
-  absl::StrAppend(&text, "; a faster client stack could remove at most ",
-                  HumanDuration(bound.removable_ns), " of ", HumanDuration(bound.of_ns),
-                  " (bound, at this load");
-  if (!bound.merged.empty()) {
-    absl::StrAppend(&text, "; not separated: ", absl::StrJoin(bound.merged, ", "));
-  }
-  absl::StrAppend(&text, ")");
+  absl::StrAppend(&text, "; ", BoundText(row));
   for (const CellPart& part : row.parts) {
     if (absl::StrContains(part.name, "network+server")) {
       absl::StrAppend(&text, "; server and network are not separated");

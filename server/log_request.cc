@@ -68,8 +68,10 @@ Payload LogRequests::Answer(const Command& request, Command* response) {
         const absl::string_view name = request.get_log->device_name.value_or("");
         std::optional<std::string> bytes = trace_->Read(name, limits_->value_size);
         if (!bytes.has_value()) {
-          error_ = absl::StrCat("there is no device log \"", name, "\"; this server has ",
-                                kinetic::kResidenceLogPrefix, "<connectionID>");
+          error_ = trace_->records_per_connection() == 0
+                       ? std::string("this server was started without residence records")
+                       : absl::StrCat("there is no device log \"", name, "\"; this server has ",
+                                      kinetic::kResidenceLogPrefix, "<connectionID>");
           status = {.code = StatusCode::kNotFound, .message = error_};
           response->get_log.reset();
           return {};

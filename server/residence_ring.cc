@@ -3,12 +3,12 @@
 namespace kbench::server {
 
 void ResidenceRing::Record(const kinetic::Residence& record) {
+  if (capacity_ == 0) return;
   if (records_.size() < capacity_) {
     records_.push_back(record);
     return;
   }
   ++overwritten_;
-  if (capacity_ == 0) return;
   records_[oldest_] = record;
   if (++oldest_ == capacity_) oldest_ = 0;
 }

@@ -1,5 +1,6 @@
 // The latest residence records of one connection, oldest overwritten first. It grows as records
-// come, so that an idle connection costs nothing, and allocates no more once it is full.
+// come, so that an idle connection costs nothing, and allocates no more once it is full. With a
+// capacity of 0 nothing is recorded.
 #pragma once
 
 #include <cstdint>

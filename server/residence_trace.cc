@@ -65,7 +65,7 @@ void ResidenceTrace::WatchClocks() {
 
 std::optional<std::string> ResidenceTrace::Read(absl::string_view name, size_t max_bytes) {
   const std::optional<LogName> wanted = ParseLogName(name);
-  if (!wanted.has_value()) return std::nullopt;
+  if (!wanted.has_value() || records_ == 0) return std::nullopt;
   const auto it = rings_.find(wanted->connection_id);
   if (it == rings_.end()) return std::nullopt;
   WatchClocks();

@@ -37,7 +37,8 @@ FinishedRun HealthyRun() {
     get.phases[static_cast<int>(Phase::kWait)].Record(Micros(1));
   }
   run.outcome.ops = {get};
-  run.outcome.measured = Seconds(1);
+  run.outcome.measured = Millis(500);
+  run.outcome.workers = 1;
   run.outcome.host.cpus = 4;
   run.outcome.use.transport.waits = kAnswers;
   run.outcome.use.busiest_worker = 0.5;
@@ -102,6 +103,13 @@ TEST(JudgeRun, FindsNothingInAHealthyRun) { EXPECT_THAT(Codes(HealthyRun()), IsE
 TEST(JudgeRun, FindsEachFaultAlone) {
   const std::vector<std::pair<std::string, std::function<void(FinishedRun*)>>> faults = {
       {"aborted", [](FinishedRun* r) { r->outcome.aborted = true; }},
+      {"requests_lost", [](FinishedRun* r) { r->outcome.ops[0].counts.lost = 1; }},
+      {"requests_failed", [](FinishedRun* r) { r->outcome.ops[0].counts.failed = 1; }},
+      {"long_drain",
+       [](FinishedRun* r) {
+         r->spec.open = OpenLoop{.rate = 1000};
+         r->outcome.drain = Millis(26);
+       }},
       {"window_overflow",
        [](FinishedRun* r) {
          r->outcome.ops[0].counts.unsent = 1;
@@ -113,6 +121,9 @@ TEST(JudgeRun, FindsEachFaultAlone) {
        [](FinishedRun* r) { r->outcome.ops[0].service.Record(Nanos(Histogram::kHighest + 1)); }},
       {"cores_oversubscribed", [](FinishedRun* r) { r->spec.workers = 5; }},
       {"cores_oversubscribed", [](FinishedRun* r) { r->outcome.workers_unpinned = 1; }},
+      {"cpu_contended", [](FinishedRun* r) { r->outcome.use.threads.run_queue_wait = Millis(51); }},
+      {"littles_law", [](FinishedRun* r) { r->outcome.measured = Millis(516); }},
+      {"littles_law", [](FinishedRun* r) { r->outcome.measured = Millis(484); }},
       {"client_saturated", [](FinishedRun* r) { r->outcome.use.busiest_worker = 0.8; }},
       {"transport_option_refused",
        [](FinishedRun* r) {
@@ -135,6 +146,8 @@ TEST(JudgeRun, FindsNothingJustInsideItsLimits) {
   run.spec.workers = 4;
   run.outcome.use.busiest_worker = 0.79;
   run.outcome.transport_facts = {{"TCP_NODELAY", "on"}};
+  run.outcome.use.threads.run_queue_wait = Millis(49);
+  run.outcome.measured = Millis(514);
   EXPECT_THAT(Codes(run), IsEmpty());
 }
 
@@ -147,6 +160,30 @@ TEST(JudgeRun, AGeneratorIsLateOnlyAgainstAScheduleAndItsResponses) {
   EXPECT_THAT(Codes(run), ElementsAre("generator_late"));
   run.outcome.ops[0].response.Record(Seconds(1));
   for (int i = 0; i < 100; ++i) run.outcome.ops[0].response.Record(Millis(5));
+  EXPECT_THAT(Codes(run), IsEmpty());
+}
+
+TEST(JudgeRun, NamesWhatTheServerSaid) {
+  FinishedRun run = HealthyRun();
+  OpStats& get = run.outcome.ops[0];
+  get.counts.failed = 8;
+  get.counts.sent = get.counts.due = kAnswers + 8;
+  get.statuses[StatusSlot(kinetic::StatusCode::kSuccess, Verdict::kByStatus)] = kAnswers;
+  get.statuses[StatusSlot(kinetic::StatusCode::kNotFound, Verdict::kByStatus)] = 7;
+  get.statuses[kWrongHmacSlot] = 1;
+  get.first_errors = {"LOST: no answer", "NOT_FOUND: no such key", ""};
+  ASSERT_THAT(Codes(run), ElementsAre("requests_failed"));
+  EXPECT_THAT(JudgeRun(run.spec, run.outcome)[0].text,
+              AllOf(HasSubstr("8 of 1008 answers"), HasSubstr("(NOT_FOUND 7, WRONG_HMAC 1)"),
+                    HasSubstr("the first: NOT_FOUND: no such key")));
+}
+
+TEST(JudgeRun, ADrainIsLongOnlyInAnOpenLoop) {
+  FinishedRun run = HealthyRun();
+  run.outcome.drain = Millis(250);  // one slow answer: its request waits for it
+  EXPECT_THAT(Codes(run), IsEmpty());
+  run.spec.open = OpenLoop{.rate = 1000};
+  run.outcome.drain = Millis(24);
   EXPECT_THAT(Codes(run), IsEmpty());
 }
 

@@ -16,17 +16,20 @@ namespace {
 
 struct Cell {
   uint32_t value_bytes = 0;
-  uint32_t max_bytes_per_call = 0;
+  uint32_t max_bytes_per_call = 0;  // 0: no limit
+  int socket_buffer_bytes = 0;      // 0: the kernel's default
 };
 
 std::ostream& operator<<(std::ostream& out, const Cell& cell) {
-  return out << cell.value_bytes << " B, at most " << cell.max_bytes_per_call << " B a call";
+  return out << cell.value_bytes << " B, at most " << cell.max_bytes_per_call
+             << " B a call, socket buffers of " << cell.socket_buffer_bytes << " B";
 }
 
 struct Seen {
   std::vector<std::string> streams;
   std::map<std::string, std::string> store;
   Counts counts;
+  uint64_t short_sends = 0;
 };
 
 constexpr uint64_t kOpsPerFlow = 12;
@@ -42,8 +45,8 @@ Seen RunOver(TransportKind transport, const Cell& cell) {
   spec.load = true;
   spec.value_bytes = cell.value_bytes;
   spec.max_bytes_per_call = cell.max_bytes_per_call;
-  spec.send_buffer_bytes = cell.max_bytes_per_call == 0 ? 0 : 16 * 1024;
-  spec.receive_buffer_bytes = cell.max_bytes_per_call == 0 ? 0 : 16 * 1024;
+  spec.send_buffer_bytes = cell.socket_buffer_bytes;
+  spec.receive_buffer_bytes = cell.socket_buffer_bytes;
   spec.duration = Seconds(60);  // ended by the number of requests
   spec.op_timeout = Seconds(30);
   spec.max_ops_per_flow = kOpsPerFlow;
@@ -53,7 +56,19 @@ Seen RunOver(TransportKind transport, const Cell& cell) {
   EXPECT_TRUE(runner.Load().ok());
   const auto outcome = runner.Run(MonoNow() + Millis(1), [](const Interval&) {});
   EXPECT_TRUE(outcome.ok()) << outcome.status();
-  return {.streams = server.streams(), .store = server.store(), .counts = outcome->totals()};
+  return {.streams = server.streams(),
+          .store = server.store(),
+          .counts = outcome->totals(),
+          .short_sends = outcome->use.transport.short_sends};
+}
+
+constexpr int kSmall = 16 * 1024;
+constexpr int kMedium = 64 * 1024;
+
+// A value far larger than the kernel's buffer cannot be taken in one call.
+bool MustSplit(const Cell& cell) {
+  return cell.max_bytes_per_call == 0 && cell.socket_buffer_bytes > 0 &&
+         cell.value_bytes >= 8u * static_cast<uint32_t>(cell.socket_buffer_bytes);
 }
 
 class Differential : public testing::TestWithParam<Cell> {};
@@ -63,6 +78,9 @@ TEST_P(Differential, EveryTransportSendsTheSameBytes) {
   const Seen reference = RunOver(TransportKind::kSocket, cell);
   ASSERT_GE(reference.streams.size(), kFlows);
   EXPECT_EQ(reference.counts.answered, kFlows * kOpsPerFlow) << "GETs and PUTs of this size work";
+  if (MustSplit(cell)) {
+    EXPECT_GT(reference.short_sends, 0u);
+  }
   const ValuePool values(42, cell.value_bytes);
   const KeyGenerator keys(42, 0, 16);
   for (uint64_t i = 0; i < 8; ++i) {
@@ -79,6 +97,9 @@ TEST_P(Differential, EveryTransportSendsTheSameBytes) {
     }
     const Seen seen = RunOver(transport, cell);
     EXPECT_EQ(seen.counts.answered, kFlows * kOpsPerFlow);
+    if (MustSplit(cell)) {
+      EXPECT_GT(seen.short_sends, 0u);
+    }
     EXPECT_TRUE(seen.store == reference.store);
     ASSERT_EQ(seen.streams.size(), reference.streams.size());
     for (uint32_t flow = 0; flow < kFlows; ++flow) {
@@ -90,9 +111,10 @@ TEST_P(Differential, EveryTransportSendsTheSameBytes) {
 
 INSTANTIATE_TEST_SUITE_P(Sizes, Differential,
                          testing::Values(Cell{0, 0}, Cell{0, 7}, Cell{1, 0}, Cell{1, 5},
-                                         Cell{4096, 0}, Cell{4096, 100}, Cell{512 * 1024, 0},
-                                         Cell{512 * 1024, 5000}, Cell{1 << 20, 0},
-                                         Cell{1 << 20, 9973}));
+                                         Cell{4096, 0}, Cell{4096, 100, kSmall},
+                                         Cell{512 * 1024, 0}, Cell{512 * 1024, 0, kMedium},
+                                         Cell{512 * 1024, 5000, kSmall}, Cell{1 << 20, 0},
+                                         Cell{1 << 20, 0, kMedium}, Cell{1 << 20, 9973, kSmall}));
 
 }  // namespace
 }  // namespace kbench

@@ -44,7 +44,8 @@ TEST(Recorder, SplitsARequestIntoPhasesThatAddUp) {
   Recorder recorder = Make();
   const OpRecord record = FullRecord();
   recorder.Sent(0, 50);
-  recorder.Answered(record, {.status = kinetic::StatusCode::kSuccess, .response_bytes = 70});
+  recorder.Answered(record, {.status = kinetic::StatusCode::kSuccess, .response_bytes = 70},
+                    /*measured=*/true);
   recorder.Sample(record);
   const OpStats& stats = recorder.ops()[0];
   EXPECT_EQ(Only(stats.response), Nanos(2100));
@@ -58,6 +59,39 @@ TEST(Recorder, SplitsARequestIntoPhasesThatAddUp) {
   EXPECT_EQ(Only(PhaseOf(stats, Phase::kKernelReceive)), Nanos(500));
   EXPECT_EQ(stats.request_bytes, 50u);
   EXPECT_EQ(stats.response_bytes, 70u);
+}
+
+TEST(Recorder, KeepsTheTimesOfFailedAndLostRequestsApart) {
+  Recorder recorder = Make();
+  OpRecord record = FullRecord();
+  record.outcome = OpOutcome::kFailed;
+  recorder.Sent(0, 1);
+  recorder.Answered(record, {.status = kinetic::StatusCode::kNotFound}, /*measured=*/true);
+  recorder.Sent(0, 1);
+  recorder.Lost(record, record.intended + Millis(20), "no answer");
+  const OpStats& stats = recorder.ops()[0];
+  EXPECT_EQ(Only(stats.failed), Nanos(2100));
+  EXPECT_EQ(Only(stats.lost), Millis(20));
+  EXPECT_EQ(stats.response.count(), 0u);
+  EXPECT_TRUE(stats.counts.Identical());
+}
+
+TEST(Recorder, CountsThroughputByTheInstantOfTheAnswer) {
+  const OpRecord record = FullRecord();  // decoded at 3100 ns
+  const Completion good = {.status = kinetic::StatusCode::kSuccess, .response_bytes = 70};
+  const auto in_window = [&](MonoTime from, MonoTime until, bool measured) {
+    Recorder recorder({.ops = 1, .clocks = kClocks, .window_from = from, .window_until = until});
+    recorder.Answered(record, good, measured);
+    const OpStats& stats = recorder.ops()[0];
+    EXPECT_EQ(stats.counts.answered, measured ? 1u : 0u);
+    EXPECT_EQ(stats.response_bytes_in_window, 70 * stats.answered_in_window);
+    EXPECT_EQ(recorder.progress().completed, stats.answered_in_window);
+    return stats.answered_in_window;
+  };
+  EXPECT_EQ(in_window(MonoTime(3100), MonoTime(3101), true), 1u);
+  EXPECT_EQ(in_window(MonoTime(3100), MonoTime(3101), false), 1u) << "due in the warm-up";
+  EXPECT_EQ(in_window(MonoTime(3101), MonoTime(9000), true), 0u);
+  EXPECT_EQ(in_window(MonoTime(0), MonoTime(3100), true), 0u) << "answered in the drain";
 }
 
 TEST(Recorder, TakesNoPhaseFromAStampThatBelongsToOthers) {
@@ -89,7 +123,8 @@ TEST(Recorder, KeepsTheFirstEightErrorTextsCutToSize) {
   const std::string text(1000, 'x');
   for (int i = 0; i < 20; ++i) {
     recorder.Sent(0, 1);
-    recorder.Answered(record, {.status = kinetic::StatusCode::kDataError, .text = text});
+    recorder.Answered(record, {.status = kinetic::StatusCode::kDataError, .text = text},
+                      /*measured=*/true);
   }
   OpStats merged;
   merged.Add(recorder.ops()[0]);

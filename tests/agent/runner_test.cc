@@ -56,7 +56,10 @@ TEST(Runner, LoadsMeasuresAndAddsUp) {
     length += interval.length;
     completed += interval.progress.completed;
   }
-  EXPECT_EQ(completed, counts.answered);
+  uint64_t in_window = 0;
+  for (const OpStats& op : outcome->ops) in_window += op.answered_in_window;
+  EXPECT_EQ(completed, in_window);
+  EXPECT_GT(completed, 0u);
   EXPECT_EQ(length, outcome->measured);
   EXPECT_GT(outcome->samples.size(), 0u);
   EXPECT_FALSE(outcome->server_trace.available);
@@ -202,6 +205,23 @@ TEST(Runner, StopsWhenToldAndSaysWho) {
   EXPECT_TRUE(outcome->totals().Identical());
 }
 
+TEST(Runner, TimesRequestsThatFailedApartFromTheOthers) {
+  RecordingServer server({.record = false, .refuse_puts_after = 21});
+  RunSpec spec = SmallSpec(server.address());
+  spec.max_ops_per_flow = 60;
+  Runner runner(spec);
+  ASSERT_TRUE(runner.Prepare().ok());
+  const auto outcome = runner.Run(Soon(), Ignore);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_GT(outcome->totals().failed, 0u);
+  EXPECT_GT(outcome->totals().answered, 0u);
+  for (const OpStats& op : outcome->ops) {
+    EXPECT_EQ(op.response.count(), op.counts.answered);
+    EXPECT_EQ(op.failed.count(), op.counts.failed);
+  }
+  EXPECT_TRUE(HasCaveat(*outcome, "requests_failed"));
+}
+
 TEST(Runner, CountsRequestsThatAreNeverAnsweredAsLost) {
   RecordingServer server({.record = false, .swallow_after = 51});
   RunSpec spec = SmallSpec(server.address());
@@ -217,6 +237,9 @@ TEST(Runner, CountsRequestsThatAreNeverAnsweredAsLost) {
   EXPECT_EQ(counts.answered, 50u);
   EXPECT_GE(counts.lost, 3u);
   EXPECT_FALSE(outcome->aborted);
+  EXPECT_EQ(outcome->ops[0].lost.count(), counts.lost);
+  EXPECT_GE(outcome->ops[0].lost.min(), Millis(60));
+  EXPECT_TRUE(HasCaveat(*outcome, "requests_lost"));
 }
 
 TEST(Runner, MissesAStartThatHasPassed) {

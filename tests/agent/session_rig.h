@@ -64,8 +64,12 @@ class Rig {
 
   // Runs the stage from kStart to its end and gives the record.
   const Recorder& Run() {
-    recorder_ = std::make_unique<Recorder>(Recorder::Options{
-        .ops = options_.ops.size(), .samples_max = options_.samples_max, .clocks = {}});
+    recorder_ = std::make_unique<Recorder>(
+        Recorder::Options{.ops = options_.ops.size(),
+                          .samples_max = options_.samples_max,
+                          .clocks = {},
+                          .window_from = kStart + options_.warmup,
+                          .window_until = kStart + options_.warmup + options_.duration});
     for (uint32_t i = 0; i < options_.flows; ++i) {
       streams_.push_back(std::make_unique<OpStream>(OpStream::Options{
           .ops = options_.ops, .keys = 100, .seed = SessionSeed(options_.seed, 0, i)}));

@@ -5,7 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "analysis/campaign_analysis.h"
+#include "analysis/report_tables.h"
+#include "analysis/verdicts.h"
 #include "tests/analysis/synthetic.h"
 
 namespace kbench::analysis {
@@ -51,6 +55,44 @@ TEST(RunSummary, AddsCountsBytesAndRatesOverAgents) {
   EXPECT_EQ(summary.workers, 2u);
   EXPECT_EQ(summary.usage.system_ns(), 2 * 200'000'000);
   EXPECT_THAT(summary.caveats, IsEmpty());
+}
+
+TEST(RunSummary, ALostRequestIsInTheHeadlineAtTheTimeUntilItWasGivenUp) {
+  RunEvidence run = UniformRun(98);
+  result::RunResult& agent = run.agents[0];
+  result::OpResult& op = *agent.mutable_ops(0);
+  op.set_lost_ns(EncodedHistogram({10'000'000'000, 10'000'000'000}));
+  op.mutable_counts()->set_lost(2);
+  op.mutable_counts()->set_sent(100);
+  op.mutable_counts()->set_due(100);
+  *agent.mutable_counts() = op.counts();
+  const RunSummary summary = Summarize(run);
+  EXPECT_THAT(summary.caveats, IsEmpty());
+  for (const OpSummary* s : {&summary.ops[0], &summary.all}) {
+    EXPECT_EQ(s->response.count(), 100u);
+    EXPECT_GE(s->response.Percentile(99).seconds(), 9.9);
+    EXPECT_EQ(s->answered.count(), 98u);
+    EXPECT_EQ(s->lost.count(), 2u);
+  }
+  EXPECT_DOUBLE_EQ(Decompose(run, summary, "get").residual_ns, 0) << "parts are of the answered";
+}
+
+TEST(RunSummary, AFailedRequestIsNotInTheHeadline) {
+  RunEvidence run = UniformRun(10);
+  run.agents[0].mutable_ops(0)->set_failed_ns(EncodedHistogram({1, 2, 3}));
+  const RunSummary summary = Summarize(run);
+  EXPECT_EQ(summary.all.response.count(), 10u);
+  EXPECT_EQ(summary.all.failed.count(), 3u);
+}
+
+TEST(RunSummary, AnswersOfTheDrainAreNoThroughput) {
+  RunEvidence run = UniformRun(100);
+  run.agents[0].mutable_ops(0)->set_answered_in_window(60);
+  run.agents[0].mutable_ops(0)->set_response_bytes_in_window(6'000);
+  const RunSummary summary = Summarize(run);
+  EXPECT_DOUBLE_EQ(summary.all.answered_per_s, 60);
+  EXPECT_DOUBLE_EQ(summary.all.response_bytes_per_s, 6'000);
+  EXPECT_EQ(summary.all.counts.answered, 100u);
 }
 
 TEST(RunSummary, OverflowIsCountedAndStaysInTheTail) {
@@ -128,6 +170,40 @@ TEST(Cell, TakesTheMedianOverRepetitionsNotTheMean) {
   EXPECT_EQ(row.curve.back().percentile, 99.9);
 }
 
+TEST(Cell, ShowsNoPercentileThatARepetitionHasTooFewRequestsFor) {
+  const CampaignEvidence campaign = MakeCampaign({"epoll"}, 3, [](const CellInfo&, int repetition) {
+    return MakeAgent({.requests = std::vector<Request>(repetition == 1 ? 99 : 1000)});
+  });
+  const CampaignAnalysis analysis = Analyse(campaign);
+  const CellOp& row = analysis.rows[0];
+  EXPECT_EQ(row.p50_ns.n(), 3);
+  EXPECT_EQ(row.p99_ns.n(), 0);
+  EXPECT_EQ(row.p999_ns.n(), 0);
+  EXPECT_EQ(row.curve.back().percentile, 98);
+  const Table table = LatencyTable(analysis, "get");
+  const auto column = [&](const std::string& name) {
+    return std::find(table.header.begin(), table.header.end(), name) - table.header.begin();
+  };
+  EXPECT_NE(table.rows[0][column("p50 us")], "-");
+  EXPECT_EQ(table.rows[0][column("p99 us")], "-");
+  EXPECT_EQ(table.rows[0][column("p99.9 us")], "-");
+  EXPECT_EQ(table.rows[0][column("n")], "3");
+}
+
+TEST(Cell, WithoutAnyAnswerHasCountsAndNoTimes) {
+  const CampaignEvidence campaign = MakeCampaign({"epoll", "uring"}, 3, [](const CellInfo&, int) {
+    Request refused;
+    refused.answered = false;
+    return MakeAgent({.requests = std::vector<Request>(10, refused)});
+  });
+  const CampaignAnalysis analysis = Analyse(campaign);
+  const CellOp& row = analysis.rows[0];
+  EXPECT_EQ(row.counts.failed, 30u);
+  EXPECT_EQ(row.mean_ns.n() + row.p50_ns.n() + row.p99_ns.n(), 0);
+  EXPECT_EQ(CompareTransports(analysis)[0].p50.n, 0);
+  EXPECT_EQ(CompareTransports(analysis)[0].verdict.verdict, Verdict::kInconclusive);
+}
+
 TEST(Cell, LeavesOutRunsThatAreNotCompleteAndSaysWhichAndWhy) {
   CampaignEvidence campaign = ThreeRepetitions();
   campaign.runs[2].status = RunStatus::kFailed;
@@ -141,6 +217,10 @@ TEST(Cell, LeavesOutRunsThatAreNotCompleteAndSaysWhichAndWhy) {
   EXPECT_FALSE(analysis.rows[0].p50_ns.interval.has_value());
   EXPECT_THAT(analysis.runs[2].left_out, HasSubstr("agent b went away"));
   EXPECT_THAT(analysis.runs[1].left_out, HasSubstr("the server closed every flow"));
+  const std::vector<std::string> lines = LeftOut(analysis);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(lines[1], HasSubstr("run-2 (transport=epoll, repetition 3) failed: agent b went"));
+  EXPECT_THAT(CountsLine(analysis), HasSubstr("of the 1 complete runs: due 1000"));
 }
 
 TEST(Cell, CutsAllItsRepetitionsAlikeSoThatPartsOfOneNameMeanTheSame) {

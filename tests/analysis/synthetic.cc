@@ -92,6 +92,8 @@ result::RunResult MakeAgent(const AgentSpec& spec) {
   (*op.mutable_statuses())["SUCCESS"] = response.size();
   op.set_request_bytes(100 * response.size());
   op.set_response_bytes(4'196 * response.size());
+  op.set_answered_in_window(response.size());
+  op.set_response_bytes_in_window(op.response_bytes());
   result::Counts& counts = *op.mutable_counts();
   counts.set_due(response.size() + failed);
   counts.set_sent(response.size() + failed);

@@ -51,6 +51,19 @@ TEST(PartsSentence, WaitIsLoadAndNoFasterClientRemovesIt) {
   EXPECT_THAT(sentence, HasSubstr("remove at most 26.0 us"));
 }
 
+TEST(PartsSentence, BoundsNothingWhenTheClientHadNoCpuOfItsOwn) {
+  for (const char* code : {"client_saturated", "cpu_contended", "cores_oversubscribed"}) {
+    CampaignEvidence campaign = MakeCampaign({"epoll"}, 3, [&](const CellInfo&, int) {
+      return MakeAgent({.requests = std::vector<Request>(200)});
+    });
+    *campaign.runs[1].agents[0].add_caveats() = MakeCaveat(code, "busy");
+    const std::string sentence = PartsSentence(Analyse(campaign).rows.at(0));
+    EXPECT_THAT(sentence, StartsWith("server is the largest part"));
+    EXPECT_THAT(sentence, Not(HasSubstr("at most")));
+    EXPECT_THAT(sentence, HasSubstr(code));
+  }
+}
+
 TEST(PartsSentence, HasNoIntervalFromFewRepetitions) {
   EXPECT_THAT(SentenceOf({}, 2), AllOf(HasSubstr("(2 repetitions"), Not(HasSubstr("["))));
   EXPECT_THAT(SentenceOf({}, 1), HasSubstr("(1 repetition,"));

@@ -41,11 +41,18 @@ TEST(ResidenceRing, KeepsTheLatestOldestFirstAndCountsTheRest) {
   EXPECT_EQ(ring.Read(9, 1).at(0).sequence, 9u);
 }
 
-TEST(ResidenceRing, WithoutRoomCountsEverythingAsOverwritten) {
+TEST(ResidenceRing, WithoutRoomRecordsNothing) {
   ResidenceRing ring(0);
   ring.Record(Numbered(1));
-  EXPECT_EQ(ring.overwritten(), 1u);
+  EXPECT_EQ(ring.overwritten(), 0u);
+  EXPECT_TRUE(ring.empty());
   EXPECT_TRUE(ring.Read(0, 10).empty());
+}
+
+TEST(ResidenceTrace, WithoutRecordsHasNoLog) {
+  ResidenceTrace trace(0, "");
+  trace.Open(42)->Record(Numbered(1));
+  EXPECT_FALSE(trace.Read(absl::StrCat(kinetic::kResidenceLogPrefix, 42), kMiB).has_value());
 }
 
 TEST(ResidenceTrace, AnswersOnlyToTheNamesOfItsLogs) {

@@ -197,6 +197,26 @@ TEST_P(Contract, SeesAnswersWhileItNeverStopsSending) {
   }
 }
 
+// Small receives make the client the slow side, so that every flow always has something to read.
+TEST_P(Contract, ServesNoFlowBeforeOthersForEver) {
+  constexpr uint32_t kFlows = 12;
+  constexpr uint64_t kBytes = 1 << 20;
+  START({.greeting_bytes = kBytes}, {.flows_max = kFlows,
+                                     .frames_max = 1,
+                                     .receive_buffer_bytes = 64 * 1024,
+                                     .receive_chunk_bytes = 1024});
+  uint64_t most = 0, least = 0;
+  while (most < kBytes) {
+    rig().Take(transport().Poll(MonoNow() + Seconds(10)));
+    most = 0, least = kBytes;
+    for (uint32_t i = 0; i < kFlows; ++i) {
+      most = std::max(most, rig().log(i).received);
+      least = std::min(least, rig().log(i).received);
+    }
+  }
+  EXPECT_GE(least, kBytes / 4);
+}
+
 // A client that blocks in send and a peer that reads nothing before its answers are gone would wait
 // for each other for ever.
 TEST_P(Contract, DoesNotDeadlockWithBothDirectionsFull) {
