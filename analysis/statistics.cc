@@ -218,7 +218,8 @@ RatioVerdict Judge(const Ratio& ratio, double adjusted_p) {
   } else {
     out.reason = "the interval holds both 1 and ratios outside the margin";
   }
-  // 5 % one-sided, power 1 - 2.5 %: docs/measurement.md, "Verdicts".
+  // For 95 % power when the true ratio is 1: 2.5 % may be missed on either side
+  // (docs/measurement.md, "Verdicts").
   const double reach = (1.645 + 1.960) * ratio.log_sd / std::log1p(kMargin);
   out.repetitions_needed = std::max({kRepetitionsForEquivalence, ratio.n + 1,
                                      static_cast<int>(std::ceil(std::min(1e6, reach * reach)))});

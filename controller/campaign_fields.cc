@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/address.h"
+#include "base/service_spec.h"
 #include "base/status_macros.h"
 #include "base/units.h"
 #include "controller/suggestion.h"
@@ -131,8 +132,8 @@ CampaignField ServerAddress() {
   return field;
 }
 
-// "500us" for every kind of request, or the reference server's own language ("get=500us,put=2ms"),
-// which that server checks when it starts.
+// "500us" for every kind of request, or the reference server's own language
+// ("get=500us,put=exp:2ms").
 CampaignField ServiceTime() {
   CampaignField field{.path = "server.service_time",
                       .axis = "service_time",
@@ -140,12 +141,9 @@ CampaignField ServiceTime() {
                           "a duration, like 500us, or the server's own form, like "
                           "get=500us,put=exp:2ms"};
   field.apply = [](absl::string_view text, Settings* s) -> Text {
-    if (text.find('=') != absl::string_view::npos) {
-      s->service_time = std::string(text);
-    } else {
-      ASSIGN_OR_RETURN(const Nanos value, ParseDuration(text));
-      s->service_time = FormatDuration(value);
-    }
+    RETURN_IF_ERROR(ParseServiceSpec(text).status());
+    const absl::StatusOr<Nanos> plain = ParseDuration(text);
+    s->service_time = plain.ok() ? FormatDuration(*plain) : std::string(text);
     return s->service_time;
   };
   field.show = [](const Settings& s) { return s.service_time; };

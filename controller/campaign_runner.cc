@@ -42,8 +42,10 @@ std::string Summarize(const RunOutcome& outcome) {
   uint64_t failed = 0;
   for (const result::RunResult& agent : outcome.evidence.agents) {
     if (agent.measured_ns() <= 0) continue;
-    ops_per_second += static_cast<double>(agent.counts().answered()) * 1e9 /
-                      static_cast<double>(agent.measured_ns());
+    uint64_t answered = 0;
+    for (const result::OpResult& op : agent.ops()) answered += op.answered_in_window();
+    ops_per_second +=
+        static_cast<double>(answered) * 1e9 / static_cast<double>(agent.measured_ns());
     failed += agent.counts().failed() + agent.counts().lost();
   }
   std::string text = absl::StrFormat("%.0f ops/s", ops_per_second);
@@ -97,12 +99,11 @@ class CampaignRun {
   }
 
   void DescribeCampaign(size_t agents) {
-    const Settings& first = campaign_.cells.front().settings;
     evidence_.name = campaign_.name;
     evidence_.run_id = NewRunId();
     evidence_.started_utc = UtcNow();
     evidence_.version = absl::StrCat(ReleaseVersion(), " (", BuildId(), ")");
-    evidence_.server = first.EmbeddedServer() ? "embedded" : first.server_address;
+    evidence_.server = DescribeServers();
     evidence_.seed = campaign_.seed;
     evidence_.repetitions = campaign_.repetitions;
     for (const Factor& factor : campaign_.factors) evidence_.axes.push_back(factor.axis);
@@ -111,6 +112,17 @@ class CampaignRun {
     evidence_.constants["fleet"] = options_.local_agents > 0 ? "local" : "remote";
     if (options_.local_agents > 0) evidence_.constants["placement"] = DescribePlacement();
     for (const Cell& cell : campaign_.cells) evidence_.cells.push_back(cell.info);
+  }
+
+  // Every server of the campaign, in the order of its cells.
+  std::string DescribeServers() const {
+    std::vector<std::string> servers;
+    for (const Cell& cell : campaign_.cells) {
+      const Settings& s = cell.settings;
+      const std::string server = s.EmbeddedServer() ? "embedded" : s.server_address;
+      if (!absl::c_linear_search(servers, server)) servers.push_back(server);
+    }
+    return absl::StrJoin(servers, ", ");
   }
 
   std::string DescribePlacement() const {
@@ -215,13 +227,14 @@ class CampaignRun {
     return request;
   }
 
-  // A full disk takes the whole directory with it; after any other failure to write, what was
-  // written stays recoverable.
+  // What was written whole stays recoverable; a disk that was full from the start keeps nothing.
   absl::Status StoreFailed(const absl::Status& status) {
-    if (absl::IsResourceExhausted(status)) {
+    if (store_->runs_stored() == 0) {
       store_->Discard();
     } else {
-      progress_->Note(absl::StrCat("what was written is in ", store_->partial_dir()));
+      progress_->Note(absl::StrCat("the ", store_->runs_stored(), " runs that were written are in ",
+                                   store_->partial_dir(), "; 'kbench report ",
+                                   store_->partial_dir(), "' reads them"));
     }
     store_.reset();
     return absl::InternalError(status.message());

@@ -16,6 +16,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "controller/exit_codes.h"
 
 namespace kbench {
 namespace {
@@ -154,10 +155,7 @@ absl::StatusOr<std::string> ChildProcess::ReadLine(Nanos timeout) {
     char c = 0;
     const ssize_t got = read(stdout_.get(), &c, 1);
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) {
-      return absl::InternalError(absl::StrCat(name_, " ended before it was ready (", HowItEnded(),
-                                              "); ", Tail(log_path_)));
-    }
+    if (got <= 0) return EndedEarly();
     if (c == '\n') return line;
     line.push_back(c);
   }
@@ -165,10 +163,15 @@ absl::StatusOr<std::string> ChildProcess::ReadLine(Nanos timeout) {
 }
 
 // Its stdout is closed: it has ended, or it will be made to.
-std::string ChildProcess::HowItEnded() {
+absl::Status ChildProcess::EndedEarly() {
   const int status = Reap(Seconds(2));
-  if (WIFEXITED(status)) return absl::StrCat("exit status ", WEXITSTATUS(status));
-  return absl::StrCat("signal ", WTERMSIG(status));
+  const std::string how = WIFEXITED(status) ? absl::StrCat("exit status ", WEXITSTATUS(status))
+                                            : absl::StrCat("signal ", WTERMSIG(status));
+  const std::string text =
+      absl::StrCat(name_, " ended before it was ready (", how, "); ", Tail(log_path_));
+  // It did not like what it was asked for, so neither do we.
+  const bool usage = WIFEXITED(status) && WEXITSTATUS(status) == static_cast<int>(ExitCode::kUsage);
+  return usage ? absl::InvalidArgumentError(text) : absl::InternalError(text);
 }
 
 void ChildProcess::AskToStop() {

@@ -35,8 +35,9 @@ class ChildProcess {
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
-  // The first line of its stdout. On failure: how it ended and the end of its log, or that it was
-  // silent for `timeout`.
+  // The first line of its stdout. On failure: how it ended and the end of its log
+  // (InvalidArgument when it ended with the exit code for wrong usage), or that it was silent for
+  // `timeout`.
   absl::StatusOr<std::string> ReadLine(Nanos timeout);
 
   // SIGTERM; SIGKILL when it is still there after `grace`. Reaps it. Idempotent.
@@ -49,7 +50,7 @@ class ChildProcess {
 
  private:
   ChildProcess() = default;
-  std::string HowItEnded();
+  absl::Status EndedEarly();
   // Waits for its end, for `grace` in peace, then kills it. waitpid's status; 0 when already
   // reaped.
   int Reap(Nanos grace);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/address.h"
@@ -11,6 +12,24 @@
 #include "controller/run_spec.h"
 
 namespace kbench {
+namespace {
+
+// More than one connection can be served on one processor, and what the server's ring may grow to.
+constexpr double kMostPerSecond = 200'000;
+constexpr uint64_t kFewestRecords = 1 << 16;
+constexpr uint64_t kMostRecords = 1 << 23;  // 256 MiB, if all of them are ever needed
+
+// How many residence records a connection must keep so that none of the longest window is lost.
+uint64_t ResidenceRecords(const Campaign& campaign) {
+  Nanos longest;
+  for (const Cell& cell : campaign.cells) {
+    longest = std::max(longest, cell.settings.warmup + cell.settings.duration);
+  }
+  return std::clamp(static_cast<uint64_t>(longest.seconds() * kMostPerSecond), kFewestRecords,
+                    kMostRecords);
+}
+
+}  // namespace
 
 absl::StatusOr<std::string> OwnBinDir() {
   std::error_code error;
@@ -53,27 +72,27 @@ absl::Status LocalFleet::StartAgents(const LocalFleetOptions& options) {
 }
 
 absl::Status LocalFleet::StartServers(const Campaign& campaign, const LocalFleetOptions& options) {
+  const uint64_t records = ResidenceRecords(campaign);
   for (const Cell& cell : campaign.cells) {
     const Settings& s = cell.settings;
     if (!s.EmbeddedServer()) continue;
     const size_t index = server_index_.size();
     if (!server_index_.try_emplace(KeyOf(s), index).second) continue;
     ChildCommand command{.name = absl::StrCat("kbench-server ", index),
-                         .argv = {options.bin_dir + "/kbench-server", "--listen", "127.0.0.1:0"},
+                         .argv = {options.bin_dir + "/kbench-server", "--listen", "127.0.0.1:0",
+                                  "--residence-records", absl::StrCat(records)},
                          .log_path = absl::StrCat(options.log_dir, "/server-", index, ".log")};
     if (!s.service_time.empty()) {
-      const bool own_form = s.service_time.find('=') != std::string::npos;
-      command.argv.insert(
-          command.argv.end(),
-          {"--service-time", absl::StrCat(own_form ? "" : "all=", s.service_time),
-           "--service-model", s.service_model, "--seed", absl::StrCat(campaign.seed)});
+      command.argv.insert(command.argv.end(),
+                          {"--service-time", s.service_time, "--service-model", s.service_model,
+                           "--seed", absl::StrCat(campaign.seed)});
     }
     if (options.cpus.server) {
       command.argv.insert(command.argv.end(), {"--cpu", absl::StrCat(*options.cpus.server)});
     }
     if (!s.key_file.empty() || s.identity != 1) {
       ASSIGN_OR_RETURN(const std::string key, ReadHmacKey(s.key_file));
-      command.secret = absl::StrCat(s.identity, " ", key, "\n");
+      command.secret = absl::StrCat(s.identity, " hex:", absl::BytesToHexString(key), "\n");
       command.argv.insert(
           command.argv.end(),
           {"--identity-key-file", absl::StrCat("/proc/self/fd/", ChildProcess::kSecretFd)});

@@ -75,6 +75,18 @@ absl::StatusOr<std::unique_ptr<ResultStore>> ResultStore::Create(const std::stri
 
 absl::Status ResultStore::AddRun(int ordinal, const analysis::RunEvidence& evidence,
                                  const std::vector<std::string>& spec_sha256) {
+  const absl::Status written = WriteRun(ordinal, evidence, spec_sha256);
+  if (!written.ok()) {
+    const analysis::CellInfo& cell = manifest_.campaign.cells[static_cast<size_t>(evidence.cell)];
+    std::error_code ignored;  // a run without its run.json is not read
+    fs::remove_all(absl::StrCat(partial_dir_, "/", RunDirectory(cell, evidence.repetition)),
+                   ignored);
+  }
+  return written;
+}
+
+absl::Status ResultStore::WriteRun(int ordinal, const analysis::RunEvidence& evidence,
+                                   const std::vector<std::string>& spec_sha256) {
   const analysis::CellInfo& cell = manifest_.campaign.cells[static_cast<size_t>(evidence.cell)];
   const std::string directory = RunDirectory(cell, evidence.repetition);
   const std::string path = absl::StrCat(partial_dir_, "/", directory);

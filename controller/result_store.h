@@ -44,11 +44,13 @@ class ResultStore {
   // A store that is neither finished nor discarded stays recoverable.
   ~ResultStore() = default;
 
+  // Runs that are there with all their evidence.
+  size_t runs_stored() const { return manifest_.runs.size(); }
   const std::string& partial_dir() const { return partial_dir_; }
   const std::string& final_dir() const { return final_dir_; }
   std::string log_dir() const { return partial_dir_ + "/logs"; }
 
-  // Durable when it returns.
+  // Durable when it returns; on failure nothing of the run is left.
   absl::Status AddRun(int ordinal, const analysis::RunEvidence& evidence,
                       const std::vector<std::string>& spec_sha256);
 
@@ -59,6 +61,8 @@ class ResultStore {
   void Discard();
 
  private:
+  absl::Status WriteRun(int ordinal, const analysis::RunEvidence& evidence,
+                        const std::vector<std::string>& spec_sha256);
   ResultStore() = default;
   absl::Status WriteDerived(const analysis::CampaignEvidence& evidence);
   absl::Status FinishSteps(const analysis::CampaignEvidence& evidence);

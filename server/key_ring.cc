@@ -7,11 +7,14 @@
 #include <sstream>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "base/status_macros.h"
 #include "kinetic/types.h"
 
@@ -28,7 +31,15 @@ absl::Status AddLine(absl::string_view line, KeyRing* ring) {
                                     ? absl::string_view()
                                     : absl::StripLeadingAsciiWhitespace(line.substr(blank));
   if (key.empty()) return absl::InvalidArgumentError("has no key after the identity");
-  if (!ring->Add(identity, key)) {
+  absl::string_view hex = key;
+  std::string bytes(key);
+  if (absl::ConsumePrefix(&hex, "hex:")) {
+    if (hex.empty() || hex.size() % 2 != 0 || !absl::c_all_of(hex, absl::ascii_isxdigit)) {
+      return absl::InvalidArgumentError("has no pairs of hexadecimal digits after 'hex:'");
+    }
+    bytes = absl::HexStringToBytes(hex);
+  }
+  if (!ring->Add(identity, bytes)) {
     return absl::InvalidArgumentError(absl::StrCat("names identity ", identity, " again"));
   }
   return absl::OkStatus();

@@ -20,7 +20,8 @@ class KeyRing {
   // Identity 1 with the key that every Kinetic device leaves the factory with.
   static KeyRing Factory();
   // Lines of `identity key`; empty lines and lines that begin with '#' are skipped. The key is
-  // everything after the first run of blanks. Errors name the line, never the key.
+  // everything after the first run of blanks, up to blanks at the end; `hex:` before pairs of
+  // hexadecimal digits gives any bytes. Errors name the line, never the key.
   static absl::StatusOr<KeyRing> Parse(absl::string_view text);
   static absl::StatusOr<KeyRing> ReadFile(const std::string& path);
 

@@ -51,8 +51,10 @@ void Declare(Flags* flags, CLI::App* app) {
   app->add_option("--store", flags->store, "Where objects live")
       ->check(CLI::IsMember({"memory"}))
       ->capture_default_str();
-  app->add_option("--identity-key-file", flags->identity_key_file,
-                  "Lines of `identity key`; without it, identity 1 has the factory key");
+  app->add_option(
+      "--identity-key-file", flags->identity_key_file,
+      "Lines of `identity key` or `identity hex:DIGITS`; without it, identity 1 has the factory "
+      "key");
   app->add_option("--service-time", flags->server.service_time, kServiceTimeHelp);
   app->add_option("--service-model", flags->service_model,
                   "How service time passes: sleep holds the answer and serves others meanwhile, "

@@ -1,9 +1,12 @@
-// The latest residence records of one connection, oldest overwritten first. It grows as records
-// come, so that an idle connection costs nothing, and allocates no more once it is full. With a
-// capacity of 0 nothing is recorded.
+// The latest residence records of one connection, oldest overwritten first. It grows block by block
+// as records come, so that an idle connection costs nothing and nothing is ever copied while
+// requests are served, and allocates no more once it is full. With a capacity of 0 nothing is
+// recorded.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "kinetic/residence.h"
@@ -16,14 +19,22 @@ class ResidenceRing {
 
   void Record(const kinetic::Residence& record);
 
-  bool empty() const { return records_.empty() && overwritten_ == 0; }
+  bool empty() const { return size_ == 0; }
+  size_t size() const { return size_; }
   uint64_t overwritten() const { return overwritten_; }
   // At most `max` records with a sequence of at least `from`, oldest first.
   std::vector<kinetic::Residence> Read(uint64_t from, size_t max) const;
 
  private:
+  static constexpr size_t kBlock = 2048;  // 64 KiB
+  using Block = std::array<kinetic::Residence, kBlock>;
+
+  kinetic::Residence& at(size_t i) { return (*blocks_[i / kBlock])[i % kBlock]; }
+  const kinetic::Residence& at(size_t i) const { return (*blocks_[i / kBlock])[i % kBlock]; }
+
   size_t capacity_;
-  std::vector<kinetic::Residence> records_;
+  std::vector<std::unique_ptr<Block>> blocks_;
+  size_t size_ = 0;
   size_t oldest_ = 0;  // moves once the ring is full
   uint64_t overwritten_ = 0;
 };

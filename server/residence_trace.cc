@@ -49,8 +49,12 @@ void ResidenceTrace::Retire(int64_t connection_id) {
     return;
   }
   closed_.push_back(connection_id);
-  if (closed_.size() > kClosedKept) {
-    rings_.erase(closed_.front());
+  closed_records_ += it->second->size();
+  while (closed_.size() > kClosedKept ||
+         (closed_.size() > 1 && closed_records_ > kClosedRecordsKept)) {
+    const auto first = rings_.find(closed_.front());
+    closed_records_ -= first->second->size();
+    rings_.erase(first);
     closed_.pop_front();
   }
 }

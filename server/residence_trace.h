@@ -18,6 +18,7 @@ namespace kbench::server {
 class ResidenceTrace {
  public:
   static constexpr size_t kClosedKept = 64;
+  static constexpr size_t kClosedRecordsKept = 1 << 22;  // over all closed connections: 128 MiB
 
   // Each connection keeps `records` records. `service_spec` is repeated in every log.
   ResidenceTrace(size_t records, std::string service_spec);
@@ -26,7 +27,8 @@ class ResidenceTrace {
 
   // The ring is valid until Retire() of the same connection.
   ResidenceRing* Open(int64_t connection_id);
-  // Of the closed connections that served requests, the latest kClosedKept stay readable.
+  // Of the closed connections that served requests, the latest kClosedKept stay readable, or fewer
+  // when they hold more than kClosedRecordsKept records; the last one always does.
   void Retire(int64_t connection_id);
 
   // Looks whether the realtime clock was stepped; to be called now and then.
@@ -41,6 +43,7 @@ class ResidenceTrace {
   std::string service_spec_;
   std::unordered_map<int64_t, std::unique_ptr<ResidenceRing>> rings_;
   std::deque<int64_t> closed_;
+  size_t closed_records_ = 0;
   ClockPair started_;
   Nanos clock_step_;
 };

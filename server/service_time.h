@@ -1,16 +1,5 @@
 // The service time that this server is told to have: an instrument with a known answer.
-//
-//   spec := rule { "," rule }
-//   rule := [ op "=" ] time                  without an op: all
-//   op   := "all" | "get" | "put" | "delete" | "getnext" | "getprevious" | "getkeyrange"
-//         | "getversion" | "noop" | "flushalldata" | "getlog"
-//   time := DURATION                         always exactly this
-//         | "exp:" MEAN                      exponential
-//         | "uniform:" LOW ".." HIGH         uniform
-//         | "lognormal:" MEDIAN ":" SIGMA    exp(N(ln MEDIAN, SIGMA)), SIGMA from 0 to 2
-//
-// A rule for one op goes before a rule for all, wherever it stands: "all=1ms,get=500us". Durations
-// have units and are at most 10s. The time comes on top of what the server needs by itself.
+// Specs: base/service_spec.h. The time comes on top of what the server needs by itself.
 #pragma once
 
 #include <array>
@@ -21,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/service_spec.h"
 #include "kinetic/types.h"
 
 namespace kbench::server {
@@ -44,19 +34,12 @@ class ServiceTime {
   Nanos Sample(kinetic::MessageType request);
 
  private:
-  enum class Shape { kFixed, kExponential, kUniform, kLognormal };
-  struct Distribution {
-    Shape shape = Shape::kFixed;
-    double first_ns = 0;  // the fixed time, the mean, the low end or the median
-    double second = 0;    // the high end in ns, or sigma
-  };
   static constexpr size_t kOps = 33;  // by request number, up to FLUSHALLDATA
 
-  static absl::StatusOr<Distribution> ParseTime(absl::string_view text);
-  double Draw(const Distribution& distribution);
+  double Draw(const ServiceDistribution& distribution);
 
   bool enabled_ = false;
-  std::array<Distribution, kOps> by_op_ = {};
+  std::array<ServiceDistribution, kOps> by_op_ = {};
   Random random_{0};
 };
 

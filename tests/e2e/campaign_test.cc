@@ -166,6 +166,48 @@ TEST(Campaign, OpenLoopCountsWhatItCouldNotSend) {
   ExpectSaid(run.finished.out, "window_overflow");
 }
 
+TEST(Campaign, ASlowerServerIsASignificantRegression) {
+  const TempDir dir;
+  const auto measure = [&](const std::string& service_time) {
+    const CampaignRun run =
+        RunCampaign(dir,
+                    "name: slower\n"
+                    "server: {service_time: " +
+                        service_time +
+                        "}\n"
+                        "transport: epoll\n"
+                        "workload: {op: get, value_size: 1B, keys: 8}\n"
+                        "run: {warmup: 20ms, duration: 150ms, repetitions: 5}\n",
+                    {"--local", "1"});
+    EXPECT_EQ(run.finished.code, 0) << run.finished.err;
+    return run.result_dirs.back();  // the youngest
+  };
+  const std::string fast = measure("1ms");
+  const std::string slow = measure("4ms");
+  const Finished worse = e2e::Run({Program("kbench"), "compare", fast, slow});
+  EXPECT_EQ(worse.code, 4) << worse.out;
+  ExpectSaid(worse.out, "REGRESSION");
+  ExpectSaid(worse.out, "service_time: 1ms -> 4ms");
+  const Finished better = e2e::Run({Program("kbench"), "compare", slow, fast});
+  EXPECT_EQ(better.code, 0) << better.out << better.err;
+}
+
+TEST(Campaign, ServersThatAreSweptAreAllNamed) {
+  Daemon first("kbench-server", {});
+  Daemon second("kbench-server", {});
+  const TempDir dir;
+  const CampaignRun run = RunCampaign(dir,
+                                      "name: two\n"
+                                      "server: {address: ['" +
+                                          first.address() + "', '" + second.address() +
+                                          "']}\n"
+                                          "workload: {op: noop}\n"
+                                          "run: {warmup: 0s, duration: 50ms, repetitions: 1}\n",
+                                      {"--local", "1"});
+  ASSERT_EQ(run.finished.code, 0) << run.finished.err;
+  ExpectSaid(run.finished.out, "server " + first.address() + ", " + second.address());
+}
+
 TEST(Campaign, AgentsArePinged) {
   Daemon agent("kbench-agent", {});
   const Finished ping =

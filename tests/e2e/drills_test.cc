@@ -54,6 +54,27 @@ TEST(Drill, AWrongCampaignNamesFileLineAndRemedy) {
   EXPECT_TRUE(run.partial_dirs.empty());
 }
 
+TEST(Drill, AWrongServiceTimeIsFoundBeforeAnythingStarts) {
+  const TempDir dir;
+  const std::string file =
+      dir.Write("c.yaml", "name: typo\nserver: {service_time: [1ms, 'get=exp:5']}\n");
+  const Finished validate =
+      e2e::Run({Program("kbench"), "validate", file, "--local", "1"}, seconds(10));
+  EXPECT_EQ(validate.code, 2);
+  ExpectSaid(validate.err, "c.yaml:2");
+  ExpectSaid(validate.err, "server.service_time");
+  ExpectSaid(validate.err, "get=exp:5");
+}
+
+TEST(Drill, AKeyOfAnyBytesReachesTheEmbeddedServer) {
+  const TempDir dir;
+  const std::string key = dir.Write("key", std::string(" \n\0\xff#key ", 10) + "\n");
+  const CampaignRun run =
+      RunCampaign(dir, "name: key\nserver: {key_file: '" + key + "'}\n" + kShortRun,
+                  {"--local", "1"}, seconds(30));
+  EXPECT_EQ(run.finished.code, 0) << run.finished.err;
+}
+
 TEST(Drill, AnUnreachableServerIsNamed) {
   const SilentSocket closed(/*listening=*/false);
   const TempDir dir;
@@ -178,6 +199,18 @@ TEST(Drill, CtrlCKeepsPartialResultsMarkedAborted) {
   EXPECT_TRUE(run.partial_dirs.empty());
 }
 
+TEST(Drill, SigtermKeepsPartialResultsMarkedAborted) {
+  const TempDir dir;
+  Child kbench(RunArgv(dir, std::string("name: terminated\n") + kLongRun, {"--local", "1"}));
+  kbench.WaitForOutput("ops/s", seconds(30));
+  kbench.Signal(SIGTERM);
+  const int code = kbench.Wait(seconds(30));
+  EXPECT_EQ(code, 143) << kbench.err();
+  const CampaignRun run = Look(dir, {.code = code, .out = kbench.out(), .err = kbench.err()});
+  EXPECT_EQ(run.Manifest()["status"], "aborted");
+  EXPECT_TRUE(run.partial_dirs.empty());
+}
+
 TEST(Drill, AControllerKilledOutrightLeavesNothingThatLooksComplete) {
   const TempDir dir;
   Child kbench(RunArgv(dir, std::string("name: crashed\n") + kLongRun, {"--local", "1"}));
@@ -195,9 +228,9 @@ TEST(Drill, AControllerKilledOutrightLeavesNothingThatLooksComplete) {
 // A small file system of the test's own.
 class TinyDisk {
  public:
-  explicit TinyDisk(const std::string& path) : path_(path) {
+  TinyDisk(const std::string& path, const char* size) : path_(path) {
     std::filesystem::create_directories(path);
-    mounted_ = mount("tmpfs", path.c_str(), "tmpfs", 0, "size=24k") == 0;
+    mounted_ = mount("tmpfs", path.c_str(), "tmpfs", 0, size) == 0;
   }
   ~TinyDisk() {
     if (mounted_) umount2(path_.c_str(), MNT_DETACH);
@@ -211,7 +244,7 @@ class TinyDisk {
 
 TEST(Drill, AFullDiskIsSaidAndLeavesNoHalfResult) {
   const TempDir dir;
-  const TinyDisk disk(dir.path() + "/results");
+  const TinyDisk disk(dir.path() + "/results", "size=24k");
   if (!disk.mounted()) GTEST_SKIP() << "needs root: cannot mount a tmpfs";
   const CampaignRun run =
       RunCampaign(dir, std::string("name: full\n") + kShortRun, {"--local", "1"}, seconds(30));
@@ -220,6 +253,27 @@ TEST(Drill, AFullDiskIsSaidAndLeavesNoHalfResult) {
   ExpectSaid(run.finished.err, dir.path() + "/results");
   EXPECT_TRUE(run.result_dirs.empty());
   EXPECT_TRUE(run.partial_dirs.empty());
+}
+
+TEST(Drill, ADiskThatFillsLaterKeepsTheRunsThatWereWritten) {
+  const TempDir dir;
+  const TinyDisk disk(dir.path() + "/results", "size=400k");
+  if (!disk.mounted()) GTEST_SKIP() << "needs root: cannot mount a tmpfs";
+  const CampaignRun run = RunCampaign(dir,
+                                      "name: filling\n"
+                                      "run: {warmup: 0s, duration: 100ms, repetitions: 40}\n"
+                                      "probes: {sample_every: 64}\n"
+                                      "workload: {op: get, value_size: 4KiB, keys: 16}\n",
+                                      {"--local", "1"}, seconds(60));
+  EXPECT_EQ(run.finished.code, 1);
+  ExpectSaid(run.finished.err, "No space left on device");
+  EXPECT_TRUE(run.result_dirs.empty());
+  ASSERT_EQ(run.partial_dirs.size(), 1u);
+  ExpectSaid(run.finished.err, "kbench report " + run.partial_dirs.front());
+  const Finished report = e2e::Run({Program("kbench"), "report", run.partial_dirs.front()});
+  EXPECT_EQ(report.code, 0) << report.err;
+  ExpectSaid(report.out, "recovered");
+  ExpectSaid(report.out, "of mean response");
 }
 
 TEST(Drill, ASecondControllerIsToldWhoOwnsTheAgent) {

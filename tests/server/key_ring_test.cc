@@ -30,6 +30,17 @@ TEST(KeyRing, ReadsOneIdentityALineAndSkipsComments) {
   EXPECT_EQ(ring->Find(1), nullptr);
 }
 
+TEST(KeyRing, ReadsAKeyOfAnyBytesInHexadecimal) {
+  const auto ring = KeyRing::Parse("1 hex:00200a20ff\n2 hexagon\n");
+  ASSERT_TRUE(ring.ok()) << ring.status();
+  const std::string bytes("\0 \n \xff", 5);
+  EXPECT_EQ(ring->Find(1)->Sign(kCommand), kinetic::HmacKey(bytes).Sign(kCommand));
+  EXPECT_EQ(ring->Find(2)->Sign(kCommand), kinetic::HmacKey("hexagon").Sign(kCommand));
+  for (const char* text : {"1 hex:", "1 hex:abc", "1 hex:0g", "1 hex: 00"}) {
+    EXPECT_FALSE(KeyRing::Parse(text).ok()) << text;
+  }
+}
+
 TEST(KeyRing, NamesTheBadLineButNeverTheKey) {
   for (const char* text : {"1 sesame\nx sesame\n", "1 sesame\n2\n", "1 sesame\n1 sesame\n"}) {
     const auto ring = KeyRing::Parse(text);

@@ -41,6 +41,19 @@ TEST(ResidenceRing, KeepsTheLatestOldestFirstAndCountsTheRest) {
   EXPECT_EQ(ring.Read(9, 1).at(0).sequence, 9u);
 }
 
+TEST(ResidenceRing, GoesRoundInAnySize) {
+  for (const size_t capacity : {1, 2047, 2048, 2049, 10'000}) {
+    ResidenceRing ring(capacity);
+    for (uint64_t s = 1; s <= 25'000; ++s) ring.Record(Numbered(s));
+    EXPECT_EQ(ring.overwritten(), 25'000 - capacity);
+    const auto records = ring.Read(0, 100'000);
+    ASSERT_EQ(records.size(), capacity);
+    for (size_t i = 0; i < capacity; ++i) {
+      ASSERT_EQ(records[i].sequence, 25'000 - capacity + 1 + i) << capacity;
+    }
+  }
+}
+
 TEST(ResidenceRing, WithoutRoomRecordsNothing) {
   ResidenceRing ring(0);
   ring.Record(Numbered(1));
@@ -101,6 +114,18 @@ TEST(ResidenceTrace, KeepsTheLatestClosedConnectionsThatServedRequests) {
   EXPECT_EQ(Read(&trace, "101").records.size(), 1u);
   EXPECT_EQ(Read(&trace, absl::StrCat(last)).records.size(), 1u);
   EXPECT_FALSE(trace.Read(absl::StrCat(prefix, -last), kMiB).has_value());
+}
+
+TEST(ResidenceTrace, KeepsFewerClosedConnectionsWhenTheyAreLarge) {
+  constexpr size_t kHalf = ResidenceTrace::kClosedRecordsKept / 2 + 1;
+  ResidenceTrace trace(kHalf, "");
+  for (int64_t id = 1; id <= 3; ++id) {
+    ResidenceRing* ring = trace.Open(id);
+    for (uint64_t s = 1; s <= kHalf; ++s) ring->Record(Numbered(s));
+    trace.Retire(id);
+  }
+  EXPECT_FALSE(trace.Read(absl::StrCat(kinetic::kResidenceLogPrefix, 2), kMiB).has_value());
+  EXPECT_FALSE(Read(&trace, "3").records.empty());
 }
 
 }  // namespace
