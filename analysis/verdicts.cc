@@ -37,7 +37,7 @@ void Pair(const CellOp& a, const CellOp& b, std::vector<double>* base,
 // The first run whose client had no CPU of its own says it for the row.
 std::string ContentionOf(const CellOp& row) {
   for (const AnalysedRun* run : row.runs) {
-    const std::string code = ClientContention(*run->evidence);
+    std::string code = ClientContention(*run->evidence);
     if (!code.empty()) return code;
   }
   return "";

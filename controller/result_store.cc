@@ -75,7 +75,7 @@ absl::StatusOr<std::unique_ptr<ResultStore>> ResultStore::Create(const std::stri
 
 absl::Status ResultStore::AddRun(int ordinal, const analysis::RunEvidence& evidence,
                                  const std::vector<std::string>& spec_sha256) {
-  const absl::Status written = WriteRun(ordinal, evidence, spec_sha256);
+  absl::Status written = WriteRun(ordinal, evidence, spec_sha256);
   if (!written.ok()) {
     const analysis::CellInfo& cell = manifest_.campaign.cells[static_cast<size_t>(evidence.cell)];
     std::error_code ignored;  // a run without its run.json is not read

@@ -75,6 +75,15 @@ std::string FakePeer::AwaitReceived(size_t index, uint64_t bytes) {
   return received_[index];
 }
 
+void FakePeer::AwaitWritten(size_t connections, uint64_t bytes) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] {
+    return written_.size() >= connections &&
+           std::all_of(written_.begin(), written_.begin() + static_cast<int>(connections),
+                       [&](uint64_t written) { return written >= bytes; });
+  });
+}
+
 void FakePeer::Run() {
   for (;;) {
     std::vector<pollfd> watched = {{.fd = wake_.get(), .events = POLLIN, .revents = 0},
@@ -113,6 +122,7 @@ void FakePeer::Accept() {
   connections_.push_back(std::move(connection));
   const std::lock_guard lock(mutex_);
   received_.emplace_back();
+  written_.emplace_back();
   changed_.notify_all();
 }
 
@@ -143,6 +153,9 @@ bool FakePeer::Write(Connection* connection) {
   const ssize_t sent = send(connection->fd.get(), chunk.data(), chunk.size(), MSG_NOSIGNAL);
   if (sent < 0) return errno == EAGAIN || errno == EINTR;
   connection->written += sent;
+  const std::lock_guard lock(mutex_);
+  written_[connection->index] = connection->written;
+  changed_.notify_all();
   return true;
 }
 

@@ -47,6 +47,8 @@ class FakePeer {
   // Connections are numbered in the order of accept(). Blocks until connection `index` has read at
   // least `bytes`, then returns all it has read so far.
   std::string AwaitReceived(size_t index, uint64_t bytes);
+  // Blocks until each of the first `connections` has written at least `bytes`.
+  void AwaitWritten(size_t connections, uint64_t bytes);
 
  private:
   struct Connection;
@@ -66,6 +68,7 @@ class FakePeer {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::string> received_;  // by connection; guarded by mutex_
+  std::vector<uint64_t> written_;      // by connection; guarded by mutex_
   std::thread thread_;
 };
 
