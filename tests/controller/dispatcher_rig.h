@@ -80,7 +80,8 @@ inline FakeScript SilentFrom(control::RunCommand::CommandCase which) {
 inline FakeScript Instead(control::RunCommand::CommandCase which, Events events) {
   return {.answer = [which, events = std::move(events)](const control::RunCommand& command,
                                                         Events good) {
-    return command.command_case() == which ? events : std::move(good);
+    if (command.command_case() == which) return events;
+    return good;
   }};
 }
 
