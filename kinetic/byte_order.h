@@ -18,6 +18,11 @@ inline uint32_t LoadBigEndian32(const uint8_t* in) {
 }
 
 template <typename UInt>
+void StoreLittleEndian(UInt v, uint8_t* out) {
+  for (unsigned i = 0; i < sizeof(UInt); ++i) out[i] = static_cast<uint8_t>(v >> (8 * i));
+}
+
+template <typename UInt>
 UInt LoadLittleEndian(const uint8_t* in) {
   UInt v = 0;
   for (unsigned i = 0; i < sizeof(UInt); ++i) v |= static_cast<UInt>(in[i]) << (8 * i);

@@ -24,12 +24,12 @@ UInt Take(Bytes* in) {
   return v;
 }
 
-void AppendRecord(const Residence& record, std::string* out) {
-  Append(record.sequence, out);
-  Append(static_cast<uint64_t>(record.received.ns()), out);
-  Append(static_cast<uint64_t>(record.sent.ns()), out);
-  Append(record.flags, out);
-  Append(uint32_t{0}, out);
+void StoreRecord(const Residence& record, uint8_t* out) {
+  StoreLittleEndian(record.sequence, out);
+  StoreLittleEndian(static_cast<uint64_t>(record.received.ns()), out + 8);
+  StoreLittleEndian(static_cast<uint64_t>(record.sent.ns()), out + 16);
+  StoreLittleEndian(record.flags, out + 24);
+  StoreLittleEndian(uint32_t{0}, out + 28);
 }
 
 Residence TakeRecord(Bytes* in, uint32_t record_size) {
@@ -59,7 +59,12 @@ std::string EncodeResidenceLog(const ResidenceLog& log) {
   Append(static_cast<uint64_t>(log.clock_step.count()), &out);
   Append(static_cast<uint32_t>(log.service_spec.size()), &out);
   out.append(log.service_spec);
-  for (const Residence& record : log.records) AppendRecord(record, &out);
+  size_t at = out.size();
+  out.resize(at + log.records.size() * kRecordSize);
+  for (const Residence& record : log.records) {
+    StoreRecord(record, reinterpret_cast<uint8_t*>(out.data()) + at);
+    at += kRecordSize;
+  }
   return out;
 }
 

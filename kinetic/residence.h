@@ -2,7 +2,8 @@
 //
 // Kinetic carries no per-operation server time, so kbench-server offers its records as a device
 // log: GETLOG of type DEVICE with the name kResidenceLogPrefix followed by a decimal connectionID
-// returns, as the PDU's value, the records of that connection that are still kept, oldest first.
+// returns, as the PDU's value, the records of that connection that are still kept, oldest first, as
+// many as fit; with "/SEQUENCE" after the connectionID, those from that request sequence on.
 // A server of another make answers NOT_FOUND, and the split is then "not available".
 //
 //   value := version:u32le record_size:u32le overwritten:u64le clock_step_ns:i64le
@@ -41,8 +42,9 @@ struct Residence {
 
 struct ResidenceLog {
   uint64_t overwritten = 0;  // records of this connection that the ring no longer holds
-  // Largest change seen between the server host's realtime and monotonic clocks; records mix
-  // kernel and user stamps of the realtime clock, so a step makes them worthless.
+  // Largest change seen since this connection opened between the server host's realtime and
+  // monotonic clocks; records mix kernel and user stamps of the realtime clock, so a step makes
+  // them worthless.
   Nanos clock_step;
   std::string service_spec;  // the service time that was injected, as given on the command line
   std::vector<Residence> records;

@@ -1,5 +1,6 @@
 #include "server/log_request.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -38,8 +39,14 @@ Payload LogRequests::Answer(const Command& request, Command* response) {
     status = {.code = StatusCode::kInvalidRequest, .message = "GETLOG names no type of log"};
     return {};
   }
+  const std::vector<kinetic::GetLog::Type>& types = request.get_log->types;
+  for (auto it = types.begin(); it != types.end(); ++it) {
+    if (std::find(types.begin(), it, *it) == it) continue;
+    status = {.code = StatusCode::kInvalidRequest, .message = "GETLOG names a type of log twice"};
+    return {};
+  }
   kinetic::GetLog& log = response->get_log.emplace();
-  log.types = request.get_log->types;
+  log.types = types;
   status.code = StatusCode::kSuccess;
   Payload payload;
   for (const kinetic::GetLog::Type type : log.types) {

@@ -53,7 +53,7 @@ int Outbox::Gather(MonoTime now, size_t max_bytes, std::span<iovec> out) const {
   const char* head = bytes_.data() + front_byte_;
   for (size_t i = front_; i < answers_.size() && listed < max_bytes; ++i) {
     const Answer& answer = answers_[i];
-    if (answer.due > now) break;
+    if (skip == 0 && answer.due > now) break;  // what has begun is not held any more
     const size_t head_skip = std::min(skip, answer.head_size);
     const size_t payload_skip = skip - head_skip;
     if (!AddBytes(head + head_skip, answer.head_size - head_skip, out, &used)) break;

@@ -1,5 +1,7 @@
 #include "server/residence_ring.h"
 
+#include <algorithm>
+
 namespace kbench::server {
 
 void ResidenceRing::Record(const kinetic::Residence& record) {
@@ -15,12 +17,18 @@ void ResidenceRing::Record(const kinetic::Residence& record) {
 }
 
 std::vector<kinetic::Residence> ResidenceRing::Read(uint64_t from, size_t max) const {
-  std::vector<kinetic::Residence> out;
-  for (size_t i = 0; i < size_ && out.size() < max; ++i) {
-    const size_t index = oldest_ + i;
-    const kinetic::Residence& record = at(index < size_ ? index : index - size_);
-    if (record.sequence >= from) out.push_back(record);
+  size_t first = 0;
+  for (size_t last = size_; first < last;) {
+    const size_t middle = first + (last - first) / 2;
+    if (Nth(middle).sequence < from) {
+      first = middle + 1;
+    } else {
+      last = middle;
+    }
   }
+  std::vector<kinetic::Residence> out;
+  out.reserve(std::min(max, size_ - first));
+  for (size_t i = first; i < size_ && out.size() < max; ++i) out.push_back(Nth(i));
   return out;
 }
 

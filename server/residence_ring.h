@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/clock.h"
 #include "kinetic/residence.h"
 
 namespace kbench::server {
@@ -19,19 +20,26 @@ class ResidenceRing {
 
   void Record(const kinetic::Residence& record);
 
+  MonoTime opened() const { return opened_; }
   bool empty() const { return size_ == 0; }
   size_t size() const { return size_; }
   uint64_t overwritten() const { return overwritten_; }
-  // At most `max` records with a sequence of at least `from`, oldest first.
+  // At most `max` records with a sequence of at least `from`, oldest first. A connection's
+  // sequences only grow, so the first one is found by halving.
   std::vector<kinetic::Residence> Read(uint64_t from, size_t max) const;
 
  private:
   static constexpr size_t kBlock = 2048;  // 64 KiB
   using Block = std::array<kinetic::Residence, kBlock>;
 
+  const kinetic::Residence& Nth(size_t i) const {  // from the oldest
+    const size_t index = oldest_ + i;
+    return at(index < size_ ? index : index - size_);
+  }
   kinetic::Residence& at(size_t i) { return (*blocks_[i / kBlock])[i % kBlock]; }
   const kinetic::Residence& at(size_t i) const { return (*blocks_[i / kBlock])[i % kBlock]; }
 
+  MonoTime opened_ = MonoNow();
   size_t capacity_;
   std::vector<std::unique_ptr<Block>> blocks_;
   size_t size_ = 0;

@@ -33,7 +33,7 @@ std::optional<LogName> ParseLogName(absl::string_view name) {
 }  // namespace
 
 ResidenceTrace::ResidenceTrace(size_t records, std::string service_spec)
-    : records_(records), service_spec_(std::move(service_spec)), started_(ReadClockPair()) {}
+    : records_(records), service_spec_(std::move(service_spec)), looked_at_(ReadClockPair()) {}
 
 ResidenceRing* ResidenceTrace::Open(int64_t connection_id) {
   auto& ring = rings_[connection_id];
@@ -61,10 +61,21 @@ void ResidenceTrace::Retire(int64_t connection_id) {
 
 void ResidenceTrace::WatchClocks() {
   const ClockPair now = ReadClockPair();
-  const Nanos step = (now.real - started_.real) - (now.mono - started_.mono);
+  const Nanos step = (now.real - looked_at_.real) - (now.mono - looked_at_.mono);
   // What the reads themselves leave open is no step.
-  const Nanos size = std::max(step, -step) - (now.error + started_.error);
-  if (size > clock_step_) clock_step_ = size;
+  const Nanos size = std::max(step, -step) - (now.error + looked_at_.error);
+  looked_at_ = now;
+  if (size <= Nanos()) return;
+  if (steps_.size() == kStepsKept) steps_.erase(steps_.begin());
+  steps_.push_back({.seen = now.mono, .size = size});
+}
+
+Nanos ResidenceTrace::LargestStepSince(MonoTime when) const {
+  Nanos largest;
+  for (const Step& step : steps_) {
+    if (step.seen >= when) largest = std::max(largest, step.size);
+  }
+  return largest;
 }
 
 std::optional<std::string> ResidenceTrace::Read(absl::string_view name, size_t max_bytes) {
@@ -75,7 +86,7 @@ std::optional<std::string> ResidenceTrace::Read(absl::string_view name, size_t m
   WatchClocks();
   kinetic::ResidenceLog log;
   log.overwritten = it->second->overwritten();
-  log.clock_step = clock_step_;
+  log.clock_step = LargestStepSince(it->second->opened());
   log.service_spec = service_spec_;
   const size_t head = kinetic::EncodeResidenceLog(log).size();
   const size_t room = max_bytes > head ? (max_bytes - head) / kRecordBytes : 0;

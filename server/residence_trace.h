@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
@@ -18,6 +19,7 @@ namespace kbench::server {
 class ResidenceTrace {
  public:
   static constexpr size_t kClosedKept = 64;
+  static constexpr size_t kStepsKept = 64;
   static constexpr size_t kClosedRecordsKept = 1 << 22;  // over all closed connections: 128 MiB
 
   // Each connection keeps `records` records. `service_spec` is repeated in every log.
@@ -44,8 +46,14 @@ class ResidenceTrace {
   std::unordered_map<int64_t, std::unique_ptr<ResidenceRing>> rings_;
   std::deque<int64_t> closed_;
   size_t closed_records_ = 0;
-  ClockPair started_;
-  Nanos clock_step_;
+  struct Step {
+    MonoTime seen;
+    Nanos size;
+  };
+  Nanos LargestStepSince(MonoTime when) const;
+
+  ClockPair looked_at_;      // by the last WatchClocks()
+  std::vector<Step> steps_;  // the latest kStepsKept
 };
 
 }  // namespace kbench::server

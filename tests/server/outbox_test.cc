@@ -84,6 +84,24 @@ TEST_F(OutboxTest, RecordsAnAnswerWhenItsFirstByteLeavesAndOnlyThen) {
   EXPECT_EQ(records[1].sent, ServerTime(300));
 }
 
+TEST_F(OutboxTest, AnAnswerThatHasBegunIsHeldNoMore) {
+  const std::string whole = "h1VALUE1";
+  for (size_t cut = 1; cut < whole.size(); ++cut) {
+    outbox_ = Outbox();
+    Add("h1", "VALUE1");
+    outbox_.HoldUntil(MonoTime(500));
+    Add("h2");
+    outbox_.HoldUntil(MonoTime(700));
+    ASSERT_EQ(Listed(MonoTime(500)), whole);
+    outbox_.Sent(cut, RealTime(1), &ring_);
+    EXPECT_FALSE(outbox_.next_due().is_set()) << "it waits for the socket, not for an instant";
+    EXPECT_EQ(Listed(MonoTime()), whole.substr(cut));
+    outbox_.Sent(whole.size() - cut, RealTime(2), &ring_);
+    EXPECT_EQ(outbox_.next_due(), MonoTime(700));
+    EXPECT_EQ(Listed(MonoTime(699)), "");
+  }
+}
+
 TEST_F(OutboxTest, AHeldAnswerHoldsThoseBehindIt) {
   Add("a");
   Add("b");
