@@ -198,7 +198,7 @@ class Judge {
   }
 
   void Machine() {
-    const uint32_t cpus = outcome_.host.cpus;
+    const size_t cpus = outcome_.host.cpus.size();
     if (cpus > 0 && spec_.workers > cpus) {
       Add("cores_oversubscribed", absl::StrFormat("%d workers share %d CPUs", spec_.workers, cpus));
     }

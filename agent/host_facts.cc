@@ -46,10 +46,15 @@ uint64_t ReadMemoryBytes() {
   return absl::SimpleAtoi(absl::StripSuffix(text, " kB"), &kib) ? kib * 1024 : 0;
 }
 
-uint32_t CountCpus() {
+std::vector<uint32_t> UsableCpus() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  return sched_getaffinity(0, sizeof(set), &set) == 0 ? static_cast<uint32_t>(CPU_COUNT(&set)) : 0;
+  std::vector<uint32_t> cpus;
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return cpus;
+  for (uint32_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  }
+  return cpus;
 }
 
 // io_uring_setup with no entries fails in any case: with EINVAL or EFAULT where io_uring may be
@@ -104,7 +109,7 @@ HostFacts ReadHostFacts() {
       .hostname = names.nodename,
       .kernel = absl::StrCat(names.sysname, " ", names.release, " ", names.machine),
       .cpu_model = ReadField("/proc/cpuinfo", "model name"),
-      .cpus = CountCpus(),
+      .cpus = UsableCpus(),
       .memory_bytes = ReadMemoryBytes(),
       .clocksource = ReadLine("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
       .governor = ReadLine(cpu + "cpu0/cpufreq/scaling_governor"),

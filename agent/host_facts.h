@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace kbench {
 
@@ -12,7 +13,7 @@ struct HostFacts {
   std::string hostname;
   std::string kernel;
   std::string cpu_model;
-  uint32_t cpus = 0;  // that this process may use
+  std::vector<uint32_t> cpus;  // numbers of those that this process may use
   uint64_t memory_bytes = 0;
   std::string clocksource;
   std::string governor;

@@ -17,7 +17,7 @@ void Counts::Add(const Counts& other) {
 
 absl::string_view Name(Phase phase) {
   static constexpr absl::string_view kNames[kPhaseCount] = {
-      "wait",        "client_user",     "submit_to_wake", "decode",
+      "wait",        "client_user",     "submit_to_receive", "decode",
       "kernel_send", "wire_and_server", "kernel_receive"};
   return kNames[static_cast<int>(phase)];
 }
@@ -106,8 +106,8 @@ void Recorder::Answered(const OpRecord& record, const Completion& completion, bo
   const auto phase = [&stats](Phase p) -> Histogram& { return stats.phases[static_cast<int>(p)]; };
   phase(Phase::kWait).Record(record.started - record.intended);
   phase(Phase::kClientUser).Record(record.send.submitted - record.started);
-  phase(Phase::kSubmitToWake).Record(record.woke - record.send.submitted);
-  phase(Phase::kDecode).Record(record.decoded - record.woke);
+  phase(Phase::kSubmitToReceive).Record(record.received - record.send.submitted);
+  phase(Phase::kDecode).Record(record.decoded - record.received);
 }
 
 void Recorder::Lost(const OpRecord& record, MonoTime given_up, absl::string_view why) {
@@ -125,10 +125,12 @@ void Recorder::Sample(const OpRecord& record) {
     ++samples_dropped_;
   }
   if (record.outcome != OpOutcome::kAnswered) return;
-  // A stamp that belongs to another byte, or to several answers, is kept in the trace with its
-  // flag, but it is no duration of this request.
+  // A stamp that belongs to another byte, to several answers, or to the last of several segments
+  // (it contains waiting for the transport window) is kept in the trace with its flag, but it is no
+  // duration of this request.
   const bool own_send =
-      record.send.kernel_sent.is_set() && (record.flags & (kMergedSendStamp | kRetransmitted)) == 0;
+      record.send.kernel_sent.is_set() &&
+      (record.flags & (kMergedSendStamp | kMultiSegmentRequest | kRetransmitted)) == 0;
   const bool own_receive =
       record.kernel_received.is_set() && (record.flags & kSharedReceiveStamp) == 0;
   std::array<Histogram, kPhaseCount>& phases = ops_[record.op].phases;
@@ -141,7 +143,7 @@ void Recorder::Sample(const OpRecord& record) {
     phase(Phase::kWireAndServer).Record(record.kernel_received - record.send.kernel_sent);
   }
   if (own_receive) {
-    phase(Phase::kKernelReceive).Record(record.woke - clocks_.ToMono(record.kernel_received));
+    phase(Phase::kKernelReceive).Record(record.received - clocks_.ToMono(record.kernel_received));
   }
 }
 

@@ -42,16 +42,16 @@ struct Counts {
 // Of user space, for every answered request:
 //   wait            intended -> started      the generator's own lateness, and queueing for a slot
 //   client_user     started -> submitted     encoding and queueing up to the system call
-//   submit_to_wake  submitted -> woke        kernels, network and server
-//   decode          woke -> decoded          receiving, other answers of the same batch, decoding
+//   submit_to_receive  submitted -> received    kernels, network and server
+//   decode          received -> decoded      other answers of the same batch, decoding
 // From the kernel's stamps, for probed requests whose stamps are their own:
 //   kernel_send      submitted -> kernel_sent
 //   wire_and_server  kernel_sent -> kernel_received
-//   kernel_receive   kernel_received -> woke
+//   kernel_receive   kernel_received -> received
 enum class Phase : uint8_t {
   kWait,
   kClientUser,
-  kSubmitToWake,
+  kSubmitToReceive,
   kDecode,
   kKernelSend,
   kWireAndServer,

@@ -16,9 +16,10 @@ namespace {
 constexpr uint32_t kMostWorkers = 1024;
 constexpr uint32_t kMostFlows = 1u << 20;
 constexpr uint32_t kMostDepth = 1u << 16;
+constexpr uint64_t kMostInFlight = 1u << 20;  // flows x depth: about 1 KiB of memory each
 constexpr uint32_t kMostKeyBytes = 4096;
 constexpr uint32_t kMostSocketBuffer = 1u << 30;
-constexpr uint32_t kMostSamples = 1u << 26;
+constexpr uint32_t kMostSamples = 1u << 24;
 constexpr double kMostRate = 1e9;
 
 absl::Status BadField(absl::string_view field, absl::string_view what) {
@@ -87,6 +88,11 @@ absl::Status TakeShape(const control::RunSpec& from, RunSpec* to) {
   RETURN_IF_ERROR(CheckRange("workers", from.workers(), 1u, kMostWorkers));
   RETURN_IF_ERROR(CheckRange("flows", from.flows(), 1u, kMostFlows));
   RETURN_IF_ERROR(CheckRange("depth", from.depth(), 1u, kMostDepth));
+  if (uint64_t{from.flows()} * from.depth() > kMostInFlight) {
+    return BadField(
+        "depth", absl::StrCat(from.flows(), " flows of ", from.depth(), " requests each are above ",
+                              kMostInFlight, " requests in flight on one agent"));
+  }
   if (from.workers() > from.flows()) {
     return BadField("workers", absl::StrCat(from.workers(), " workers for ", from.flows(),
                                             " flows leave some without any"));
@@ -150,6 +156,7 @@ absl::Status TakeWorkload(const control::RunSpec& from, RunSpec* to) {
   to->key_bytes = from.key_bytes();
   to->value_bytes = from.value_bytes();
   to->seed = from.seed();
+  to->key_seed = from.key_seed();
   to->load = from.load();
   RETURN_IF_ERROR(Assign("key_order", ParseKeyOrder(from.key_order()), &to->key_order));
   return Assign("synchronization", ParseSynchronization(from.synchronization()),
@@ -327,7 +334,8 @@ result::HostFacts ToProto(const HostFacts& facts) {
   to.set_hostname(Printable(facts.hostname));
   to.set_kernel(Printable(facts.kernel));
   to.set_cpu_model(Printable(facts.cpu_model));
-  to.set_cpus(facts.cpus);
+  to.set_cpus(static_cast<uint32_t>(facts.cpus.size()));
+  to.mutable_cpu_numbers()->Add(facts.cpus.begin(), facts.cpus.end());
   to.set_memory_bytes(facts.memory_bytes);
   to.set_clocksource(Printable(facts.clocksource));
   to.set_governor(Printable(facts.governor));

@@ -40,6 +40,7 @@ struct RunSpec {
   uint32_t key_bytes = 16;
   uint32_t value_bytes = 0;
   uint64_t seed = 0;
+  uint64_t key_seed = 0;  // of the keys' names
   bool load = false;
   Nanos warmup;
   Nanos duration;

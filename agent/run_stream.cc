@@ -1,5 +1,6 @@
 #include "agent/run_stream.h"
 
+#include <exception>
 #include <iostream>
 #include <utility>
 
@@ -73,7 +74,13 @@ void RunStream::OnDone() {
 
 void RunStream::Serve() {
   { std::lock_guard lock(mutex_); }
-  grpc::Status status = Converse();
+  grpc::Status status;
+  try {
+    status = Converse();
+  } catch (const std::exception& error) {
+    // Only memory can run out here: the spec asked for more than this host has.
+    status = {grpc::StatusCode::INTERNAL, absl::StrCat("the run cannot be made: ", error.what())};
+  }
   std::unique_ptr<Runner> runner;
   {
     std::lock_guard lock(mutex_);

@@ -171,7 +171,7 @@ void Runner::Merge(std::vector<WorkerYield> yields, RunOutcome* outcome) const {
   outcome->ops.resize(spec_.ops.size());
   outcome->workers = spec_.workers;
   outcome->transport_facts = yields.front().transport_facts;
-  MonoTime first = kNever;
+  MonoTime first = kNever, first_intended = kNever;
   for (const WorkerYield& yield : yields) {
     for (size_t i = 0; i < spec_.ops.size(); ++i) outcome->ops[i].Add(yield.recorder->ops()[i]);
     const std::vector<OpRecord>& samples = yield.recorder->samples();
@@ -193,9 +193,13 @@ void Runner::Merge(std::vector<WorkerYield> yields, RunOutcome* outcome) const {
     outcome->protocol_errors += yield.protocol_errors;
     outcome->unsolicited += yield.unsolicited;
     if (yield.unsolicited > 0) outcome->unsolicited_text = yield.unsolicited_text;
-    if (yield.first_started.is_set()) first = std::min(first, yield.first_started);
+    if (yield.first_started.is_set() && yield.first_started < first) {
+      first = yield.first_started;
+      first_intended = yield.first_intended;
+    }
   }
-  if (first != kNever) outcome->first_send_offset = first - outcome->planned_start;
+  // An open loop's first request is due some time after the start: that is no lateness.
+  if (first != kNever) outcome->first_send_offset = first - first_intended;
 }
 
 }  // namespace kbench

@@ -7,9 +7,13 @@
 #include "absl/strings/str_cat.h"
 #include "agent/kinetic_call.h"
 #include "base/status_macros.h"
+#include "base/units.h"
 
 namespace kbench {
 namespace {
+
+// The controller waits longer than this for a result (PhaseLimits::measure).
+constexpr Nanos kLongestFetch = Seconds(20);
 
 // One page: the records of a connection from a sequence number on.
 absl::StatusOr<kinetic::ResidenceLog> FetchPage(KineticCall* call, int64_t connection_id,
@@ -38,10 +42,16 @@ absl::StatusOr<kinetic::ResidenceLog> FetchPage(KineticCall* call, int64_t conne
 }
 
 absl::Status FetchConnection(KineticCall* call, int64_t connection_id,
-                             const std::vector<uint64_t>& wanted, ServerTrace* trace) {
+                             const std::vector<uint64_t>& wanted, MonoTime deadline,
+                             ServerTrace* trace) {
   uint64_t from = wanted.front();
   bool first = true;
   while (from <= wanted.back()) {
+    if (MonoNow() > deadline) {
+      return absl::DeadlineExceededError(absl::StrCat(
+          "fetching the server's records took longer than ", FormatDuration(kLongestFetch),
+          "; measure for a shorter time, or sample fewer requests"));
+    }
     ASSIGN_OR_RETURN(const kinetic::ResidenceLog log, FetchPage(call, connection_id, from));
     if (first) trace->overwritten += log.overwritten;
     first = false;
@@ -67,9 +77,10 @@ absl::Status Fetch(const TraceRequest& request, const std::vector<OpRecord>& sam
   ASSIGN_OR_RETURN(
       const std::unique_ptr<KineticCall> call,
       KineticCall::Connect(request.server, request.identity, request.hmac_key, request.timeout));
+  const MonoTime deadline = MonoNow() + kLongestFetch;
   for (auto& [connection_id, sequences] : wanted) {
     std::sort(sequences.begin(), sequences.end());
-    RETURN_IF_ERROR(FetchConnection(call.get(), connection_id, sequences, trace));
+    RETURN_IF_ERROR(FetchConnection(call.get(), connection_id, sequences, deadline, trace));
   }
   return absl::OkStatus();
 }

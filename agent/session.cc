@@ -33,7 +33,7 @@ uint32_t Session::NextProbe() {
 void Session::Begin(const Stage& stage) {
   stage_ = stage;
   due_ = 0;
-  first_started_ = MonoTime();
+  first_started_ = first_intended_ = MonoTime();
   credit_count_ = 0;
   for (uint32_t i = 0; i < stage.depth; ++i) GiveCredit(stage.start);
 }
@@ -73,7 +73,10 @@ void Session::Send(const Op& op, MonoTime intended) {
   record.connection_id = connection_id_;
   record.intended = intended;
   record.started = options_.now();
-  if (!first_started_.is_set()) first_started_ = record.started;
+  if (!first_started_.is_set()) {
+    first_started_ = record.started;
+    first_intended_ = intended;
+  }
   const Bytes value = maker_.Make(op, record.sequence, &slot->head);
   record.encoded = options_.now();
   if (alone) record.flags |= kNothingOutstanding;
@@ -81,6 +84,7 @@ void Session::Send(const Op& op, MonoTime intended) {
   // period of the workload and see the same kind of request every time.
   if (options_.sample_every > 0 && --until_probe_ == 0) {
     record.probed = true;
+    ++probes_in_flight_;
     until_probe_ = NextProbe();
   }
   if (slot->measured) stage_.recorder->Sent(op.index, slot->head.size() + value.size());
@@ -133,7 +137,9 @@ void Session::TakeBytes(const TransportEvent& event) {
     if (reply == nullptr) break;
     if (reply->unsolicited) {
       TakeUnsolicited(*reply);
-      continue;
+      // Some refusals come unsigned, as a status, but say whose request they refuse.
+      if (!reply->ack_sequence.has_value() || slots_.Find(*reply->ack_sequence) == nullptr)
+        continue;
     }
     Slot* slot = Match(*reply);
     if (slot == nullptr) continue;
@@ -184,6 +190,11 @@ Slot* Session::Match(const Reply& reply) {
   return nullptr;
 }
 
+void Session::Land(Slot* slot) {
+  slots_.Land(slot);
+  if (slot->record.probed && --probes_in_flight_ == 0) transport_->ProbesAnswered(options_.flow);
+}
+
 void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot) {
   OpRecord& record = slot->record;
   Completion completion = {
@@ -204,13 +215,13 @@ void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot)
   }
   last_kernel_received_ = event.kernel_received;
   record.decoded = options_.now();
-  slots_.Land(slot);
+  Land(slot);
   GiveCredit(record.decoded);
   stage_.recorder->Answered(record, completion, slot->measured);
 }
 
 void Session::Lose(Slot* slot, absl::string_view why, MonoTime now) {
-  slots_.Land(slot);
+  Land(slot);
   slot->record.outcome = OpOutcome::kLost;
   if (slot->record.probed) ++lingering_probes_;
   ++late_expected_;

@@ -90,7 +90,9 @@ class Session {
   bool closed() const { return !closed_.empty(); }
   const std::string& closed_text() const { return closed_; }  // why the flow is gone
   int64_t connection_id() const { return connection_id_; }
-  MonoTime first_started() const { return first_started_; }  // of the stage; zero: none yet
+  // Of the stage's first request; zero: none yet.
+  MonoTime first_started() const { return first_started_; }
+  MonoTime first_intended() const { return first_intended_; }
   const SessionFindings& findings() const { return findings_; }
 
  private:
@@ -99,6 +101,8 @@ class Session {
   void TakeBytes(const TransportEvent& event);
   void TakeUnsolicited(const Reply& reply);
   Slot* Match(const Reply& reply);
+  // The request is over, in whatever way.
+  void Land(Slot* slot);
   void Judge(const Reply& reply, const TransportEvent& event, Slot* slot);
   void Lose(Slot* slot, absl::string_view why, MonoTime now);
   void Release(Slot* slot);
@@ -119,6 +123,7 @@ class Session {
 
   uint64_t due_ = 0;  // in this stage
   uint32_t until_probe_ = 0;
+  uint32_t probes_in_flight_ = 0;
   Random probe_random_;
   uint32_t lingering_probes_ = 0;  // kOver, stamps not final
   uint64_t late_expected_ = 0;     // lost requests whose answer may still come
@@ -126,6 +131,7 @@ class Session {
   bool ready_ = false;
   int64_t connection_id_ = 0;
   MonoTime first_started_;
+  MonoTime first_intended_;
   std::string closed_;
   SessionFindings findings_;
 };

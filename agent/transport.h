@@ -123,8 +123,7 @@ class Transport {
   virtual std::span<const TransportEvent> Poll(MonoTime deadline) = 0;
 
   // No probed request of `flow` is waiting for its answer: until the next one is sent, received
-  // bytes need no kernel stamp, which makes receiving cheaper. Optional; never called, every
-  // receive after a flow's first probed frame pays for the stamp.
+  // bytes need no kernel stamp, which makes receiving cheaper.
   virtual void ProbesAnswered(FlowId) {}
 
   // Closes a flow now. No further events come from it.

@@ -151,7 +151,7 @@ absl::Status Worker::Connect() {
             .value_bytes = spec_.value_bytes,
             .requests = {.identity = spec_.identity,
                          .synchronization = spec_.synchronization,
-                         .keys = KeyGenerator(spec_.seed, spec_.agent_index, spec_.key_bytes),
+                         .keys = KeyGenerator(spec_.key_seed, spec_.agent_index, spec_.key_bytes),
                          .key = &key_,
                          .values = options_.values}},
         transport_.get()));
@@ -276,13 +276,15 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
                                                                    .seed = seed,
                                                                    .first_key = first_key}));
     if (spec_.open.has_value()) {
-      // The flows' streams together are the agent's: evenly interleaved, or a Poisson process.
-      arrivals.push_back(std::make_unique<Arrival>(
-          Arrival::Options{.kind = spec_.open->arrival,
-                           .rate = spec_.open->rate / spec_.flows,
-                           .phase = static_cast<double>(flow) / spec_.flows,
-                           .seed = Mix64(seed ^ 0x617272697661),  // "arriva": a stream of its own
-                           .start = window.start}));
+      // The flows' streams together are the agent's, and the agents' are the run's: evenly
+      // interleaved, or a Poisson process.
+      arrivals.push_back(std::make_unique<Arrival>(Arrival::Options{
+          .kind = spec_.open->arrival,
+          .rate = spec_.open->rate / spec_.flows,
+          .phase =
+              (flow + static_cast<double>(spec_.agent_index) / spec_.agent_count) / spec_.flows,
+          .seed = Mix64(seed ^ 0x617272697661),  // "arriva": a stream of its own
+          .start = window.start}));
     }
     const uint64_t max_ops = spec_.max_ops_per_flow == 0 ? UINT64_MAX : spec_.max_ops_per_flow;
     sessions_[i]->Begin({.ops = streams.back().get(),
@@ -320,6 +322,7 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
     const MonoTime first = session->first_started();
     if (first.is_set() && (!yield.first_started.is_set() || first < yield.first_started)) {
       yield.first_started = first;
+      yield.first_intended = session->first_intended();
     }
     const SessionFindings& findings = session->findings();
     yield.late_answers += findings.late_answers;

@@ -31,6 +31,7 @@ struct WorkerYield {
   ThreadUse use;               // of the measured window
   TransportCounters counters;  // of the measured window
   MonoTime first_started;      // of warm-up and window; zero: nothing was sent
+  MonoTime first_intended;     // when that request was due
   FactList transport_facts;
   bool pinned = false;
   uint64_t late_answers = 0;

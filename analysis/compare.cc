@@ -95,6 +95,13 @@ struct MetricComparison {
   }
 };
 
+constexpr double kFailureMargin = 0.001;
+
+double FailureShare(const OpCounts& counts) {
+  if (counts.sent == 0) return 0;
+  return static_cast<double>(counts.failed + counts.lost) / static_cast<double>(counts.sent);
+}
+
 std::string RowKey(const CellOp& row) {
   std::vector<std::string> levels;
   for (const Level& level : row.cell->levels) {
@@ -117,8 +124,16 @@ MetricComparison CompareMetric(const CellOp& a, const CellOp& b, const std::stri
   return c;
 }
 
+// The share of requests without a good answer rose by more than kFailureMargin.
+struct MoreFailures {
+  std::string row;
+  double base = 0;  // shares of what was sent
+  double candidate = 0;
+};
+
 struct Matched {
   std::vector<MetricComparison> metrics;
+  std::vector<MoreFailures> failures;
   std::vector<std::string> only_in_base;
   std::vector<std::string> only_in_candidate;
 };
@@ -134,6 +149,11 @@ Matched Match(const CampaignAnalysis& base, const CampaignAnalysis& candidate) {
       continue;
     }
     const CellOp& other = *it->second;
+    if (FailureShare(other.counts) > FailureShare(row.counts) + kFailureMargin) {
+      matched.failures.push_back({.row = absl::StrCat(row.op, " ", row.cell->Label()),
+                                  .base = FailureShare(row.counts),
+                                  .candidate = FailureShare(other.counts)});
+    }
     matched.metrics.push_back(CompareMetric(row, other, "p50", true, true, &CellOp::p50_ns));
     if (row.p99_ns.n() > 0 && other.p99_ns.n() > 0) {
       matched.metrics.push_back(CompareMetric(row, other, "p99", true, false, &CellOp::p99_ns));
@@ -200,6 +220,12 @@ std::string Text(const CampaignAnalysis& base, const CampaignAnalysis& candidate
                         "repetitions; Holm over %d comparisons\n",
                         100 * kMargin, matched.metrics.size());
   for (const MetricComparison& c : matched.metrics) out += MetricLine(c);
+  for (const MoreFailures& f : matched.failures) {
+    absl::StrAppendFormat(&out,
+                          "  - %s: %.2f %% of requests got no good answer, %.2f %% in base "
+                          "(REGRESSION)\n",
+                          Printable(f.row), 100 * f.candidate, 100 * f.base);
+  }
   for (const std::string& row : matched.only_in_base) {
     absl::StrAppend(&out, "  only in base: ", Printable(row), "\n");
   }
@@ -246,6 +272,11 @@ std::string JsonText(const CampaignEvidence& base, const CampaignEvidence& candi
   }
   json["comparisons"] = Json::array();
   for (const MetricComparison& c : matched.metrics) json["comparisons"].push_back(MetricJson(c));
+  json["more_failures"] = Json::array();
+  for (const MoreFailures& f : matched.failures) {
+    json["more_failures"].push_back(
+        {{"row", f.row}, {"base_share", f.base}, {"candidate_share", f.candidate}});
+  }
   json["only_in_base"] = matched.only_in_base;
   json["only_in_candidate"] = matched.only_in_candidate;
   return Dump(json);
@@ -259,7 +290,9 @@ Comparison Compare(const CampaignEvidence& base, const CampaignEvidence& candida
   const std::vector<Difference> differences = Differences(base, candidate);
   const Matched matched = Match(a, b);
   Comparison result;
-  bool unsettled = matched.metrics.empty();
+  result.significant_regression = !matched.failures.empty();
+  // What the base measured and the candidate did not is no evidence of anything.
+  bool unsettled = matched.metrics.empty() || !matched.only_in_base.empty();
   for (const MetricComparison& c : matched.metrics) {
     result.significant_regression |= c.regression();
     unsettled |= c.decides && c.verdict.verdict == Verdict::kInconclusive;

@@ -219,7 +219,7 @@ const char* ExclusionReason(const Joined& j, Boundaries b, bool probed_only) {
   const OpSample& s = *j.sample;
   if (!s.answered()) return "not_answered";
   if (probed_only && !s.probed()) return "not_probed";
-  if (s.intended() == 0 || s.started() == 0 || s.submitted() == 0 || s.woke() == 0 ||
+  if (s.intended() == 0 || s.started() == 0 || s.submitted() == 0 || s.received() == 0 ||
       s.decoded() == 0) {
     return "incomplete_record";
   }
@@ -243,14 +243,14 @@ const char* ExclusionReason(const Joined& j, Boundaries b, bool probed_only) {
 std::vector<int64_t> Cut(const Joined& j, Boundaries b) {
   const OpSample& s = *j.sample;
   const int64_t out = b.send ? s.kernel_sent() : s.submitted();
-  const int64_t in = b.receive ? s.kernel_received() : s.woke();
+  const int64_t in = b.receive ? s.kernel_received() : s.received();
   const int64_t residence = b.server ? j.residence->residence_ns() : 0;
   std::vector<int64_t> parts = {s.started() - s.intended(), s.submitted() - s.started()};
   if (b.send) parts.push_back(out - s.submitted());
   parts.push_back(in - out - residence);
   if (b.server) parts.push_back(residence);
-  if (b.receive) parts.push_back(s.woke() - in);
-  parts.push_back(s.decoded() - s.woke());
+  if (b.receive) parts.push_back(s.received() - in);
+  parts.push_back(s.decoded() - s.received());
   return parts;
 }
 
@@ -346,9 +346,8 @@ void AddResultCaveats(Decomposition* d) {
         &d->caveats);
   }
   for (const PartStats& part : d->parts) {
-    if (!absl::StrContains(part.name, "network")) continue;
     if (Share(part.negative, d->samples_used) <= kNegativeShareMax) continue;
-    Say("negative_network",
+    Say("negative_part",
         absl::StrCat(d->op, ": ", part.name, " is below zero for ", part.negative, " of ",
                      d->samples_used, " sampled requests; a stamp is wrong, and so is the split"),
         &d->caveats);

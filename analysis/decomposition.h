@@ -1,12 +1,19 @@
 // Where the time of a request went: contiguous segments of the client's clock, cut where a stamp
 // can be trusted, and the server's residence taken out of the one that contains it.
 //
-//  intended   started      submitted         kernel_sent            kernel_received        woke
+//  intended
+//     |  wait
+//  started
+//     |  client_user
+//  submitted
+//     |  client_kernel_send
+//  kernel_sent
+//     |  wire and server  =  network + server's residence
+//  kernel_received
+//     |  client_kernel_receive
+//  received
+//     |  client_decode
 //  decoded
-//     |  wait    | client_user | client_kernel_send | wire and server | client_kernel_receive |
-//     client_decode |
-//                                                     \-- server --/
-//                                     network = wire and server - server's residence
 //
 // All parts are integer nanoseconds and those of one request sum to its response time exactly; no
 // clock of another host is involved but as the length of the residence. Where a boundary cannot be
@@ -39,7 +46,7 @@ struct Boundaries {
 inline constexpr double kUntrustedShareMax = 0.02;  // of probed requests, per boundary
 inline constexpr double kMatchRateMin = 0.995;      // of residences
 inline constexpr int64_t kClockStepMaxNs = 1000;    // client's or server's
-inline constexpr double kNegativeShareMax = 0.01;   // of requests with a negative network part
+inline constexpr double kNegativeShareMax = 0.01;   // of requests with a negative part
 inline constexpr double kResidualShareMax = 0.05;   // of the mean response
 inline constexpr uint64_t kFewSamples = 100;
 

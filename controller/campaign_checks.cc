@@ -7,6 +7,8 @@ namespace {
 
 using IsGiven = std::function<bool(absl::string_view)>;
 
+constexpr int64_t kMostInFlight = 1 << 20;  // what an agent accepts (agent/run_proto.cc)
+
 void CheckLoad(const Settings& s, const IsGiven& is_given,
                std::vector<CampaignComplaint>* complaints) {
   const bool has_rate = s.rate_total > 0 || s.rate_per_agent > 0;
@@ -29,6 +31,11 @@ void CheckLoad(const Settings& s, const IsGiven& is_given,
   if (!s.open_loop && is_given("load.arrival")) {
     complaints->push_back(
         {"load.arrival", "load.arrival belongs to an open loop; use load.mode: open, or drop it"});
+  }
+  if (static_cast<int64_t>(s.flows) * s.depth > kMostInFlight) {
+    complaints->push_back(
+        {"load.depth", absl::StrCat("load.flows ", s.flows, " x load.depth ", s.depth, " is above ",
+                                    kMostInFlight, " requests in flight on one agent")});
   }
   if (s.workers > s.flows) {
     complaints->push_back(

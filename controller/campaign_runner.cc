@@ -177,7 +177,7 @@ class CampaignRun {
     if (options_.local_agents > 0) return {.host = "this host", .cpus = local_cpus_};
     AgentPlace place{.host = reply.host().hostname()};
     if (place.host.empty()) place.host = address;
-    for (uint32_t cpu = 0; cpu < reply.host().cpus(); ++cpu) {
+    for (const uint32_t cpu : reply.host().cpu_numbers()) {
       place.cpus.usable.push_back(static_cast<int>(cpu));
     }
     return place;
@@ -222,7 +222,8 @@ class CampaignRun {
                                                                      : settings.server_address,
                                  .hmac_key = keys_.at(settings.key_file),
                                  .worker_cpus = placement.worker_cpus[i],
-                                 .seed = run.seed}));
+                                 .seed = run.seed,
+                                 .key_seed = plan_.key_seed}));
     }
     return request;
   }
@@ -231,6 +232,7 @@ class CampaignRun {
   absl::Status StoreFailed(const absl::Status& status) {
     if (store_->runs_stored() == 0) {
       store_->Discard();
+      progress_->Note("no results were kept");
     } else {
       progress_->Note(absl::StrCat("the ", store_->runs_stored(), " runs that were written are in ",
                                    store_->partial_dir(), "; 'kbench report ",
@@ -245,7 +247,10 @@ class CampaignRun {
                        : absl::IsCancelled(outcome->status) ? "aborted"
                                                             : "failed";
     if (store_ == nullptr) return;
-    if (evidence_.runs.empty()) return store_->Discard();
+    if (evidence_.runs.empty()) {
+      store_->Discard();
+      return progress_->Note("no results were kept");
+    }
     absl::StatusOr<std::string> directory =
         store_->Finish(evidence_, static_cast<int>(outcome->code),
                        std::string(outcome->status.message()), UtcNow());

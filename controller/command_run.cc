@@ -47,10 +47,7 @@ ExitCode Run(RunArguments* arguments) {
     progress.Note(absl::StrCat("results: ", outcome.directory, " (", outcome.evidence.status,
                                ")\nreport:  ", outcome.directory, "/report.html"));
   }
-  if (!outcome.status.ok()) {
-    Fail(outcome.status);
-    if (outcome.directory.empty()) progress.Note("no results were kept");
-  }
+  if (!outcome.status.ok()) Fail(outcome.status);
   return outcome.code;
 }
 

@@ -33,7 +33,7 @@ struct PhaseLimits {
   int64_t load_bytes_per_second = 2 << 20;  // slower than this is stuck
   int64_t load_keys_per_second = 100;
   Nanos clock = Seconds(5);
-  Nanos measure = Seconds(10);  // beyond warm-up, window and op time-out
+  Nanos measure = Seconds(40);  // beyond warm-up, window and op time-out: fetching records, results
   Nanos stop = Seconds(5);      // beyond the op time-out (at most 10 s of it)
   Nanos goodbye = Seconds(2);   // from the last chunk to the stream's end
 };

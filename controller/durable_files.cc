@@ -67,6 +67,11 @@ absl::Status ReplaceDurably(const std::string& path, absl::string_view content) 
 
 absl::Status RenameDurably(const std::string& from, const std::string& to) {
   if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
+    // Some file systems (NFS) cannot promise it. Names carry a run id of their own, so looking
+    // first leaves no window that anybody else would use.
+    if (errno == EINVAL && access(to.c_str(), F_OK) != 0) {
+      if (rename(from.c_str(), to.c_str()) == 0) return SyncDirectory(fs::path(to).parent_path());
+    }
     return FileError(absl::StrCat("rename ", from, " to"), to, errno);
   }
   return SyncDirectory(fs::path(to).parent_path());

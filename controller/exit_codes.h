@@ -24,14 +24,11 @@ enum class ExitCode : int {
   kDone = 0,
   kInternal = 1,
   kUsage = 2,
-  kGatesFailed = 3,
   kRegression = 4,
   kInconclusive = 5,
   kIncomplete = 6,
   kVersionMismatch = 7,
   kServerUnreachable = 8,
-  kVerificationFailed = 9,
-  kSuspect = 10,
   kPhaseTimeout = 11,
   kInterrupted = 130,
   kTerminated = 143,
@@ -42,7 +39,8 @@ struct ExitCodeMeaning {
   absl::string_view meaning;
 };
 
-// Those that this version can give; printed by --help.
+// Printed by --help. The numbers left out are kept for: 3 gates failed, 9 data verification failed,
+// 10 measurement suspect.
 inline constexpr std::array<ExitCodeMeaning, 11> kExitCodes = {{
     {ExitCode::kDone, "done"},
     {ExitCode::kInternal, "internal error, or the results could not be written"},

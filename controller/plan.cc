@@ -13,9 +13,10 @@
 namespace kbench {
 namespace {
 
-// Streams of randomness that must not meet: the order of a block, and what its runs do.
+// Streams of randomness that must not meet: the order of a block, what its runs do, and the keys.
 constexpr uint64_t kOrderStream = 0x6f72646572;  // "order"
 constexpr uint64_t kWorkStream = 0x776f726b;     // "work"
+constexpr uint64_t kKeyStream = 0x6b657973;      // "keys"
 
 std::vector<int> ShuffledCells(size_t cells, uint64_t seed) {
   std::vector<int> order(cells);
@@ -47,6 +48,7 @@ nlohmann::ordered_json LevelsJson(const Cell& cell) {
 
 Plan MakePlan(const Campaign& campaign, size_t agents) {
   Plan plan;
+  plan.key_seed = Mix64(campaign.seed ^ kKeyStream);
   for (int repetition = 0; repetition < campaign.repetitions; ++repetition) {
     const uint64_t block = Mix64(campaign.seed) + static_cast<uint64_t>(repetition);
     for (int cell : ShuffledCells(campaign.cells.size(), Mix64(block ^ kOrderStream))) {
@@ -66,7 +68,7 @@ std::string DescribePlan(const Campaign& campaign, const Plan& plan, size_t agen
   std::string text = absl::StrFormat(
       "%s: %d cells x %d repetitions = %d runs on %d agents\n"
       "planned: %.1f s of warm-up and measurement; set-up and loading come on top\n"
-      "to load: %s of values\n\ncells\n",
+      "to load: %s of values, every run over the same keys\n\ncells\n",
       campaign.name, campaign.cells.size(), campaign.repetitions, plan.runs.size(), agents,
       plan.measuring.seconds(), HumanBytes(plan.load_bytes));
   for (const Cell& cell : campaign.cells) {
@@ -90,6 +92,7 @@ std::string PlanJson(const Campaign& campaign, const Plan& plan, size_t agents) 
   json["schema_version"] = 1;
   json["campaign"] = campaign.name;
   json["seed"] = campaign.seed;
+  json["key_seed"] = plan.key_seed;
   json["agents"] = agents;
   json["repetitions"] = campaign.repetitions;
   json["measuring_ns"] = plan.measuring.count();

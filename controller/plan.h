@@ -20,13 +20,16 @@ struct PlannedRun {
   int ordinal = 0;     // place in the plan, from 0
   int cell = 0;        // index into Campaign::cells
   int repetition = 0;  // the block
-  // Of keys, values and arrivals. The cells of a block share it, so that they are compared on the
-  // same work; blocks differ.
+  // Of the order of keys, values and arrivals. The cells of a block share it, so that they are
+  // compared on the same work; blocks differ.
   uint64_t seed = 0;
 };
 
 struct Plan {
   std::vector<PlannedRun> runs;
+  // Of the keys' names, which all runs share: what a run writes replaces what the last one wrote,
+  // so that a campaign of many repetitions does not fill the server.
+  uint64_t key_seed = 0;
   Nanos measuring;          // warm-up and measured windows; set-up and loading come on top
   uint64_t load_bytes = 0;  // values that the load phases write, over all agents
 };

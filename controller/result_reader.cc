@@ -149,7 +149,8 @@ std::vector<ResultListing> ListResults(const std::string& results_dir) {
 }
 
 absl::StatusOr<std::string> FindResult(const std::string& results_dir, const std::string& name) {
-  if (fs::is_directory(name)) return name;
+  std::error_code ignored;  // a name that cannot be a path may still be an id
+  if (fs::is_directory(name, ignored)) return name;
   std::vector<std::string> found;
   for (const ResultListing& listing : ListResults(results_dir)) {
     if (listing.manifest.ok() && !name.empty() &&

@@ -25,8 +25,6 @@ absl::Status FromFailed(const control::Failed& failed, const std::string& addres
     case Failed::SERVER_UNREACHABLE:
     case Failed::SERVER_REFUSED:
       return absl::UnavailableError(text);
-    case Failed::VERSION:
-      return absl::FailedPreconditionError(text);
     case Failed::PHASE_TIMEOUT:
       return absl::DeadlineExceededError(text);
     case Failed::MISSED_START:
@@ -78,10 +76,12 @@ absl::Status RunAttempt::Phases() {
 absl::Status RunAttempt::Prepare() {
   progress_->Phase("connect");
   const control::RunSpec& spec = request_.specs[0];
-  const Nanos run_time = Nanos(spec.connect_timeout_ns()) + Nanos(spec.warmup_ns()) +
-                         Nanos(spec.duration_ns()) + Nanos(spec.op_timeout_ns()) * 3 +
-                         TimeToLoad(spec, limits_) + limits_.prepare + limits_.clock +
-                         limits_.measure + limits_.stop + limits_.goodbye;
+  // An agent connects, waits for the handshake, and proves the path by a NOOP.
+  const Nanos connect = Nanos(spec.connect_timeout_ns()) * 2 + Nanos(spec.op_timeout_ns());
+  const Nanos run_time = connect + Nanos(spec.warmup_ns()) + Nanos(spec.duration_ns()) +
+                         Nanos(spec.op_timeout_ns()) * 3 + TimeToLoad(spec, limits_) +
+                         limits_.prepare + limits_.clock + limits_.measure + limits_.stop +
+                         limits_.goodbye;
   for (size_t i = 0; i < agents_.size(); ++i) {
     AgentState& agent = agents_[i];
     agent.stream = agent.link->StartRun(i, &inbox_, run_time);
@@ -91,7 +91,7 @@ absl::Status RunAttempt::Prepare() {
     *command.mutable_prepare()->mutable_controller() = ControllerVersion();
     agent.stream->Send(command);
   }
-  return Await("connect", Nanos(spec.connect_timeout_ns()) + limits_.prepare,
+  return Await("connect", connect + limits_.prepare,
                [](const AgentState& agent) { return agent.prepared; });
 }
 
@@ -130,7 +130,8 @@ absl::Status RunAttempt::Start() {
   for (const AgentState& agent : agents_) {
     slowest = std::max(slowest, agent.clock.round_trip_min());
   }
-  const MonoTime at = MonoNow() + Millis(20) + slowest * 4;
+  const MonoTime at =
+      MonoNow() + Millis(20) + slowest * 4 + Micros(500) * static_cast<int64_t>(agents_.size());
   started_ = true;
   for (AgentState& agent : agents_) {
     control::RunCommand command;

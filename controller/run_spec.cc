@@ -40,6 +40,7 @@ control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
   spec.set_key_bytes(static_cast<uint32_t>(s.key_bytes));
   spec.set_value_bytes(static_cast<uint32_t>(s.value_bytes));
   spec.set_seed(inputs.seed);
+  spec.set_key_seed(inputs.key_seed);
   spec.set_load(s.LoadsKeys());
   spec.set_warmup_ns(s.warmup.count());
   spec.set_duration_ns(s.duration.count());

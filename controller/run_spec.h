@@ -24,6 +24,7 @@ struct RunSpecInputs {
   std::string hmac_key;  // secret
   std::vector<uint32_t> worker_cpus;
   uint64_t seed = 0;
+  uint64_t key_seed = 0;
 };
 
 control::RunSpec MakeRunSpec(const Settings& settings, const RunSpecInputs& inputs);

@@ -39,7 +39,7 @@ FinishedRun HealthyRun() {
   run.outcome.ops = {get};
   run.outcome.measured = Millis(500);
   run.outcome.workers = 1;
-  run.outcome.host.cpus = 4;
+  run.outcome.host.cpus = {0, 1, 2, 3};
   run.outcome.use.transport.waits = kAnswers;
   run.outcome.use.busiest_worker = 0.5;
   return run;

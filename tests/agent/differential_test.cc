@@ -82,7 +82,7 @@ TEST_P(Differential, EveryTransportSendsTheSameBytes) {
     EXPECT_GT(reference.short_sends, 0u);
   }
   const ValuePool values(42, cell.value_bytes);
-  const KeyGenerator keys(42, 0, 16);
+  const KeyGenerator keys(43, 0, 16);
   for (uint64_t i = 0; i < 8; ++i) {
     std::string key(16, '\0');
     keys.Write(i, key.data());

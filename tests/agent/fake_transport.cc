@@ -63,18 +63,26 @@ std::string FakeTransport::Answer(const Request& request, const Fate& fate) {
   const bool value =
       request.type == kinetic::MessageType::kGet && fate.status == kinetic::StatusCode::kSuccess;
   const uint32_t size = fate.value_size.value_or(value ? get_value_bytes_ : 0);
+  const kinetic::Signature signature =
+      fate.unsolicited ? kinetic::Signature::Unsolicited()
+                       : kinetic::Signature::Hmac(kinetic::kFactoryIdentity,
+                                                  fate.wrong_key ? &wrong_key_ : &key_);
   std::string pdu;
-  encoder_.Append(
-      command,
-      kinetic::Signature::Hmac(kinetic::kFactoryIdentity, fate.wrong_key ? &wrong_key_ : &key_),
-      size, &pdu);
+  encoder_.Append(command, signature, size, &pdu);
   pdu.append(size, 'v');
   return pdu;
+}
+
+void FakeTransport::ProbesAnswered(FlowId flow) {
+  EXPECT_GT(probed_[flow].size(), 0u) << "nothing was probed";
+  probed_[flow].clear();
+  ++probes_answered_;
 }
 
 void FakeTransport::Send(FlowId flow, const OutgoingFrame& frame) {
   EXPECT_TRUE(unsent_.insert({flow, frame.token}).second)
       << "the buffers of frame " << frame.token << " were used again before it was sent";
+  if (frame.probe) probed_[flow].insert(frame.stamps);
   frame.stamps->submitted = SimClock::Now();
   frame.stamps->send_returned = SimClock::Now();
   if (!decoder_.Decode(frame.head.subspan(kinetic::kFrameHeaderSize)).ok()) std::abort();

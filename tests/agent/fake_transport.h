@@ -40,7 +40,8 @@ class FakeTransport final : public Transport {
     std::optional<uint32_t> value_size;  // none: as loaded for a GET, else 0
     bool wrong_key = false;              // signs the answer with another key
     bool without_ack = false;
-    bool sent_late = false;  // its kSent comes after its answer
+    bool unsolicited = false;  // the answer is an UNSOLICITEDSTATUS that acknowledges the request
+    bool sent_late = false;    // its kSent comes after its answer
   };
   struct Request {
     uint64_t number = 0;  // from 0, over all flows, the handshake's NOOPs included
@@ -57,6 +58,7 @@ class FakeTransport final : public Transport {
   absl::StatusOr<FlowId> Connect(const SocketAddress& peer, Nanos timeout) override;
   void Send(FlowId flow, const OutgoingFrame& frame) override;
   std::span<const TransportEvent> Poll(MonoTime deadline) override;
+  void ProbesAnswered(FlowId flow) override;
   void Close(FlowId) override {}
   TransportCounters counters() const override { return {}; }
   FactList facts() const override { return {}; }
@@ -71,6 +73,8 @@ class FakeTransport final : public Transport {
   void set_coalesce(bool coalesce) { coalesce_ = coalesce; }
 
   const std::vector<Request>& requests() const { return requests_; }
+  // How often receiving got cheaper again: no probed request of the flow was unanswered any more.
+  uint32_t probes_answered() const { return probes_answered_; }
   // Most requests that were ever unanswered at once (of all flows).
   uint32_t most_unanswered() const { return most_unanswered_; }
 
@@ -99,6 +103,8 @@ class FakeTransport final : public Transport {
   std::vector<TransportEvent> events_;
   uint32_t flows_ = 0;
   uint32_t unanswered_ = 0;
+  std::map<FlowId, std::set<const SendStamps*>> probed_;  // in flight, by their records
+  uint32_t probes_answered_ = 0;
   uint32_t most_unanswered_ = 0;
   bool coalesce_ = false;
   std::optional<std::pair<MonoTime, Nanos>> stall_;

@@ -52,11 +52,11 @@ TEST(Recorder, SplitsARequestIntoPhasesThatAddUp) {
   EXPECT_EQ(Only(stats.service), Nanos(1800));
   EXPECT_EQ(Only(PhaseOf(stats, Phase::kWait)), Nanos(100));
   EXPECT_EQ(Only(PhaseOf(stats, Phase::kClientUser)), Nanos(200));
-  EXPECT_EQ(Only(PhaseOf(stats, Phase::kSubmitToWake)), Nanos(1200));
-  EXPECT_EQ(Only(PhaseOf(stats, Phase::kDecode)), Nanos(600));
+  EXPECT_EQ(Only(PhaseOf(stats, Phase::kSubmitToReceive)), Nanos(1300));
+  EXPECT_EQ(Only(PhaseOf(stats, Phase::kDecode)), Nanos(500));
   EXPECT_EQ(Only(PhaseOf(stats, Phase::kKernelSend)), Nanos(300));
   EXPECT_EQ(Only(PhaseOf(stats, Phase::kWireAndServer)), Nanos(400));
-  EXPECT_EQ(Only(PhaseOf(stats, Phase::kKernelReceive)), Nanos(500));
+  EXPECT_EQ(Only(PhaseOf(stats, Phase::kKernelReceive)), Nanos(600));
   EXPECT_EQ(stats.request_bytes, 50u);
   EXPECT_EQ(stats.response_bytes, 70u);
 }

@@ -92,6 +92,7 @@ TEST(RunProto, RefusesWhatCannotBeAndNamesTheField) {
        [](auto* s) { s->mutable_worker_cpus()->Add(1), s->mutable_worker_cpus()->Add(2); }},
       {"flows", [](auto* s) { s->set_flows(0); }},
       {"depth", [](auto* s) { s->set_depth(0); }},
+      {"depth", [](auto* s) { s->set_flows(1 << 16), s->set_depth(1 << 16); }},
       {"mode", [](auto* s) { s->clear_mode(); }},
       {"open.arrival", [](auto* s) { s->mutable_open()->set_rate(1); }},
       {"open.rate",
@@ -168,6 +169,7 @@ TEST(RunProto, ANullRunSurvivesTheWayIntoTheResult) {
   EXPECT_EQ(result.measured_ns(), 100'000'000);
   EXPECT_EQ(result.transport().transport(), "null");
   EXPECT_GT(result.host().cpus(), 0u);
+  EXPECT_EQ(result.host().cpu_numbers_size(), static_cast<int>(result.host().cpus()));
   EXPECT_EQ(result.samples_size(), 50);
   EXPECT_GT(result.samples_dropped(), 0u);
   for (const result::OpSample& sample : result.samples()) {

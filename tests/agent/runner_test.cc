@@ -101,6 +101,33 @@ TEST(Runner, SendsAnOpenLoopAtItsRate) {
   EXPECT_EQ(outcome->totals().due, 500u) << "instants depend on nothing but rate and duration";
 }
 
+TEST(Runner, InterleavesTheConstantArrivalsOfAllAgents) {
+  RecordingServer server({.record = false});
+  std::vector<Nanos> first_due;
+  for (const uint32_t agent : {0u, 1u}) {
+    RunSpec spec = SmallSpec(server.address());
+    spec.agent_index = agent;
+    spec.agent_count = 2;
+    spec.flows = 2;
+    spec.depth = 8;
+    spec.open = OpenLoop{.rate = 200};
+    spec.sample_every = 1;
+    spec.samples_max = 1000;
+    Runner runner(spec);
+    ASSERT_TRUE(runner.Prepare().ok());
+    const auto outcome = runner.Run(Soon(), Ignore);
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+    Nanos first = Seconds(1);
+    for (const OpRecord& sample : outcome->samples) {
+      first = std::min(first, sample.intended - outcome->planned_start);
+    }
+    first_due.push_back(first);
+    EXPECT_LT(outcome->first_send_offset, Millis(5)) << "when it was due is no lateness";
+  }
+  // Each agent sends every 5 ms; together they send every 2.5 ms.
+  EXPECT_EQ(first_due[1] - first_due[0], Micros(2500));
+}
+
 TEST(Runner, NamesAServerThatIsNotThere) {
   HostPort free_port;
   { free_port = RecordingServer().address(); }

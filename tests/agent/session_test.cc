@@ -307,6 +307,36 @@ TEST(Session, ProbesOneInNOnAverageAtRandomDistances) {
   EXPECT_GT(distances.size(), 100u) << "not a fixed stride";
 }
 
+TEST(Session, TellsTheTransportWhenNoProbedRequestIsUnanswered) {
+  uint64_t probes = 0;
+  {
+    Rig rig({.max_ops = 400, .sample_every = 8},
+            [](const auto&) { return FakeTransport::Fate{.delay = Micros(10)}; });
+    probes = rig.Run().samples().size();
+    EXPECT_GT(probes, 20u);
+    EXPECT_EQ(rig.transport().probes_answered(), probes) << "at depth 1: after each of them";
+  }
+  Rig lost({.max_ops = 40, .duration = Seconds(10), .op_timeout = Millis(50), .sample_every = 1},
+           [](const auto& request) {
+             return FakeTransport::Fate{.delay = Micros(10), .answered = request.number % 2 == 0};
+           });
+  lost.Run();
+  EXPECT_EQ(lost.transport().probes_answered(), 40u) << "given up is over, too";
+}
+
+TEST(Session, TakesAnUnsignedRefusalThatNamesItsRequestAsTheAnswer) {
+  Rig rig({.max_ops = 3}, [](const auto&) {
+    return FakeTransport::Fate{.delay = Micros(10),
+                               .status = kinetic::StatusCode::kHmacFailure,
+                               .text = "identity 9 is unknown here",
+                               .unsolicited = true};
+  });
+  const Counts counts = rig.Run().totals();
+  EXPECT_EQ(counts.failed, 3u);
+  EXPECT_EQ(counts.lost, 0u);
+  EXPECT_EQ(rig.session(0).findings().unsolicited, 3u);
+}
+
 TEST(Session, SendsTheSameRequestsWhateverTheServerDoes) {
   const auto keys = [](FakeTransport::Judge judge) {
     Rig rig({.depth = 4,

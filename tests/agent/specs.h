@@ -16,6 +16,7 @@ inline RunSpec SmallSpec(const HostPort& server) {
   spec.keys = 20;
   spec.value_bytes = 100;
   spec.seed = 42;
+  spec.key_seed = 43;
   spec.duration = Millis(100);
   spec.op_timeout = Seconds(2);
   spec.connect_timeout = Seconds(2);

@@ -67,7 +67,7 @@ std::vector<Fault> Faults() {
        [](RunEvidence* run) {
          run->agents[0] = WithRequests([](int, Request* r) { r->residence_flags = 0; });
        }},
-      {"negative_network",
+      {"negative_part",
        [](RunEvidence* run) {
          run->agents[0] = WithRequests([](int i, Request* r) { r->network = i < 3 ? -1 : 40'000; });
        }},

@@ -145,6 +145,27 @@ TEST(Compare, CellsThatOnlyOneCampaignHasAreNamedNotCompared) {
   EXPECT_EQ(report["only_in_base"], json::array({"get transport=socket"}));
   EXPECT_EQ(report["only_in_candidate"], json::array({"get transport=uring"}));
   EXPECT_THAT(c.text, HasSubstr("only in base: get transport=socket"));
+  EXPECT_TRUE(c.inconclusive) << "what the candidate did not measure may be slower";
+}
+
+TEST(Compare, MoreFailuresAreARegressionHoweverFastTheAnswersAre) {
+  const CampaignEvidence base = CampaignWith({.seed = 1});
+  CampaignEvidence candidate = CampaignWith({.seed = 2});
+  for (RunEvidence& run : candidate.runs) {
+    for (result::RunResult& agent : run.agents) {
+      result::Counts* counts = agent.mutable_ops(0)->mutable_counts();
+      const uint64_t failed = counts->sent() / 50;
+      for (result::Counts* of : {counts, agent.mutable_counts()}) {
+        of->set_failed(failed);
+        of->set_sent(of->sent() + failed);
+        of->set_due(of->due() + failed);
+      }
+    }
+  }
+  const Comparison c = Compare(base, candidate);
+  EXPECT_TRUE(c.significant_regression);
+  EXPECT_THAT(c.text, HasSubstr("of requests got no good answer"));
+  EXPECT_EQ(json::parse(c.json)["more_failures"].size(), 2u);
 }
 
 TEST(Compare, DesignsWithoutACommonCellAreNotCompared) {

@@ -99,6 +99,7 @@ TEST(Decomposition, DoesNotDependOnWhereTheClientsClockStands) {
     s.set_kernel_sent(s.kernel_sent() + kShift);
     s.set_kernel_received(s.kernel_received() + kShift);
     s.set_woke(s.woke() + kShift);
+    s.set_received(s.received() + kShift);
     s.set_decoded(s.decoded() + kShift);
   }
   EXPECT_EQ(Sums(Cut(run)), Sums(before));
@@ -222,7 +223,7 @@ TEST(Decomposition, ANegativePartIsShownNotClamped) {
   EXPECT_EQ(d.parts[3].negative, 50u);
   EXPECT_EQ(d.parts[3].sum_ns, 150 * 40'000 - 50 * 7'000);
   EXPECT_EQ(d.samples_used, 200u);
-  EXPECT_TRUE(HasCode(d.caveats, "negative_network"));
+  EXPECT_TRUE(HasCode(d.caveats, "negative_part"));
 }
 
 TEST(Decomposition, WithoutSamplesHasNoNumbersAndSaysSo) {

@@ -27,8 +27,8 @@ void AddSample(const Request& r, uint64_t sequence, result::RunResult* agent) {
   s.set_submitted(t += r.user);
   s.set_kernel_sent(t += r.send);
   s.set_kernel_received(t += r.network + r.server);
-  s.set_woke(t += r.receive);
-  s.set_received(t + r.decode / 3);
+  s.set_woke(t + r.receive * 2 / 3);
+  s.set_received(t += r.receive);
   s.set_decoded(t + r.decode);
   s.set_send_returned(s.kernel_sent() + 100);
   if (!r.send_stamp) s.set_kernel_sent(0);

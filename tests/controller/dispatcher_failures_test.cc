@@ -181,8 +181,6 @@ INSTANTIATE_TEST_SUITE_P(
                       Refusal{Failed::SERVER_UNREACHABLE, ExitCode::kServerUnreachable},
                       Refusal{Failed::SERVER_REFUSED, ExitCode::kServerUnreachable},
                       Refusal{Failed::SERVER_LOST, ExitCode::kIncomplete},
-                      Refusal{Failed::BUSY, ExitCode::kIncomplete},
-                      Refusal{Failed::VERSION, ExitCode::kVersionMismatch},
                       Refusal{Failed::PHASE_TIMEOUT, ExitCode::kPhaseTimeout},
                       Refusal{Failed::INTERNAL, ExitCode::kIncomplete},
                       Refusal{Failed::UNKNOWN, ExitCode::kIncomplete}),

@@ -117,6 +117,18 @@ TEST(Drill, AWrongKeyIsSaidAndNeverShown) {
   EXPECT_EQ(everything.find(secret), std::string::npos) << "the key leaked";
 }
 
+// With the default time-outs: the refusal ends it, not the controller's patience.
+TEST(Drill, AnUnknownIdentityIsARefusalByTheServer) {
+  Daemon server("kbench-server", {});
+  const TempDir dir;
+  const CampaignRun run = RunCampaign(
+      dir, "name: stranger\nserver: {address: '" + server.address() + "', identity: 99}\n",
+      {"--local", "1"}, seconds(30));
+  EXPECT_EQ(run.finished.code, 8) << run.finished.err;
+  ExpectSaid(run.finished.err, "identity 99 is unknown here");
+  ExpectSaid(run.finished.err, server.address());
+}
+
 // An agent that speaks control protocol 99.
 class FutureAgent final : public control::Agent::Service {
  public:

@@ -102,10 +102,10 @@ std::string OnlyMoved(const std::string& where, const std::string& moved, double
 // that was measured so far.
 void ExpectTruth(const std::string& yaml, const std::string& axis, size_t levels,
                  const std::function<std::string(const Doses&)>& wrong) {
-  const TempDir dir;
   Doses doses(axis);
   std::string complaint;
   for (int round = 0; round < 3; ++round) {
+    const TempDir dir;
     const CampaignRun run = RunCampaign(
         dir,
         yaml +
@@ -158,8 +158,10 @@ TEST(GroundTruth, ARelayMovesTheNetworkPartAndNothingElse) {
         // What the relays really added, by their own logs.
         const double added =
             2.0 * static_cast<double>((late.MedianAdded() - prompt.MedianAdded()).count());
-        EXPECT_NEAR(added, 2000 * kUs, 40 * kUs);
         std::string wrong;
+        if (std::abs(added - 2000 * kUs) > 40 * kUs) {
+          wrong = "the relay added " + std::to_string(added / kUs) + " us instead of 2000\n";
+        }
         for (const std::string transport : kTransports) {
           // The delay alone: the same two hops and the same server's wake-up on both sides.
           const Parts hops = doses.Of(transport, prompt.address());
