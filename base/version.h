@@ -11,5 +11,6 @@ inline constexpr uint32_t kControlProtocolMinor = 0;
 
 absl::string_view ReleaseVersion();  // "0.1.0"
 absl::string_view BuildId();         // git commit, compiler and build type
+absl::string_view BuildDate();       // of that commit, ISO 8601
 
 }  // namespace kbench

@@ -27,3 +27,8 @@ execute_process(COMMAND git -C ${CMAKE_SOURCE_DIR} describe --always --dirty --a
 if(NOT KBENCH_COMMIT)
   set(KBENCH_COMMIT "unknown")
 endif()
+execute_process(COMMAND git -C ${CMAKE_SOURCE_DIR} show -s --format=%cI HEAD
+                OUTPUT_VARIABLE KBENCH_COMMIT_DATE OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+if(NOT KBENCH_COMMIT_DATE)
+  set(KBENCH_COMMIT_DATE "unknown")
+endif()

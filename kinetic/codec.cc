@@ -35,6 +35,9 @@ void Sign(const Signature& signature, wire::Message* proto) {
       proto->set_auth_type(static_cast<int32_t>(AuthType::kPin));
       Assign(signature.pin, proto->mutable_pin_auth()->mutable_pin());
       return;
+    case Signature::Kind::kPinAnswer:
+      proto->set_auth_type(static_cast<int32_t>(AuthType::kPin));
+      return;
     case Signature::Kind::kUnsolicitedStatus:
       proto->set_auth_type(static_cast<int32_t>(AuthType::kUnsolicitedStatus));
       return;

@@ -18,6 +18,7 @@ struct Signature {
   enum class Kind {
     kHmac,               // authType HMACAUTH, signed with `key` as `identity`
     kPin,                // authType PINAUTH with `pin`
+    kPinAnswer,          // authType PINAUTH without a PIN: how a PIN operation is answered
     kUnsolicitedStatus,  // authType UNSOLICITEDSTATUS, unsigned
   };
   Kind kind = Kind::kHmac;

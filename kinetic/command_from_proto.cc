@@ -140,14 +140,17 @@ GetLog FromProto(const wire::GetLog& proto) {
   GetLog log;
   for (int32_t type : proto.types()) log.types.push_back(static_cast<GetLog::Type>(type));
   for (const wire::GetLog::Utilization& in : proto.utilizations()) {
-    log.utilizations.push_back({.name = in.name(), .value = in.value()});
+    GetLog::Utilization& utilization = log.utilizations.emplace_back();
+    utilization.name = in.name();
+    TAKE(utilization.value, in, value);
   }
   for (const wire::GetLog::Temperature& in : proto.temperatures()) {
-    log.temperatures.push_back({.name = in.name(),
-                                .current = in.current(),
-                                .minimum = in.minimum(),
-                                .maximum = in.maximum(),
-                                .target = in.target()});
+    GetLog::Temperature& temperature = log.temperatures.emplace_back();
+    temperature.name = in.name();
+    TAKE(temperature.current, in, current);
+    TAKE(temperature.minimum, in, minimum);
+    TAKE(temperature.maximum, in, maximum);
+    TAKE(temperature.target, in, target);
   }
   if (proto.has_capacity()) {
     GetLog::Capacity& capacity = log.capacity.emplace();

@@ -137,15 +137,15 @@ void ToProto(const GetLog& log, wire::GetLog* proto) {
   for (const GetLog::Utilization& utilization : log.utilizations) {
     wire::GetLog::Utilization* out = proto->add_utilizations();
     SEND_NAME(out, name, utilization.name);
-    out->set_value(utilization.value);
+    SEND(out, value, utilization.value);
   }
   for (const GetLog::Temperature& temperature : log.temperatures) {
     wire::GetLog::Temperature* out = proto->add_temperatures();
     SEND_NAME(out, name, temperature.name);
-    out->set_current(temperature.current);
-    out->set_minimum(temperature.minimum);
-    out->set_maximum(temperature.maximum);
-    out->set_target(temperature.target);
+    SEND(out, current, temperature.current);
+    SEND(out, minimum, temperature.minimum);
+    SEND(out, maximum, temperature.maximum);
+    SEND(out, target, temperature.target);
   }
   if (log.capacity) {
     wire::GetLog::Capacity* out = proto->mutable_capacity();

@@ -104,6 +104,24 @@ enum class Synchronization : int32_t {
   kFlush = 3,
 };
 
+// What an identity may do, to which keys: Security::Scope::permissions.
+enum class Permission : int32_t {
+  kRead = 0,
+  kWrite = 1,
+  kDelete = 2,
+  kRange = 3,
+  kSetup = 4,
+  kPeerToPeer = 5,
+  kGetLog = 7,
+  kSecurity = 8,
+  kPowerManagement = 9,
+};
+enum class SetupOp : int32_t { kFirmware = 1, kClusterVersion = 2 };
+enum class SecurityOp : int32_t { kAcl = 1, kErasePin = 2, kLockPin = 3 };
+enum class PinOp : int32_t { kUnlock = 1, kLock = 2, kErase = 3, kSecureErase = 4 };
+enum class PowerLevel : int32_t { kOperational = 1, kHibernate = 2, kShutdown = 3, kFail = 4 };
+inline constexpr int32_t kHmacSha1 = 1;  // Security::Acl::hmac_algorithm
+
 // The wire's names: "GET_RESPONSE", "NOT_FOUND"; "UNKNOWN(77)" for a number nobody defined.
 std::string Name(AuthType type);
 std::string Name(MessageType type);
@@ -204,12 +222,12 @@ struct GetLog {
   };
   struct Utilization {
     Text name;
-    float value = 0;
+    std::optional<float> value;  // 0 to 1
     bool operator==(const Utilization&) const = default;
   };
   struct Temperature {
     Text name;
-    float current = 0, minimum = 0, maximum = 0, target = 0;
+    std::optional<float> current, minimum, maximum, target;  // degrees Celsius
     bool operator==(const Temperature&) const = default;
   };
   struct Capacity {

@@ -1,15 +1,11 @@
 #include "server/connection.h"
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <array>
-#include <cerrno>
 #include <utility>
 
 #include "kinetic/residence.h"
-#include "server/rx_stamp.h"
 
 namespace kbench::server {
 namespace {
@@ -19,6 +15,8 @@ using kinetic::Residence;
 constexpr size_t kPieces = 128;
 constexpr size_t kSendBytes = 1024 * 1024;
 constexpr size_t kDiscardAtMost = 16 * 1024 * 1024;
+constexpr Nanos kLinger = Seconds(5);
+constexpr int kReceivesPerTurn = 8;
 
 void BurnUntil(MonoTime due) {
   while (MonoNow() < due) {
@@ -27,12 +25,12 @@ void BurnUntil(MonoTime due) {
 
 }  // namespace
 
-Connection::Connection(Fd fd, int64_t id, ConnectionShared* shared)
-    : fd_(std::move(fd)),
+Connection::Connection(Channel channel, int64_t id, ConnectionShared* shared)
+    : channel_(std::move(channel)),
       id_(id),
       shared_(shared),
       ring_(shared->trace->Open(id)),
-      conversation_(id, shared->desk) {
+      conversation_(id, channel_.tls(), shared->desk) {
   Flush();
 }
 
@@ -40,77 +38,130 @@ Connection::~Connection() { shared_->trace->Retire(id_); }
 
 bool Connection::done() const {
   if (failed_) return true;
-  if (lingering_) return input_ended_ || discarded_ > kDiscardAtMost;
+  if (linger_until_.is_set()) return input_ended_ || discarded_ > kDiscardAtMost;
   return input_ended_ && !paused_ && conversation_.outbox().empty();
 }
 
+bool Connection::reading() const {
+  return !paused_ && !input_ended_ && (linger_until_.is_set() || !conversation_.closing());
+}
+
 uint32_t Connection::wanted_events() const {
-  const bool reads = !paused_ && !input_ended_ && (lingering_ || !conversation_.closing());
-  return (reads ? EPOLLIN : 0u) | (blocked_ ? EPOLLOUT : 0u);
+  uint32_t events = 0;
+  if (reading()) events |= channel_.receive_wants_write() ? EPOLLOUT : EPOLLIN;
+  if (blocked_) events |= channel_.send_wants_read() ? EPOLLIN : EPOLLOUT;
+  return events;
 }
 
 MonoTime Connection::next_due() const {
+  if (linger_until_.is_set()) return linger_until_;
   return blocked_ ? MonoTime() : conversation_.outbox().next_due();
+}
+
+void Connection::OnDue() {
+  if (linger_until_.is_set() && MonoNow() >= linger_until_) failed_ = true;
+  if (!failed_) Settle();
 }
 
 void Connection::OnEvents(uint32_t events) {
   if ((events & EPOLLERR) != 0) failed_ = true;
   if (failed_) return;
-  if ((events & (EPOLLIN | EPOLLHUP)) != 0 && !paused_ && !input_ended_) OnReadable();
+  if (reading()) OnReadable();
   // Both directions are shut: nobody is left to send to.
   if ((events & EPOLLHUP) != 0) failed_ = true;
   if (!failed_) Settle();
 }
 
+bool Connection::busy() const {
+  const Task* task = conversation_.task();
+  return (task != nullptr && !task->waiting()) || (channel_.has_more() && reading());
+}
+
+void Connection::Work() {
+  if (Task* task = conversation_.task(); task != nullptr && task->Step()) {
+    const Conversation::Step step = conversation_.EndTask();
+    Follow(step, pending_arrival_);
+  }
+  if (!failed_ && channel_.has_more() && reading()) OnReadable();
+  if (!failed_) Settle();
+}
+
 void Connection::OnReadable() {
+  for (int i = 0; i < kReceivesPerTurn; ++i) {
+    if (!ReceiveOnce() || !channel_.has_more() || !reading()) return;
+  }
+}
+
+bool Connection::ReceiveOnce() {
   const MutableBytes room = conversation_.reader().room();
   iovec pieces[2] = {{.iov_base = room.data(), .iov_len = room.size()},
                      {.iov_base = shared_->buffer.data(), .iov_len = shared_->buffer.size()}};
-  RxStampBuffer control;
-  msghdr message = {};
-  message.msg_iov = room.empty() ? pieces + 1 : pieces;
-  message.msg_iovlen = room.empty() ? 1 : 2;
-  message.msg_control = control.bytes;
-  message.msg_controllen = sizeof(control.bytes);
-  const ssize_t n = recvmsg(fd_.get(), &message, 0);
-  if (n < 0) {
-    if (errno != EAGAIN && errno != EINTR) failed_ = true;
-    return;
+  const std::span<iovec> parts = room.empty() ? std::span(pieces + 1, 1) : std::span(pieces, 2);
+  const Channel::Received received = channel_.Receive(parts);
+  switch (received.kind) {
+    case Channel::Kind::kDone:
+      break;
+    case Channel::Kind::kBlocked:
+      return false;
+    case Channel::Kind::kEnded:
+      input_ended_ = true;
+      return false;
+    case Channel::Kind::kFailed:
+      failed_ = true;
+      return false;
   }
-  if (n == 0) {
-    input_ended_ = true;
-    return;
+  if (linger_until_.is_set() || conversation_.closing()) {
+    discarded_ += received.bytes;
+    return true;
   }
-  const auto size = static_cast<size_t>(n);
-  if (lingering_ || conversation_.closing()) {
-    discarded_ += size;
-    return;
-  }
-  Arrival arrival = {.at = FindRxStamp(message), .flags = Residence::kKernelReceived};
+  Arrival arrival = {.at = received.stamp, .flags = Residence::kKernelReceived};
   if (!arrival.at.is_set()) arrival = {.at = RealNow()};
-  const size_t in_room = std::min(size, room.size());
+  const size_t in_room = std::min(received.bytes, room.size());
   conversation_.reader().Filled(in_room);
-  Serve(shared_->buffer.first(size - in_room), arrival);
+  Serve(shared_->buffer.first(received.bytes - in_room), arrival);
+  return !failed_;
 }
 
 void Connection::Serve(Bytes in, Arrival arrival) {
-  Outbox& outbox = conversation_.outbox();
   for (bool first = true;; first = false) {
-    if (outbox.unsent() >= shared_->desk->limits->unsent_bytes) {
-      paused_ = true;
-      backlog_.assign(in.begin(), in.end());
-      backlog_arrival_ = {.at = arrival.at, .flags = arrival.flags | Residence::kSharedStamp};
-      return;
+    if (conversation_.outbox().unsent() >= shared_->desk->limits->unsent_bytes) {
+      return Keep(in, arrival);
     }
-    const Conversation::Step step = conversation_.Consume(&in);
+    const Conversation::Step step = conversation_.Consume(&in, arrival.at);
     if (step.kind == Conversation::Step::Kind::kMore) return;
     // The stamp is that of the call's last packet: this request's own only if nothing else came.
-    const bool shared = !first || !in.empty();
-    outbox.SetReceived(arrival.at, arrival.flags | (shared ? Residence::kSharedStamp : 0u));
-    if (step.kind == Conversation::Step::Kind::kClosing) return;
-    if (step.service > Nanos(0)) PassServiceTime(step.service);
-    if (failed_) return;
+    Arrival own = arrival;
+    if (!first || !in.empty()) own.flags |= Residence::kSharedStamp;
+    if (!Follow(step, own)) {
+      if (step.kind == Conversation::Step::Kind::kPending) Keep(in, arrival);
+      return;
+    }
   }
+}
+
+void Connection::Keep(Bytes in, Arrival arrival) {
+  paused_ = true;
+  backlog_.assign(in.begin(), in.end());
+  backlog_arrival_ = {.at = arrival.at, .flags = arrival.flags | Residence::kSharedStamp};
+}
+
+bool Connection::Follow(const Conversation::Step& step, Arrival arrival) {
+  switch (step.kind) {
+    case Conversation::Step::Kind::kMore:
+      return false;
+    case Conversation::Step::Kind::kUnanswered:
+      return true;
+    case Conversation::Step::Kind::kPending:
+      pending_arrival_ = arrival;
+      return false;
+    case Conversation::Step::Kind::kAnswered:
+    case Conversation::Step::Kind::kClosing:
+      break;
+  }
+  conversation_.outbox().SetReceived(arrival.at, arrival.flags);
+  if (step.kind == Conversation::Step::Kind::kClosing) return false;
+  if (step.service > Nanos(0)) PassServiceTime(step.service);
+  return !failed_;
 }
 
 void Connection::PassServiceTime(Nanos service) {
@@ -125,16 +176,17 @@ void Connection::PassServiceTime(Nanos service) {
 
 void Connection::Settle() {
   Flush();
-  while (!failed_ && paused_ &&
+  while (!failed_ && paused_ && !pending() &&
          conversation_.outbox().unsent() < shared_->desk->limits->unsent_bytes / 2) {
     paused_ = false;
     const std::vector<uint8_t> waited = std::exchange(backlog_, {});
     Serve(waited, backlog_arrival_);
     Flush();
   }
-  if (!failed_ && conversation_.closing() && conversation_.outbox().empty() && !lingering_) {
-    lingering_ = true;
-    shutdown(fd_.get(), SHUT_WR);
+  if (!failed_ && conversation_.closing() && conversation_.outbox().empty() &&
+      !linger_until_.is_set()) {
+    linger_until_ = MonoNow() + kLinger;
+    channel_.ShutdownWrites();
   }
 }
 
@@ -145,21 +197,18 @@ void Connection::Flush() {
     const MonoTime now = outbox.next_due().is_set() ? MonoNow() : MonoTime();
     const int used = outbox.Gather(now, kSendBytes, pieces);
     if (used == 0) break;
+    const std::span<const iovec> parts(pieces.data(), static_cast<size_t>(used));
     size_t listed = 0;
-    for (int i = 0; i < used; ++i) listed += pieces[static_cast<size_t>(i)].iov_len;
-    msghdr message = {};
-    message.msg_iov = pieces.data();
-    message.msg_iovlen = static_cast<size_t>(used);
+    for (const iovec& part : parts) listed += part.iov_len;
     const RealTime at = RealNow();
-    const ssize_t n = sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN) failed_ = true;
+    const Channel::Sent sent = channel_.Send(parts);
+    if (sent.kind != Channel::Kind::kDone) {
+      if (sent.kind != Channel::Kind::kBlocked) failed_ = true;
       blocked_ = true;
       return;
     }
-    outbox.Sent(static_cast<size_t>(n), at, ring_);
-    if (static_cast<size_t>(n) < listed) {
+    outbox.Sent(sent.bytes, at, ring_);
+    if (sent.bytes < listed) {
       blocked_ = true;
       return;
     }

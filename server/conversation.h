@@ -1,25 +1,33 @@
 // One connection's side of the protocol, bytes in and bytes out: handshake, signatures, cluster
-// version, connectionID and sequence. It knows no socket and no clock.
+// version, connectionID and sequence. It knows no socket.
 //
 //   input problem                          answer                                   and then
 //   bad magic, length above the limits,    UNSOLICITEDSTATUS INVALID_REQUEST        closes
 //     no Kinetic message, no authType
-//   authentication by PIN                  UNSOLICITEDSTATUS INVALID_REQUEST        goes on
-//   unknown identity                       UNSOLICITEDSTATUS HMAC_FAILURE           goes on
+//   unknown identity                       UNSOLICITEDSTATUS HMAC_FAILURE           closes
 //   wrong HMAC of a known identity         HMAC_FAILURE, signed for the identity    goes on
 //   no command, or one without header      HEADER_REQUIRED                          goes on
 //   another cluster version                VERSION_FAILURE, with the server's       goes on
 //   another connectionID                   INVALID_REQUEST                          goes on
 //   no request's message type              INVALID_REQUEST                          goes on
 //   a sequence not above the last          INVALID_REQUEST                          goes on
+//   locked, hibernating or shut down       DEVICE_LOCKED, HIBERNATE, SHUTDOWN       goes on
+//   priority above the identity's          NOT_AUTHORIZED                           goes on
+//   its timeout has passed                 EXPIRED                                  goes on
+//   more unanswered than the limits        SERVICE_BUSY                             goes on
 //   value above the limit                  INVALID_REQUEST                          goes on
+//   change of a batch that is not open     UNSOLICITEDSTATUS INVALID_BATCH          closes
 //
-// Every answer acknowledges the request's sequence if the request has one. The rows are checked
-// from top to bottom. The specification leaves most of them open; the simulator and kineticd
-// disagree on several (docs: see the table of tests/server/vector_replay_test.cc).
+// The rows are checked from top to bottom. Every answer acknowledges the request's sequence if the
+// request has one. A status that ends the connection has an empty header: kinetic-c takes one with
+// a connectionID for a new handshake. docs/protocol.md says where known servers differ.
+//
+// A PIN operation is authenticated by its PIN alone: neither signature nor cluster version are
+// looked at, and its answer is not signed.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -27,24 +35,25 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "kinetic/codec.h"
-#include "server/key_ring.h"
+#include "server/batch_book.h"
+#include "server/device.h"
 #include "server/limits.h"
 #include "server/log_request.h"
 #include "server/outbox.h"
 #include "server/request_handler.h"
 #include "server/request_reader.h"
 #include "server/service_time.h"
+#include "server/task.h"
 
 namespace kbench::server {
 
 // What all conversations of a server share; borrowed, used by one thread.
 struct Desk {
   const Limits* limits = nullptr;
-  const KeyRing* keys = nullptr;
+  Device* device = nullptr;
   RequestHandler* handler = nullptr;
   LogRequests* logs = nullptr;
   ServiceTime* service = nullptr;
-  int64_t cluster_version = 0;
   kinetic::Encoder encoder;
   kinetic::Decoder decoder;
   kinetic::Command response;  // kept for its capacity
@@ -53,19 +62,27 @@ struct Desk {
 class Conversation {
  public:
   // The unsolicited status that opens every connection is in the outbox at once.
-  Conversation(int64_t connection_id, Desk* desk);
+  Conversation(int64_t connection_id, bool tls, Desk* desk);
 
   struct Step {
     enum class Kind {
-      kMore,      // *in was used up; no request was complete
-      kAnswered,  // one answer is in the outbox
-      kClosing,   // the last answer is in the outbox: send it and close
+      kMore,        // *in was used up; no request was complete
+      kAnswered,    // one answer is in the outbox
+      kUnanswered,  // a request was taken that is not answered
+      kPending,     // the answer takes a Task: see task()
+      kClosing,     // the last answer is in the outbox: send it and close
     };
     Kind kind = Kind::kMore;
     Nanos service;  // what this request is to take beyond its own cost
   };
-  // Takes bytes from the front of *in up to the end of one request at most, and answers it.
-  Step Consume(Bytes* in);
+  // Takes bytes from the front of *in up to the end of one request at most. `came`: when these
+  // bytes were received. Must not be called while a task is pending.
+  Step Consume(Bytes* in, RealTime came);
+
+  // Null when nothing is pending.
+  Task* task() const { return task_.get(); }
+  // The pending task has finished: its answer goes into the outbox.
+  Step EndTask();
 
   Outbox& outbox() { return outbox_; }
   const Outbox& outbox() const { return outbox_; }
@@ -73,20 +90,38 @@ class Conversation {
   bool closing() const { return closing_; }
 
  private:
-  Step Answer();
-  // Checks a request whose signature is good; empty when the handler may have it.
-  std::string Objection(const kinetic::Command& request, kinetic::StatusCode* code) const;
-  void Unsolicited(kinetic::StatusCode code, absl::string_view why,
-                   const kinetic::Command* request);
-  Step Close(absl::string_view why);
+  Step Answer(RealTime came);
+  Step AnswerPin(const kinetic::Message& message);
+  // Checks a request whose signature is good; nothing when the handler may have it. *service is cut
+  // down to what the request's timeout leaves.
+  Objection Check(const kinetic::Command& request, const Identity& identity, RealTime came,
+                  Nanos* service) const;
+  Objection CheckHeader(const kinetic::Command& request) const;
+  Objection CheckSequence(const kinetic::Header& header) const;
+  Objection CheckState(kinetic::MessageType type) const;
+  Step Close(kinetic::StatusCode code, absl::string_view why);
+  void Refuse(const kinetic::Signature& signature, const Refusal& refusal);
   kinetic::Command* NewResponse(const kinetic::Command* request);
-  void Post(const kinetic::Signature& signature, Payload payload,
+  void Post(const kinetic::Signature& signature, Payload payload, Outbox::Kind kind,
             std::optional<uint64_t> recorded_sequence);
 
+  // What the answer to a pending request needs to know of it.
+  struct Pending {
+    kinetic::Header header;
+    int64_t identity_id = 0;
+    std::shared_ptr<const Identity> identity;
+    uint64_t sequence = 0;
+    Nanos service;
+  };
+
   int64_t connection_id_;
+  bool tls_;
   Desk* desk_;
   RequestReader reader_;
   Outbox outbox_;
+  BatchBook batches_;
+  std::unique_ptr<Task> task_;
+  Pending pending_;
   std::optional<uint64_t> last_sequence_;
   bool closing_ = false;
 };

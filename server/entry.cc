@@ -6,9 +6,4 @@ Value::Value(size_t size) : size_(size) {
   if (size > 0) data_.reset(static_cast<uint8_t*>(::operator new (size, std::align_val_t{64})));
 }
 
-bool VersionAgrees(const Entry* stored, absl::string_view db_version, bool force) {
-  if (force) return true;
-  return stored == nullptr ? db_version.empty() : db_version == stored->version;
-}
-
 }  // namespace kbench::server

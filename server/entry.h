@@ -44,8 +44,4 @@ struct Entry {
 
 using EntryRef = std::shared_ptr<const Entry>;
 
-// The rule of PUT and DELETE: without `force`, the request's dbVersion is the stored version, and
-// an object that is not stored has the empty version.
-bool VersionAgrees(const Entry* stored, absl::string_view db_version, bool force);
-
 }  // namespace kbench::server

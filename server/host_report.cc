@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "absl/strings/str_format.h"
 
@@ -71,6 +73,40 @@ std::optional<Memory> ReadMemory() {
   }
   if (memory.total_bytes == 0) return std::nullopt;
   return memory;
+}
+
+std::optional<Nanos> ReadDiskBusy() {
+  // Documentation/admin-guide/iostats.rst: field 10 behind the name is milliseconds doing I/O.
+  std::ifstream file("/proc/diskstats");
+  std::optional<Nanos> busiest;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream in(line);
+    std::string major, minor, name;
+    in >> major >> minor >> name;
+    uint64_t field = 0;
+    for (int i = 0; i < 10; ++i) in >> field;
+    if (!in) continue;
+    const Nanos busy = Millis(static_cast<int64_t>(field));
+    if (!busiest.has_value() || busy > *busiest) busiest = busy;
+  }
+  return busiest;
+}
+
+HostTemperatures ReadTemperatures() {
+  HostTemperatures found;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/sys/class/hwmon", ignored)) {
+    std::ifstream name_file(entry.path() / "name"), input(entry.path() / "temp1_input");
+    std::string name;
+    float thousandths = 0;
+    if (!(name_file >> name) || !(input >> thousandths)) continue;
+    if (name == "coretemp" || name == "k10temp" || name == "cpu_thermal" || name == "acpitz") {
+      found.cpu = thousandths / 1000;
+    } else if (name == "drivetemp" || name == "nvme") {
+      found.disk = thousandths / 1000;
+    }
+  }
+  return found;
 }
 
 std::string ReadHostName() {

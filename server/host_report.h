@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
+
 namespace kbench::server {
 
 struct HostInterface {
@@ -26,6 +28,16 @@ struct Memory {
   uint64_t available_bytes = 0;
 };
 std::optional<Memory> ReadMemory();
+
+// Time that the host's busiest disk has been busy since the host started.
+std::optional<Nanos> ReadDiskBusy();
+
+// Degrees Celsius; absent where this host has no such sensor.
+struct HostTemperatures {
+  std::optional<float> cpu;
+  std::optional<float> disk;
+};
+HostTemperatures ReadTemperatures();
 
 std::string ReadHostName();
 

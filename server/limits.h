@@ -1,9 +1,12 @@
-// What this server accepts, enforced and advertised in the handshake alike. Sizes are those of the
-// kinetic-java simulator, which most clients were written against.
+// What this server accepts, enforced and advertised in the handshake alike. The defaults are those
+// of the kinetic-java simulator, which most clients were written against.
 #pragma once
 
 #include <cstdint>
+#include <string>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "kinetic/frame.h"
 
 namespace kbench::server {
@@ -19,6 +22,13 @@ struct Limits {
   uint32_t range_keys = 200;
   uint32_t connections = 10'000;  // main() derives it from RLIMIT_NOFILE
   uint32_t identities = 1024;
+  uint32_t pin_size = 64;
+  uint32_t read_depth = kUnlimited;   // reads of one connection that are not answered
+  uint32_t write_depth = kUnlimited;  // writes of one connection that are not answered
+  uint32_t batch_operations = 15;
+  uint32_t batches = 5;                    // open ones of a connection
+  uint32_t batch_size = 64 * 1024 * 1024;  // bytes of one batch's values
+  uint32_t push_operations = 1000;         // of one PEER2PEERPUSH, nested ones included
 
   // A value above value_size is never stored, but read past and refused, so that the connection
   // lives on; above this it is not worth reading, and the connection ends.
@@ -26,5 +36,12 @@ struct Limits {
   // A connection with more bytes than this still to send is not read from until half are gone.
   size_t unsent_bytes = 16 * 1024 * 1024;
 };
+
+// "key=1024,range=800,connections=100" or "drive", which stands for what a drive with the vendor's
+// server says of itself. Names: key, value, version, tag, message, range, connections, identities,
+// pin, read-depth, write-depth, batch-operations, batches, batch-size. Sizes may have units
+// (64KiB). What the text does not name stays as in `base`. Errors name the part that is wrong.
+absl::StatusOr<Limits> ParseLimits(absl::string_view text, const Limits& base);
+std::string LimitsHelp();
 
 }  // namespace kbench::server

@@ -4,103 +4,122 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/units.h"
 #include "base/version.h"
 
 namespace kbench::server {
+namespace {
+
+bool IsKnownRequest(kinetic::MessageType type) {
+  return kinetic::IsRequest(type) && !absl::StartsWith(kinetic::Name(type), "UNKNOWN");
+}
+
+}  // namespace
 
 using kinetic::Command;
-using kinetic::CommandStatus;
 using kinetic::MessageType;
 using kinetic::StatusCode;
+using Type = kinetic::GetLog::Type;
 
 LogRequests::LogRequests(const Limits* limits, const Store* store, const OpCounters* counters,
-                         ResidenceTrace* trace)
+                         ResidenceTrace* trace, const Device* device)
     : limits_(limits),
       store_(store),
       counters_(counters),
       trace_(trace),
+      device_(device),
+      model_(absl::StrCat("kbench-server, ", std::string(store->name()), " store")),
       interfaces_(ReadInterfaces()),
       ticks_at_start_(ReadCpuTicks()),
+      disk_busy_at_start_(ReadDiskBusy()),
       started_(MonoNow()) {
-  set_port(0);
+  set_ports(0, 0);
 }
 
-void LogRequests::set_port(uint16_t port) {
+void LogRequests::set_ports(uint16_t port, uint16_t tls_port) {
   port_ = port;
-  serial_number_ = absl::StrCat(ReadHostName(), ":", port);
+  tls_port_ = tls_port;
+  serial_number_ = absl::StrCat(ReadHostName(), ":", port != 0 ? port : tls_port);
+  world_wide_name_ = absl::StrCat("org.kbench:", serial_number_);
 }
 
-Payload LogRequests::Answer(const Command& request, Command* response) {
-  CommandStatus& status = response->status.emplace();
+Objection LogRequests::Answer(const Command& request, Command* response, Payload* payload) {
   if (!request.get_log.has_value() || request.get_log->types.empty()) {
-    status = {.code = StatusCode::kInvalidRequest, .message = "GETLOG names no type of log"};
-    return {};
+    return Invalid("GETLOG names no type of log");
   }
-  const std::vector<kinetic::GetLog::Type>& types = request.get_log->types;
+  const std::vector<Type>& types = request.get_log->types;
+  constexpr size_t kTypesThereAre = 8;
+  if (types.size() > kTypesThereAre) return Invalid("GETLOG names more types than there are");
   for (auto it = types.begin(); it != types.end(); ++it) {
-    if (std::find(types.begin(), it, *it) == it) continue;
-    status = {.code = StatusCode::kInvalidRequest, .message = "GETLOG names a type of log twice"};
-    return {};
+    if (std::find(types.begin(), it, *it) != it) return Invalid("GETLOG names a type of log twice");
   }
   kinetic::GetLog& log = response->get_log.emplace();
   log.types = types;
-  status.code = StatusCode::kSuccess;
-  Payload payload;
-  for (const kinetic::GetLog::Type type : log.types) {
-    switch (type) {
-      case kinetic::GetLog::Type::kUtilizations:
-        FillUtilizations(&log);
-        continue;
-      case kinetic::GetLog::Type::kTemperatures:
-        continue;
-      case kinetic::GetLog::Type::kCapacities:
-        FillCapacity(&log);
-        continue;
-      case kinetic::GetLog::Type::kConfiguration:
-        FillConfiguration(&log);
-        continue;
-      case kinetic::GetLog::Type::kStatistics:
-        FillStatistics(&log);
-        continue;
-      case kinetic::GetLog::Type::kMessages:
-        FillMessages(&log);
-        continue;
-      case kinetic::GetLog::Type::kLimits:
-        FillLimits(&log);
-        continue;
-      case kinetic::GetLog::Type::kDevice: {
-        const absl::string_view name = request.get_log->device_name.value_or("");
-        std::optional<std::string> bytes = trace_->Read(name, limits_->value_size);
-        if (!bytes.has_value()) {
-          error_ = trace_->records_per_connection() == 0
-                       ? std::string("this server was started without residence records")
-                       : absl::StrCat("there is no device log \"", name, "\"; this server has ",
-                                      kinetic::kResidenceLogPrefix, "<connectionID>");
-          status = {.code = StatusCode::kNotFound, .message = error_};
-          response->get_log.reset();
-          return {};
-        }
-        auto owner = std::make_shared<const std::string>(*std::move(bytes));
-        payload.bytes = AsBytes(*owner);
-        payload.owner = std::move(owner);
-        continue;
-      }
-      case kinetic::GetLog::Type::kInvalid:
-        break;
-    }
-    error_ = absl::StrCat("there is no log of type ", static_cast<int32_t>(type));
-    status = {.code = StatusCode::kInvalidRequest, .message = error_};
+  for (const Type type : types) {
+    Objection refused = Fill(type, request, &log, payload);
+    if (!refused.has_value()) continue;
     response->get_log.reset();
-    return {};
+    *payload = {};
+    return refused;
   }
-  return payload;
+  return std::nullopt;
+}
+
+Objection LogRequests::Fill(Type type, const Command& request, kinetic::GetLog* log,
+                            Payload* payload) {
+  switch (type) {
+    case Type::kUtilizations:
+      FillUtilizations(log);
+      return std::nullopt;
+    case Type::kTemperatures:
+      FillTemperatures(log);
+      return std::nullopt;
+    case Type::kCapacities:
+      FillCapacity(log);
+      return std::nullopt;
+    case Type::kConfiguration:
+      FillConfiguration(log);
+      return std::nullopt;
+    case Type::kStatistics:
+      FillStatistics(log);
+      return std::nullopt;
+    case Type::kMessages:
+      FillMessages(log);
+      return std::nullopt;
+    case Type::kLimits:
+      FillLimits(log);
+      return std::nullopt;
+    case Type::kDevice:
+      return FillDevice(request.get_log->device_name.value_or(""), log, payload);
+    case Type::kInvalid:
+      break;
+  }
+  return Invalid(absl::StrCat("there is no log of type ", static_cast<int32_t>(type)));
+}
+
+Objection LogRequests::FillDevice(kinetic::Text name, kinetic::GetLog* log, Payload* payload) {
+  std::optional<std::string> bytes = trace_->Read(name, limits_->value_size);
+  if (!bytes.has_value()) {
+    return Refusal{
+        .code = StatusCode::kNotFound,
+        .why = trace_->records_per_connection() == 0
+                   ? std::string("this server was started without residence records")
+                   : absl::StrCat("there is no device log \"", name, "\"; this server has ",
+                                  kinetic::kResidenceLogPrefix, "<connectionID>")};
+  }
+  auto owner = std::make_shared<const std::string>(*std::move(bytes));
+  payload->bytes = AsBytes(*owner);
+  payload->owner = std::move(owner);
+  device_name_ = std::string(name);
+  log->device_name = device_name_;
+  return std::nullopt;
 }
 
 void LogRequests::FillGreeting(kinetic::GetLog* log) {
-  log->types = {kinetic::GetLog::Type::kConfiguration, kinetic::GetLog::Type::kLimits};
+  log->types = {Type::kConfiguration, Type::kLimits};
   FillConfiguration(log);
   FillLimits(log);
 }
@@ -108,11 +127,15 @@ void LogRequests::FillGreeting(kinetic::GetLog* log) {
 void LogRequests::FillConfiguration(kinetic::GetLog* log) {
   kinetic::GetLog::Configuration& configuration = log->configuration.emplace();
   configuration.vendor = "kbench";
-  configuration.model = "kbench-server, memory store";
+  configuration.model = model_;
   configuration.serial_number = serial_number_;
+  configuration.world_wide_name = world_wide_name_;
   configuration.version = ReleaseVersion();
+  configuration.compilation_date = BuildDate();
   configuration.source_hash = BuildId();
   configuration.protocol_version = "4.0.1";
+  configuration.protocol_compilation_date = BuildDate();  // the schema is part of this build
+  configuration.protocol_source_hash = BuildId();
   for (const HostInterface& interface : interfaces_) {
     configuration.interfaces.push_back({.name = interface.name,
                                         .mac = interface.mac,
@@ -120,7 +143,8 @@ void LogRequests::FillConfiguration(kinetic::GetLog* log) {
                                         .ipv6_address = interface.ipv6});
   }
   configuration.port = port_;
-  configuration.current_power_level = 1;  // operational
+  configuration.tls_port = tls_port_;
+  configuration.current_power_level = static_cast<int32_t>(device_->power());
 }
 
 void LogRequests::FillLimits(kinetic::GetLog* log) const {
@@ -130,48 +154,68 @@ void LogRequests::FillLimits(kinetic::GetLog* log) const {
   limits.max_version_size = limits_->version_size;
   limits.max_tag_size = limits_->tag_size;
   limits.max_connections = limits_->connections;
-  limits.max_outstanding_read_requests = kUnlimited;
-  limits.max_outstanding_write_requests = kUnlimited;
+  limits.max_outstanding_read_requests = limits_->read_depth;
+  limits.max_outstanding_write_requests = limits_->write_depth;
   limits.max_message_size = limits_->message_size;
   limits.max_key_range_count = limits_->range_keys;
   limits.max_identity_count = limits_->identities;
+  limits.max_pin_size = limits_->pin_size;
+  limits.max_operation_count_per_batch = limits_->batch_operations;
+  limits.max_batch_count_per_device = limits_->batches;
+  limits.max_batch_size = limits_->batch_size;
+  limits.max_deletes_per_batch = limits_->batch_operations;
 }
 
 void LogRequests::FillUtilizations(kinetic::GetLog* log) {
+  // All since this server started, but for the memory, which is as of now.
+  const auto add = [log](kinetic::Text name, std::optional<double> value) {
+    kinetic::GetLog::Utilization& utilization = log->utilizations.emplace_back();
+    utilization.name = name;
+    if (value.has_value()) utilization.value = static_cast<float>(std::clamp(*value, 0.0, 1.0));
+  };
+  const double alive_ns = std::max(static_cast<double>((MonoNow() - started_).count()), 1.0);
+  std::optional<double> disk, cpu, memory;
+  if (const auto busy = ReadDiskBusy(); busy.has_value() && disk_busy_at_start_.has_value()) {
+    disk = static_cast<double>((*busy - *disk_busy_at_start_).count()) / alive_ns;
+  }
   const std::optional<CpuTicks> now = ReadCpuTicks();
   if (now.has_value() && ticks_at_start_.has_value() && now->total > ticks_at_start_->total) {
-    const uint64_t busy = now->busy - ticks_at_start_->busy;
-    const uint64_t total = now->total - ticks_at_start_->total;
-    log->utilizations.push_back(
-        {.name = "CPU",  // of the host, since this server started
-         .value = static_cast<float>(static_cast<double>(busy) / static_cast<double>(total))});
+    cpu = static_cast<double>(now->busy - ticks_at_start_->busy) /
+          static_cast<double>(now->total - ticks_at_start_->total);
   }
-  if (const std::optional<Memory> memory = ReadMemory(); memory.has_value()) {
-    const double available = static_cast<double>(memory->available_bytes);
-    log->utilizations.push_back(
-        {.name = "MEMORY",
-         .value = static_cast<float>(1 - available / static_cast<double>(memory->total_bytes))});
+  if (const std::optional<Memory> read = ReadMemory(); read.has_value()) {
+    memory =
+        1 - static_cast<double>(read->available_bytes) / static_cast<double>(read->total_bytes);
   }
-  const double alive_ns = static_cast<double>((MonoNow() - started_).count());
-  const double cpu_ns = static_cast<double>(ReadClockNs(CLOCK_PROCESS_CPUTIME_ID));
-  log->utilizations.push_back(
-      {.name = "SERVER_CPU",  // of one processor, by this process, since it started
-       .value = static_cast<float>(alive_ns > 0 ? cpu_ns / alive_ns : 0)});
+  add("HDA", disk);  // the host's busiest disk
+  add("CPU", cpu);   // all of the host's processors
+  add("MEMORY", memory);
+  // Of one processor, by this process.
+  add("SERVER_CPU", static_cast<double>(ReadClockNs(CLOCK_PROCESS_CPUTIME_ID)) / alive_ns);
+}
+
+void LogRequests::FillTemperatures(kinetic::GetLog* log) const {
+  const HostTemperatures host = ReadTemperatures();
+  log->temperatures.push_back({.name = "HDA", .current = host.disk});
+  log->temperatures.push_back({.name = "CPU", .current = host.cpu});
 }
 
 void LogRequests::FillCapacity(kinetic::GetLog* log) const {
-  const std::optional<Memory> memory = ReadMemory();
-  if (!memory.has_value()) return;
-  const double stored = static_cast<double>(store_->bytes());
-  log->capacity = {
-      .nominal_capacity_bytes = memory->total_bytes,
-      .portion_full = static_cast<float>(stored / static_cast<double>(memory->total_bytes))};
+  Store::Room room = store_->room();
+  if (room.capacity_bytes == UINT64_MAX) {  // no limit but the host's memory
+    room.capacity_bytes = ReadMemory().value_or(Memory()).total_bytes;
+  }
+  if (room.capacity_bytes == 0) return;
+  log->capacity = {.nominal_capacity_bytes = room.capacity_bytes,
+                   .portion_full = static_cast<float>(static_cast<double>(room.used_bytes) /
+                                                      static_cast<double>(room.capacity_bytes))};
 }
 
 void LogRequests::FillStatistics(kinetic::GetLog* log) const {
+  // Every request that there is, asked for or not: kinetic-java wants the list not to be empty.
   for (int type = 0; type < OpCounters::kTypes; ++type) {
     const OpCounters::Count& count = counters_->of(type);
-    if (count.count == 0) continue;
+    if (count.count == 0 && !IsKnownRequest(static_cast<MessageType>(type))) continue;
     log->statistics.push_back({.message_type = static_cast<MessageType>(type),
                                .count = count.count,
                                .bytes = count.bytes});
@@ -182,8 +226,9 @@ void LogRequests::FillMessages(kinetic::GetLog* log) {
   uint64_t requests = 0;
   for (int type = 0; type < OpCounters::kTypes; ++type) requests += counters_->of(type).count;
   messages_ = absl::StrCat("kbench-server ", BuildId(), " has answered ", requests, " requests in ",
-                           HumanDuration(static_cast<double>((MonoNow() - started_).count())),
-                           " and stores ", FormatSize(static_cast<int64_t>(store_->bytes())), "\n");
+                           HumanDuration(static_cast<double>((MonoNow() - started_).count())), "; ",
+                           std::string(store_->name()), " store, ", store_->room().used_bytes,
+                           " bytes used\n");
   log->messages = messages_;
 }
 

@@ -17,7 +17,10 @@
 #include "base/address.h"
 #include "base/fd.h"
 #include "base/status_macros.h"
+#include "base/units.h"
 #include "base/version.h"
+#include "server/host_report.h"
+#include "server/limits.h"
 #include "server/server.h"
 
 namespace kbench::server {
@@ -35,8 +38,12 @@ constexpr char kServiceTimeHelp[] =
 
 struct Flags {
   std::string listen = "127.0.0.1:8123";
-  std::string store = "memory";
+  std::string tls_listen;
+  std::string capacity;
+  std::string limits;
   std::string identity_key_file;
+  std::string default_synchronization = "none";
+  std::string announce;
   std::string service_model = "sleep";
   std::string poll = "block";
   int cpu = -1;
@@ -44,17 +51,48 @@ struct Flags {
 };
 
 void Declare(Flags* flags, CLI::App* app) {
-  app->add_option("--listen", flags->listen, "HOST:PORT to listen on; port 0 takes a free one")
+  app->add_option("--listen", flags->listen,
+                  "HOST:PORT for plain connections; port 0 takes a free one, none takes none")
       ->capture_default_str();
+  app->add_option("--tls-listen", flags->tls_listen,
+                  "HOST:PORT for TLS connections (Kinetic's own port is 8443); needed for SECURITY "
+                  "and PIN operations");
+  CLI::Option* certificate = app->add_option(
+      "--tls-certificate", flags->server.tls_certificate_file,
+      "PEM file of the certificate and its chain; without it, one that this server signs itself");
+  CLI::Option* key =
+      app->add_option("--tls-key", flags->server.tls_key_file, "PEM file of its private key");
+  certificate->needs(key);
+  key->needs(certificate);
   app->add_flag("--allow-remote", flags->server.allow_remote,
-                "Listen on an address that is not loopback, without TLS or access rules");
-  app->add_option("--store", flags->store, "Where objects live")
-      ->check(CLI::IsMember({"memory"}))
+                "Listen on addresses that are not loopback: whoever reaches them and knows a key "
+                "can read and write");
+  app->add_option("--store", flags->server.store,
+                  "Where objects live: in RAM; on disk; or nowhere (the value put last answers "
+                  "every GET: the floor of a comparison)")
+      ->check(CLI::IsMember({"memory", "rocksdb", "null"}))
       ->capture_default_str();
+  app->add_option("--data-dir", flags->server.data_dir,
+                  "Directory of the rocksdb store; made when it is missing");
+  app->add_option("--capacity", flags->capacity,
+                  "What the memory store may hold, like 8GiB; by default three quarters of the "
+                  "host's memory");
+  app->add_option("--limits", flags->limits, LimitsHelp());
+  app->add_option("--default-synchronization", flags->default_synchronization,
+                  "Of a PUT or DELETE that names none: none refuses it")
+      ->check(CLI::IsMember({"none", "writethrough", "writeback", "flush"}))
+      ->capture_default_str();
+  app->add_option("--cluster-version", flags->server.cluster_version,
+                  "Of a new store; SETUP changes it")
+      ->capture_default_str();
+  app->add_option(
+      "--announce", flags->announce,
+      "Tell the network every 5 s that this server is there, by JSON over UDP multicast "
+      "to GROUP:PORT (Kinetic's own is 239.1.2.3:8123)");
   app->add_option(
       "--identity-key-file", flags->identity_key_file,
       "Lines of `identity key` or `identity hex:DIGITS`; without it, identity 1 has the factory "
-      "key");
+      "key. A store that has identities of its own keeps them");
   app->add_option("--service-time", flags->server.service_time, kServiceTimeHelp);
   app->add_option("--service-model", flags->service_model,
                   "How service time passes: sleep holds the answer and serves others meanwhile, "
@@ -95,19 +133,61 @@ uint32_t RaiseConnections() {
   return static_cast<uint32_t>(limit.rlim_cur > kOwn ? limit.rlim_cur - kOwn : 1);
 }
 
+absl::Status TakeAddress(absl::string_view flag, const std::string& text,
+                         std::optional<HostPort>* address) {
+  if (text.empty() || text == "none") return absl::OkStatus();
+  absl::StatusOr<HostPort> parsed = ParseHostPort(text);
+  if (!parsed.ok()) return Annotate(parsed.status(), flag);
+  *address = *std::move(parsed);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> ParseCapacity(const std::string& text) {
+  if (text.empty()) return ReadMemory().value_or(Memory()).total_bytes / 4 * 3;
+  const absl::StatusOr<int64_t> bytes = ParseSize(text);
+  if (!bytes.ok()) return Annotate(bytes.status(), "--capacity");
+  if (*bytes <= 0) return absl::InvalidArgumentError("--capacity: nothing fits into 0 bytes");
+  return static_cast<uint64_t>(*bytes);
+}
+
+kinetic::Synchronization SynchronizationOf(const std::string& name) {
+  if (name == "writethrough") return kinetic::Synchronization::kWriteThrough;
+  if (name == "writeback") return kinetic::Synchronization::kWriteBack;
+  if (name == "flush") return kinetic::Synchronization::kFlush;
+  return kinetic::Synchronization::kInvalid;
+}
+
 absl::StatusOr<ServerOptions> ToOptions(Flags flags) {
   ServerOptions options = std::move(flags.server);
-  absl::StatusOr<HostPort> listen = ParseHostPort(flags.listen);
-  if (!listen.ok()) return Annotate(listen.status(), "--listen");
-  options.listen = *std::move(listen);
+  RETURN_IF_ERROR(TakeAddress("--listen", flags.listen, &options.listen));
+  RETURN_IF_ERROR(TakeAddress("--tls-listen", flags.tls_listen, &options.tls_listen));
+  RETURN_IF_ERROR(TakeAddress("--announce", flags.announce, &options.announce));
   options.poll_spin = flags.poll == "spin";
   ASSIGN_OR_RETURN(options.service_model, ParseServiceModel(flags.service_model));
+  ASSIGN_OR_RETURN(options.memory_bytes, ParseCapacity(flags.capacity));
+  options.default_synchronization = SynchronizationOf(flags.default_synchronization);
+  if (options.store == "rocksdb" && options.data_dir.empty()) {
+    return absl::InvalidArgumentError("--store rocksdb needs --data-dir");
+  }
+  if (options.store != "rocksdb" && !options.data_dir.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--data-dir has no effect on the ", options.store, " store"));
+  }
   options.limits.connections = RaiseConnections();
+  const uint32_t possible = options.limits.connections;
+  absl::StatusOr<Limits> limits = ParseLimits(flags.limits, options.limits);
+  if (!limits.ok()) return Annotate(limits.status(), "--limits");
+  options.limits = *limits;
+  if (options.limits.connections > possible) {
+    return absl::InvalidArgumentError(absl::StrCat("--limits: ", options.limits.connections,
+                                                   " connections need more open files than the ",
+                                                   possible, " that RLIMIT_NOFILE leaves"));
+  }
   if (flags.identity_key_file.empty()) {
     std::cerr << "kbench-server: identity 1 has the factory key, which everybody knows; "
                  "--identity-key-file replaces it\n";
   } else {
-    ASSIGN_OR_RETURN(options.keys, KeyRing::ReadFile(flags.identity_key_file));
+    ASSIGN_OR_RETURN(options.access, AccessTable::ReadFile(flags.identity_key_file));
   }
   return options;
 }
@@ -133,7 +213,7 @@ absl::Status Serve(Flags flags) {
   ASSIGN_OR_RETURN(ServerOptions options, ToOptions(std::move(flags)));
   if (cpu >= 0) RETURN_IF_ERROR(Pin(cpu));
   const uint32_t connections = options.limits.connections;
-  const bool wants_stamps = options.residence_records > 0;
+  const bool wants_stamps = options.residence_records > 0 && options.listen.has_value();
   ASSIGN_OR_RETURN(const Fd stop, WatchSignals());
   ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Open(std::move(options)));
   std::cerr << "kbench-server: up to " << connections << " connections (RLIMIT_NOFILE)\n";
@@ -141,7 +221,19 @@ absl::Status Serve(Flags flags) {
     std::cerr << "kbench-server: the kernel refuses receive stamps; residence begins when the "
                  "receive call returns\n";
   }
-  std::cout << "kbench-server listening on " << server->address().ToString() << std::endl;
+  if (server->locked()) {
+    std::cerr << "kbench-server: the device is locked; PINOP UNLOCK over TLS opens it\n";
+  }
+  // One write: whoever waits for the first line has the second one, too.
+  std::string ready;
+  if (server->address().port != 0) {
+    absl::StrAppend(&ready, "kbench-server listening on ", server->address().ToString(), "\n");
+  }
+  if (server->tls_address().port != 0) {
+    absl::StrAppend(&ready, "kbench-server listening for TLS on ", server->tls_address().ToString(),
+                    "\n");
+  }
+  std::cout << ready << std::flush;
   return server->Run(stop.get());
 }
 

@@ -3,56 +3,101 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace kbench::server {
 
-EntryRef MemoryStore::Find(absl::string_view key) const {
+absl::StatusOr<EntryRef> MemoryStore::Find(absl::string_view key) const {
   const auto it = entries_.find(key);
   return it == entries_.end() ? nullptr : it->second;
 }
 
-std::optional<Store::Item> MemoryStore::Next(absl::string_view key) const {
+absl::StatusOr<std::optional<Store::Item>> MemoryStore::Next(absl::string_view key) const {
   const auto it = entries_.upper_bound(key);
   if (it == entries_.end()) return std::nullopt;
   return Item{.key = it->first, .entry = it->second};
 }
 
-std::optional<Store::Item> MemoryStore::Previous(absl::string_view key) const {
+absl::StatusOr<std::optional<Store::Item>> MemoryStore::Previous(absl::string_view key) const {
   const auto above = entries_.lower_bound(key);
   if (above == entries_.begin()) return std::nullopt;
   const auto it = std::prev(above);
   return Item{.key = it->first, .entry = it->second};
 }
 
-void MemoryStore::Scan(Bound first, Bound last, bool reverse,
-                       const std::function<bool(absl::string_view key)>& visit) const {
-  if (last.key < first.key) return;
-  if (first.key == last.key && !(first.inclusive && last.inclusive)) return;
-  auto begin = first.inclusive ? entries_.lower_bound(first.key) : entries_.upper_bound(first.key);
-  auto end = last.inclusive ? entries_.upper_bound(last.key) : entries_.lower_bound(last.key);
+absl::Status MemoryStore::Scan(Bound first, Bound last, bool reverse,
+                               const std::function<bool(absl::string_view key)>& visit) const {
+  if (!first.open && !last.open) {
+    if (last.key < first.key) return absl::OkStatus();
+    if (first.key == last.key && !(first.inclusive && last.inclusive)) return absl::OkStatus();
+  }
+  auto begin = first.open        ? entries_.begin()
+               : first.inclusive ? entries_.lower_bound(first.key)
+                                 : entries_.upper_bound(first.key);
+  auto end = last.open        ? entries_.end()
+             : last.inclusive ? entries_.upper_bound(last.key)
+                              : entries_.lower_bound(last.key);
   while (begin != end) {
     const auto it = reverse ? --end : begin++;
-    if (!visit(it->first)) return;
+    if (!visit(it->first)) break;
   }
+  return absl::OkStatus();
+}
+
+absl::Status MemoryStore::Apply(std::span<const Change> changes, Durability) {
+  uint64_t more = 0;
+  for (const Change& change : changes) {
+    if (change.entry != nullptr) more += CostOf(change.key, *change.entry);
+  }
+  if (used_ + more > capacity_) {
+    // Only now is it worth knowing what the changes replace.
+    uint64_t less = 0;
+    for (const Change& change : changes) {
+      const auto it = entries_.find(change.key);
+      if (it != entries_.end()) less += CostOf(change.key, *it->second);
+    }
+    if (used_ + more - less > capacity_) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("the memory store holds ", used_, " of ", capacity_, " bytes"));
+    }
+  }
+  for (const Change& change : changes) {
+    if (change.entry != nullptr) {
+      Put(change.key, change.entry);
+    } else {
+      Erase(change.key);
+    }
+  }
+  return absl::OkStatus();
 }
 
 void MemoryStore::Put(absl::string_view key, EntryRef entry) {
-  const size_t value_size = entry->value.size();
+  used_ += CostOf(key, *entry);
   const auto it = entries_.lower_bound(key);
   if (it != entries_.end() && it->first == key) {
-    bytes_ -= it->second->value.size();
+    used_ -= CostOf(key, *it->second);
     it->second = std::move(entry);
   } else {
     entries_.emplace_hint(it, std::string(key), std::move(entry));
-    bytes_ += key.size();
   }
-  bytes_ += value_size;
 }
 
 void MemoryStore::Erase(absl::string_view key) {
   const auto it = entries_.find(key);
   if (it == entries_.end()) return;
-  bytes_ -= it->first.size() + it->second->value.size();
+  used_ -= CostOf(key, *it->second);
   entries_.erase(it);
+}
+
+absl::Status MemoryStore::SaveSettings(absl::string_view settings) {
+  settings_ = std::string(settings);
+  return absl::OkStatus();
+}
+
+absl::Status MemoryStore::EraseAll(absl::string_view settings) {
+  for (const auto& [key, entry] : entries_) used_ -= CostOf(key, *entry);
+  entries_.clear();
+  return SaveSettings(settings);
 }
 
 }  // namespace kbench::server

@@ -1,4 +1,4 @@
-// Objects in this process's memory. Nothing survives its end, so Flush() has nothing to wait for.
+// Objects in RAM, gone when the server ends.
 #pragma once
 
 #include <string>
@@ -8,19 +8,37 @@
 
 namespace kbench::server {
 
-class MemoryStore : public Store {
+class MemoryStore final : public Store {
  public:
-  EntryRef Find(absl::string_view key) const override;
-  std::optional<Item> Next(absl::string_view key) const override;
-  std::optional<Item> Previous(absl::string_view key) const override;
-  void Scan(Bound first, Bound last, bool reverse,
-            const std::function<bool(absl::string_view key)>& visit) const override;
-  void Put(absl::string_view key, EntryRef entry) override;
-  void Erase(absl::string_view key) override;
-  void Flush() override {}
-  uint64_t bytes() const override { return bytes_; }
+  // Holds up to `capacity_bytes` of keys, values and bookkeeping.
+  explicit MemoryStore(uint64_t capacity_bytes = UINT64_MAX) : capacity_(capacity_bytes) {}
+
+  absl::string_view name() const override { return "memory"; }
+  absl::StatusOr<EntryRef> Find(absl::string_view key) const override;
+  absl::StatusOr<std::optional<Item>> Next(absl::string_view key) const override;
+  absl::StatusOr<std::optional<Item>> Previous(absl::string_view key) const override;
+  absl::Status Scan(Bound first, Bound last, bool reverse,
+                    const std::function<bool(absl::string_view key)>& visit) const override;
+  absl::Status Apply(std::span<const Change> changes, Durability durability) override;
+  absl::Status Flush() override { return absl::OkStatus(); }  // RAM is as durable as it gets
+  absl::StatusOr<std::string> LoadSettings() const override { return settings_; }
+  absl::Status SaveSettings(absl::string_view settings) override;
+  absl::Status EraseAll(absl::string_view settings) override;
+  absl::Status Compact(Bound, Bound) override { return absl::OkStatus(); }  // nothing is left over
+  Room room() const override { return {.capacity_bytes = capacity_, .used_bytes = used_}; }
 
  private:
+  // What an object costs beside its key and value: about, for the allocator has its own rounding.
+  static constexpr uint64_t kOverhead = sizeof(Entry) + 64;
+
+  static uint64_t CostOf(absl::string_view key, const Entry& entry) {
+    return key.size() + entry.value.size() + kOverhead;
+  }
+  void Put(absl::string_view key, EntryRef entry);
+  void Erase(absl::string_view key);
+
+  uint64_t capacity_;
+  uint64_t used_ = 4096;
   // absl::string_view compares with memcmp: as unsigned bytes, a prefix before what it begins.
   struct UnsignedBytes {
     using is_transparent = void;
@@ -28,7 +46,7 @@ class MemoryStore : public Store {
   };
 
   absl::btree_map<std::string, EntryRef, UnsignedBytes> entries_;
-  uint64_t bytes_ = 0;
+  std::string settings_;
 };
 
 }  // namespace kbench::server

@@ -26,11 +26,13 @@ bool AddBytes(const char* data, size_t size, std::span<iovec> out, int* used) {
 
 }  // namespace
 
-void Outbox::Seal(Payload payload, std::optional<uint64_t> sequence) {
+void Outbox::Seal(Payload payload, std::optional<uint64_t> sequence, Kind kind) {
   Answer& answer = answers_.emplace_back();
   answer.head_size = bytes_.size() - sealed_;
   answer.payload = std::move(payload);
   answer.sequence = sequence;
+  answer.kind = kind;
+  ++unanswered_[static_cast<size_t>(kind)];
   sealed_ = bytes_.size();
   unsent_ += answer.size();
 }
@@ -80,6 +82,7 @@ void Outbox::Sent(size_t n, RealTime at, ResidenceRing* ring) {
     n -= part;
     front_sent_ += part;
     if (front_sent_ < answer.size()) return;
+    --unanswered_[static_cast<size_t>(answer.kind)];
     front_byte_ += answer.head_size;
     front_sent_ = 0;
     answer.payload = {};

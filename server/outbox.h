@@ -8,6 +8,7 @@
 
 #include <sys/uio.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -29,11 +30,14 @@ struct Payload {
 
 class Outbox {
  public:
+  // What an answer is about, for the limits on what may be unanswered.
+  enum class Kind : uint8_t { kOther, kRead, kWrite };
+
   // Where the next answer's bytes are appended, before Seal().
   std::string* tail() { return &bytes_; }
   // What was appended since the last Seal() is one answer; `payload` follows it on the wire. Its
   // residence is recorded under `sequence`, if there is one.
-  void Seal(Payload payload, std::optional<uint64_t> sequence);
+  void Seal(Payload payload, std::optional<uint64_t> sequence, Kind kind = Kind::kOther);
 
   // Of the last answer sealed, which must not be sent yet: when its request came
   // (flags: kinetic::Residence), and the instant before which it must not leave.
@@ -42,6 +46,8 @@ class Outbox {
 
   bool empty() const { return front_ == answers_.size(); }
   size_t unsent() const { return unsent_; }
+  // Answers of this kind that are not sent whole.
+  uint32_t unanswered(Kind kind) const { return unanswered_[static_cast<size_t>(kind)]; }
   // When the front answer may leave; not set when it may leave at once or there is none.
   MonoTime next_due() const;
 
@@ -60,6 +66,7 @@ class Outbox {
     RealTime received;
     std::optional<uint64_t> sequence;
     uint32_t flags = 0;
+    Kind kind = Kind::kOther;
 
     size_t size() const { return head_size + payload.bytes.size(); }
   };
@@ -73,6 +80,7 @@ class Outbox {
   size_t front_ = 0;       // index of the first answer that is not sent whole
   size_t front_sent_ = 0;  // bytes of it that are
   size_t unsent_ = 0;
+  std::array<uint32_t, 3> unanswered_ = {};
 };
 
 }  // namespace kbench::server

@@ -1,31 +1,25 @@
 #include "server/request_handler.h"
 
 #include <algorithm>
-#include <memory>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "server/media_task.h"
 
 namespace kbench::server {
 
 using kinetic::Command;
 using kinetic::KeyValue;
 using kinetic::MessageType;
+using kinetic::Permission;
 using kinetic::StatusCode;
 using kinetic::Synchronization;
-using kinetic::Text;
 
 namespace {
 
-// Absent reads as empty, as on every server seen.
-absl::string_view OrEmpty(const std::optional<Text>& text) { return text.value_or(Text()); }
-
-void Succeed(Command* response) { response->status.emplace().code = StatusCode::kSuccess; }
-
 // An entry's metadata as a body, and its value unless only metadata was asked for.
-Payload Show(absl::string_view key, const EntryRef& entry, bool metadata_only, Command* response) {
-  Succeed(response);
+Payload Show(kinetic::Text key, const EntryRef& entry, bool metadata_only, Command* response) {
   KeyValue& shown = response->key_value.emplace();
   shown.key = key;
   shown.db_version = entry->version;
@@ -35,195 +29,306 @@ Payload Show(absl::string_view key, const EntryRef& entry, bool metadata_only, C
   return {.owner = entry, .bytes = entry->value.bytes()};
 }
 
+Refusal NotFound() { return {.code = StatusCode::kNotFound, .why = ""}; }
+
+bool IsChange(MessageType type) {
+  return type == MessageType::kPut || type == MessageType::kDelete;
+}
+
+const KeyValue& KeyValueOf(const Command& command) {
+  static const KeyValue kNothing;
+  return command.key_value.has_value() ? *command.key_value : kNothing;
+}
+
+const kinetic::Range& RangeOf(const Command& command) {
+  static const kinetic::Range kNothing;
+  return command.range.has_value() ? *command.range : kNothing;
+}
+
+Store::Bound BoundOf(const std::optional<kinetic::Text>& key,
+                     const std::optional<bool>& inclusive) {
+  return {
+      .key = OrEmpty(key), .inclusive = inclusive.value_or(false), .open = OrEmpty(key).empty()};
+}
+
 }  // namespace
 
-Payload RequestHandler::Handle(const Command& request, Value value, Command* response) {
+RequestHandler::RequestHandler(const Parts& parts)
+    : parts_(parts),
+      changes_(parts.limits, parts.store, parts.default_synchronization),
+      admin_(parts.limits, parts.device, parts.store),
+      batch_rules_{.limits = parts.limits,
+                   .changes = &changes_,
+                   .store = parts.store,
+                   .device = parts.device} {}
+
+RequestHandler::Result RequestHandler::Handle(const IncomingRequest& request, Value value,
+                                              Command* response) {
+  Result result;
+  const Command& command = *request.command;
+  const MessageType type = *command.header.message_type;
   const uint64_t bytes_in = value.size();
-  Payload payload = Dispatch(request, std::move(value), response);
-  counters_->Add(*request.header.message_type, bytes_in + payload.bytes.size());
-  return payload;
+  // START, END and ABORT name the batch that they are about.
+  const bool about_a_batch = type == MessageType::kStartBatch || type == MessageType::kEndBatch ||
+                             type == MessageType::kAbortBatch;
+  if (command.header.batch_id.has_value() && !about_a_batch) {
+    const uint32_t batch = *command.header.batch_id;
+    if (IsChange(type) && request.batches->Has(batch)) {
+      request.batches->Add(command, std::move(value), request.skipped_size);
+      result.answered = false;
+    } else if (IsChange(type)) {
+      // Nobody waits for an answer to it, so that only the end of the connection can tell.
+      Conclude(Refusal{.code = StatusCode::kInvalidBatch,
+                       .why = absl::StrCat("batch ", batch, " is not open")},
+               response);
+      result.closes = true;
+    } else {
+      Conclude(Refusal{.code = StatusCode::kInvalidBatch,
+                       .why = absl::StrCat(Name(type), " cannot be part of a batch")},
+               response);
+    }
+    parts_.counters->Add(type, bytes_in);
+    return result;
+  }
+  Objection objection;
+  if (request.skipped_size > 0) {
+    objection =
+        Invalid(absl::StrCat("a value of ", request.skipped_size, " bytes is above the limit of ",
+                             parts_.limits->value_size, " bytes"));
+  } else {
+    objection = Dispatch(request, std::move(value), response, &result);
+  }
+  if (result.task == nullptr) Conclude(std::move(objection), response);
+  parts_.counters->Add(type, bytes_in + result.payload.bytes.size());
+  return result;
 }
 
-Payload RequestHandler::Dispatch(const Command& request, Value value, Command* response) {
-  static const KeyValue kNothing;
-  const KeyValue& key_value = request.key_value.has_value() ? *request.key_value : kNothing;
-  if (!WithinLimits(key_value, response)) return {};
-  switch (*request.header.message_type) {
+Objection RequestHandler::Dispatch(const IncomingRequest& request, Value value, Command* response,
+                                   Result* result) {
+  const Command& command = *request.command;
+  const KeyValue& key_value = KeyValueOf(command);
+  const auto in_size = static_cast<uint64_t>(value.size());
+  switch (*command.header.message_type) {
     case MessageType::kNoop:
-      Succeed(response);
-      return {};
+      return std::nullopt;
     case MessageType::kGet:
-      return Get(key_value, response);
+      return Get(request, key_value, response, &result->payload);
     case MessageType::kPut:
-      if (MayChange(request, response)) Put(key_value, std::move(value), response);
-      return {};
     case MessageType::kDelete:
-      if (MayChange(request, response)) Delete(key_value, response);
-      return {};
+      return Change(request, std::move(value));
     case MessageType::kGetVersion:
-      GetVersion(key_value, response);
-      return {};
+      return GetVersion(request, key_value, response);
     case MessageType::kGetNext:
-      return GetNeighbour(key_value, /*next=*/true, response);
+      return GetNeighbour(request, key_value, /*next=*/true, response, &result->payload);
     case MessageType::kGetPrevious:
-      return GetNeighbour(key_value, /*next=*/false, response);
+      return GetNeighbour(request, key_value, /*next=*/false, response, &result->payload);
     case MessageType::kGetKeyRange:
-      GetKeyRange(request, response);
-      return {};
+      return GetKeyRange(request, response);
     case MessageType::kFlushAllData:
-      store_->Flush();
-      Succeed(response);
-      return {};
+      return Flush();
     case MessageType::kGetLog:
-      return logs_->Answer(request, response);
+      RETURN_IF_REFUSED(request.caller.MaySomewhere(Permission::kGetLog));
+      return parts_.logs->Answer(command, response, &result->payload);
+    case MessageType::kStartBatch:
+      return request.batches->Start(command.header);
+    case MessageType::kEndBatch:
+      return request.batches->End(command, request.caller, response);
+    case MessageType::kAbortBatch:
+      return request.batches->Abort(command.header);
+    case MessageType::kSetup: {
+      std::string note;
+      Objection refused = admin_.Setup(command, in_size, request.caller, &note);
+      if (refused.has_value() || note.empty()) return refused;
+      return Refusal{.code = StatusCode::kSuccess, .why = std::move(note)};
+    }
+    case MessageType::kSecurity:
+      return admin_.Security(command, request.caller);
+    case MessageType::kSetPowerLevel:
+      return admin_.Power(command, request.caller);
+    case MessageType::kMediaScan:
+      return Scan(request, result);
+    case MessageType::kMediaOptimize:
+      return Optimize(request, response);
+    case MessageType::kPeerToPeerPush:
+      return Push(request, result);
+    case MessageType::kPinOp:
+      return Invalid("PINOP is authenticated by a PIN (PINAUTH), not by an HMAC");
     default:
-      Refuse(StatusCode::kInvalidRequest,
-             absl::StrCat("this server does not offer ", Name(*request.header.message_type)),
-             response);
-      return {};
+      return Invalid(absl::StrCat("there is no request ", Name(*command.header.message_type)));
   }
 }
 
-void RequestHandler::Put(const KeyValue& put, Value value, Command* response) {
-  const absl::string_view key = OrEmpty(put.key);
-  const bool force = put.force.value_or(false);
-  if (!force && !VersionAgrees(store_->Find(key).get(), OrEmpty(put.db_version), force)) {
-    return Refuse(StatusCode::kVersionMismatch, "dbVersion is not the stored version", response);
-  }
-  auto entry = std::make_shared<Entry>();
-  entry->version = std::string(OrEmpty(put.new_version));
-  if (put.tag.has_value()) entry->tag = std::string(*put.tag);
-  entry->algorithm = put.algorithm;
-  entry->value = std::move(value);
-  store_->Put(key, std::move(entry));
-  if (*put.synchronization != Synchronization::kWriteBack) store_->Flush();
-  Succeed(response);
+void RequestHandler::HandlePin(const Command& command, kinetic::Text pin, bool tls,
+                               Command* response) {
+  parts_.counters->Add(MessageType::kPinOp, 0);
+  Conclude(admin_.Pin(command, pin, tls), response);
 }
 
-void RequestHandler::Delete(const KeyValue& erase, Command* response) {
-  const absl::string_view key = OrEmpty(erase.key);
-  const bool force = erase.force.value_or(false);
-  const EntryRef stored = store_->Find(key);
-  if (stored == nullptr && !force) {
-    return Refuse(StatusCode::kNotFound, "", response);
-  }
-  if (!VersionAgrees(stored.get(), OrEmpty(erase.db_version), force)) {
-    return Refuse(StatusCode::kVersionMismatch, "dbVersion is not the stored version", response);
-  }
-  store_->Erase(key);
-  if (*erase.synchronization != Synchronization::kWriteBack) store_->Flush();
-  Succeed(response);
+void RequestHandler::Finish(Task* task, Command* response) {
+  Conclude(task->Finish(response), response);
 }
 
-Payload RequestHandler::Get(const KeyValue& get, Command* response) {
-  const absl::string_view key = OrEmpty(get.key);
-  const EntryRef entry = store_->Find(key);
-  if (entry == nullptr) {
-    Refuse(StatusCode::kNotFound, "", response);
-    return {};
-  }
-  return Show(key, entry, get.metadata_only.value_or(false), response);
+Objection RequestHandler::Change(const IncomingRequest& request, Value value) {
+  const KeyValue& key_value = KeyValueOf(*request.command);
+  RETURN_IF_REFUSED(changes_.WithinLimits(key_value, value.size()));
+  Synchronization synchronization = Synchronization::kInvalid;
+  RETURN_IF_REFUSED(changes_.Synchronization(key_value, &synchronization));
+  const bool put = *request.command->header.message_type == MessageType::kPut;
+  const ChangeRequest change = {
+      .key = OrEmpty(key_value.key),
+      .db_version = OrEmpty(key_value.db_version),
+      .force = key_value.force.value_or(false),
+      .entry = put ? Changes::MakeEntry(key_value, std::move(value)) : EntryRef()};
+  RETURN_IF_REFUSED(changes_.MayApply(change, request.caller));
+  const Store::Change applied[] = {{.key = change.key, .entry = change.entry}};
+  absl::Status status = parts_.store->Apply(applied, synchronization == Synchronization::kWriteBack
+                                                         ? Store::Durability::kLater
+                                                         : Store::Durability::kNow);
+  if (status.ok() && synchronization == Synchronization::kFlush) status = parts_.store->Flush();
+  return status.ok() ? Objection() : OfStore(status);
 }
 
-Payload RequestHandler::GetNeighbour(const KeyValue& get, bool next, Command* response) {
-  const absl::string_view key = OrEmpty(get.key);
-  const std::optional<Store::Item> item = next ? store_->Next(key) : store_->Previous(key);
-  if (!item.has_value()) {
-    Refuse(StatusCode::kNotFound, "", response);
-    return {};
-  }
-  return Show(item->key, item->entry, get.metadata_only.value_or(false), response);
+Objection RequestHandler::Get(const IncomingRequest& request, const KeyValue& get,
+                              Command* response, Payload* payload) {
+  const kinetic::Text key = OrEmpty(get.key);
+  RETURN_IF_REFUSED(changes_.WithinLimits(get, 0));
+  RETURN_IF_REFUSED(request.caller.May(Permission::kRead, key));
+  const absl::StatusOr<EntryRef> entry = parts_.store->Find(key);
+  if (!entry.ok()) return OfStore(entry.status());
+  if (*entry == nullptr) return NotFound();
+  *payload = Show(key, *entry, get.metadata_only.value_or(false), response);
+  return std::nullopt;
 }
 
-void RequestHandler::GetVersion(const KeyValue& get, Command* response) {
-  const EntryRef entry = store_->Find(OrEmpty(get.key));
-  if (entry == nullptr) return Refuse(StatusCode::kNotFound, "", response);
-  Succeed(response);
-  response->key_value.emplace().db_version = entry->version;
+Objection RequestHandler::GetNeighbour(const IncomingRequest& request, const KeyValue& get,
+                                       bool next, Command* response, Payload* payload) {
+  const kinetic::Text key = OrEmpty(get.key);
+  RETURN_IF_REFUSED(changes_.WithinLimits(get, 0));
+  absl::StatusOr<std::optional<Store::Item>> item =
+      next ? parts_.store->Next(key) : parts_.store->Previous(key);
+  if (!item.ok()) return OfStore(item.status());
+  if (!item->has_value()) return NotFound();
+  // The permission is for what is shown, not for where the search began.
+  RETURN_IF_REFUSED(request.caller.May(Permission::kRead, (*item)->key));
+  key_ = std::move((*item)->key);
+  *payload = Show(key_, (*item)->entry, get.metadata_only.value_or(false), response);
+  return std::nullopt;
 }
 
-void RequestHandler::GetKeyRange(const Command& request, Command* response) {
-  static const kinetic::Range kNothing;
-  const kinetic::Range& range = request.range.has_value() ? *request.range : kNothing;
-  const absl::string_view first = OrEmpty(range.start_key);
-  const absl::string_view last = OrEmpty(range.end_key);
-  if (const size_t longest = std::max(first.size(), last.size()); longest > limits_->key_size) {
-    return Refuse(StatusCode::kInvalidRequest,
-                  absl::StrCat("a key of ", longest, " bytes is above the limit of ",
-                               limits_->key_size, " bytes"),
-                  response);
-  }
-  const uint32_t wanted = range.max_returned.value_or(limits_->range_keys);
-  if (wanted > limits_->range_keys) {
-    return Refuse(StatusCode::kInvalidRequest,
-                  absl::StrCat("maxReturned ", wanted, " is above the limit of ",
-                               limits_->range_keys, " keys"),
-                  response);
-  }
-  Succeed(response);
-  std::vector<Text>& keys = response->range.emplace().keys;
-  if (wanted == 0) return;
-  store_->Scan({.key = first, .inclusive = range.start_key_inclusive.value_or(false)},
-               {.key = last, .inclusive = range.end_key_inclusive.value_or(false)},
-               range.reverse.value_or(false), [&](absl::string_view key) {
-                 keys.push_back(key);
-                 return keys.size() < wanted;
-               });
+Objection RequestHandler::GetVersion(const IncomingRequest& request, const KeyValue& get,
+                                     Command* response) {
+  const kinetic::Text key = OrEmpty(get.key);
+  RETURN_IF_REFUSED(changes_.WithinLimits(get, 0));
+  RETURN_IF_REFUSED(request.caller.May(Permission::kRead, key));
+  const absl::StatusOr<EntryRef> entry = parts_.store->Find(key);
+  if (!entry.ok()) return OfStore(entry.status());
+  if (*entry == nullptr) return NotFound();
+  key_ = (*entry)->version;
+  response->key_value.emplace().db_version = key_;
+  return std::nullopt;
 }
 
-bool RequestHandler::WithinLimits(const KeyValue& key_value, Command* response) {
-  const struct {
-    absl::string_view what;
-    absl::string_view bytes;
-    uint32_t limit;
-  } parts[] = {
-      {"key", OrEmpty(key_value.key), limits_->key_size},
-      {"newVersion", OrEmpty(key_value.new_version), limits_->version_size},
-      {"dbVersion", OrEmpty(key_value.db_version), limits_->version_size},
-      {"tag", OrEmpty(key_value.tag), limits_->tag_size},
-  };
-  for (const auto& part : parts) {
-    if (part.bytes.size() <= part.limit) continue;
-    Refuse(StatusCode::kInvalidRequest,
-           absl::StrCat("a ", part.what, " of ", part.bytes.size(), " bytes is above the limit of ",
-                        part.limit, " bytes"),
-           response);
-    return false;
+Objection RequestHandler::CheckRange(const kinetic::Range& range, uint32_t* keys_max) const {
+  const size_t longest = std::max(OrEmpty(range.start_key).size(), OrEmpty(range.end_key).size());
+  if (longest > parts_.limits->key_size) {
+    return Invalid(absl::StrCat("a key of ", longest, " bytes is above the limit of ",
+                                parts_.limits->key_size, " bytes"));
   }
-  return true;
+  *keys_max = range.max_returned.value_or(parts_.limits->range_keys);
+  if (*keys_max > parts_.limits->range_keys) {
+    return Invalid(absl::StrCat("maxReturned ", *keys_max, " is above the limit of ",
+                                parts_.limits->range_keys, " keys"));
+  }
+  if (*keys_max == 0) return Invalid("maxReturned is 0");
+  return std::nullopt;
 }
 
-bool RequestHandler::MayChange(const Command& request, Command* response) {
-  const absl::string_view what =
-      *request.header.message_type == MessageType::kPut ? "PUT" : "DELETE";
-  if (request.header.batch_id.has_value()) {
-    Refuse(StatusCode::kInvalidRequest,
-           absl::StrCat(what, " names batch ", *request.header.batch_id,
-                        ", but this server does not offer batches"),
-           response);
-    return false;
+Objection RequestHandler::GetKeyRange(const IncomingRequest& request, Command* response) {
+  const kinetic::Range& range = RangeOf(*request.command);
+  uint32_t keys_max = 0;
+  RETURN_IF_REFUSED(CheckRange(range, &keys_max));
+  RETURN_IF_REFUSED(request.caller.MaySomewhere(Permission::kRange));
+  keys_.clear();
+  uint64_t bytes = 0;
+  const absl::Status scanned =
+      parts_.store->Scan(BoundOf(range.start_key, range.start_key_inclusive),
+                         BoundOf(range.end_key, range.end_key_inclusive),
+                         range.reverse.value_or(false), [&](absl::string_view key) {
+                           // The keys are contiguous: the range ends at the first that may not be
+                           // seen.
+                           if (request.caller.May(Permission::kRange, key).has_value())
+                             return false;
+                           bytes += key.size() + 8;
+                           keys_.emplace_back(key);
+                           return keys_.size() < keys_max && bytes < parts_.limits->message_size;
+                         });
+  if (!scanned.ok()) return OfStore(scanned);
+  if (bytes + 1024 > parts_.limits->message_size) {
+    return Refusal{.code = StatusCode::kInternalError,
+                   .why = "the answer is above the limit of a message; ask for fewer keys"};
   }
-  const Synchronization synchronization =
-      request.key_value.has_value()
-          ? request.key_value->synchronization.value_or(Synchronization::kInvalid)
-          : Synchronization::kInvalid;
-  switch (synchronization) {
-    case Synchronization::kWriteThrough:
-    case Synchronization::kWriteBack:
-    case Synchronization::kFlush:
-      return true;
-    case Synchronization::kInvalid:
-      break;
-  }
-  Refuse(StatusCode::kInvalidRequest,
-         absl::StrCat(what, " needs a synchronization of WRITETHROUGH, WRITEBACK or FLUSH"),
-         response);
-  return false;
+  response->range.emplace().keys.assign(keys_.begin(), keys_.end());
+  return std::nullopt;
 }
 
-void RequestHandler::Refuse(StatusCode code, std::string why, Command* response) {
-  why_ = std::move(why);
-  response->status = {.code = code};
+Objection RequestHandler::Flush() {
+  const absl::Status flushed = parts_.store->Flush();
+  return flushed.ok() ? Objection() : OfStore(flushed);
+}
+
+Objection RequestHandler::Scan(const IncomingRequest& request, Result* result) {
+  const kinetic::Range& range = RangeOf(*request.command);
+  uint32_t keys_max = 0;
+  RETURN_IF_REFUSED(CheckRange(range, &keys_max));
+  RETURN_IF_REFUSED(request.caller.MaySomewhere(Permission::kRange));
+  if (range.reverse.value_or(false)) return Invalid("a media scan goes forward");
+  std::optional<MonoTime> deadline;
+  if (const uint64_t ms = request.command->header.timeout_ms.value_or(0); ms > 0) {
+    deadline = MonoNow() + Millis(static_cast<int64_t>(std::min<uint64_t>(ms, 86'400'000)));
+  }
+  result->task = std::make_unique<ScanTask>(ScanTask::Options{.store = parts_.store,
+                                                              .range = range,
+                                                              .keys_max = keys_max,
+                                                              .identity = request.identity,
+                                                              .tls = request.caller.tls,
+                                                              .deadline = deadline});
+  return std::nullopt;
+}
+
+Objection RequestHandler::Optimize(const IncomingRequest& request, Command* response) {
+  const kinetic::Range& range = RangeOf(*request.command);
+  uint32_t keys_max = 0;
+  RETURN_IF_REFUSED(CheckRange(range, &keys_max));
+  RETURN_IF_REFUSED(request.caller.MaySomewhere(Permission::kRange));
+  const absl::Status compacted =
+      parts_.store->Compact(BoundOf(range.start_key, range.start_key_inclusive),
+                            BoundOf(range.end_key, range.end_key_inclusive));
+  if (!compacted.ok()) return OfStore(compacted);
+  key_ = std::string(OrEmpty(range.end_key));
+  response->range.emplace().end_key = key_;
+  return std::nullopt;
+}
+
+Objection RequestHandler::Push(const IncomingRequest& request, Result* result) {
+  std::shared_ptr<PushJob> job;
+  RETURN_IF_REFUSED(
+      PreparePush(*request.command, request.caller, *parts_.limits, *parts_.store, &job));
+  if (!parts_.courier->Carry(job)) {
+    return Refusal{
+        .code = StatusCode::kServiceBusy,
+        .why = absl::StrCat("this server carries ", Courier::kPushesMax, " pushes already")};
+  }
+  result->task = std::make_unique<PushTask>(std::move(job));
+  return std::nullopt;
+}
+
+void RequestHandler::Conclude(Objection objection, Command* response) {
+  if (!objection.has_value()) {
+    response->status.emplace().code = StatusCode::kSuccess;
+    return;
+  }
+  why_ = std::move(objection->why);
+  response->status = {.code = objection->code};
   if (!why_.empty()) response->status->message = why_;
 }
 

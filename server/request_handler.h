@@ -1,53 +1,99 @@
 // What a request does: a Command in, a Command and perhaps a value out. The conversation has
-// already checked who asks, on which connection and in which sequence.
+// already checked who asks, on which connection and in which sequence; what is left is permission,
+// contents and the store.
+//
+// Three kinds of requests are not answered here and now: changes within a batch (not at all), scans
+// and pushes (by a Task, later), and what breaks the connection.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "kinetic/types.h"
+#include "server/admin_requests.h"
+#include "server/batch_book.h"
+#include "server/caller.h"
+#include "server/changes.h"
 #include "server/entry.h"
 #include "server/limits.h"
 #include "server/log_request.h"
 #include "server/outbox.h"
+#include "server/push.h"
 #include "server/store.h"
+#include "server/task.h"
 
 namespace kbench::server {
 
+// One request whose sender is known.
+struct IncomingRequest {
+  const kinetic::Command* command = nullptr;  // its header has a message type of an even number
+  std::shared_ptr<const Identity> identity;
+  Caller caller;
+  uint64_t skipped_size = 0;     // bytes of a value that was too large to be kept
+  BatchBook* batches = nullptr;  // of its connection
+};
+
 class RequestHandler {
  public:
-  // The pointers are borrowed and outlive this object.
-  RequestHandler(const Limits* limits, Store* store, OpCounters* counters, LogRequests* logs)
-      : limits_(limits), store_(store), counters_(counters), logs_(logs) {}
+  // Borrowed; outlive this object.
+  struct Parts {
+    const Limits* limits = nullptr;
+    Store* store = nullptr;
+    Device* device = nullptr;
+    OpCounters* counters = nullptr;
+    LogRequests* logs = nullptr;
+    Courier* courier = nullptr;
+    kinetic::Synchronization default_synchronization = kinetic::Synchronization::kInvalid;
+  };
+  explicit RequestHandler(const Parts& parts);
 
-  // Answers `request`, whose header has a message type of an even number. Fills body and status of
-  // *response, which comes without either; its views are valid until the next call. The result
-  // is the answer's value.
-  Payload Handle(const kinetic::Command& request, Value value, kinetic::Command* response);
+  struct Result {
+    Payload payload;             // the answer's value
+    bool answered = true;        // false: a change within a batch, whose fate END_BATCH tells
+    std::unique_ptr<Task> task;  // the answer is made by its Finish()
+    bool closes = false;         // the status is the connection's last word
+  };
+  // Fills body and status of *response, which comes without either; its views are valid until the
+  // next call, or as long as the task.
+  Result Handle(const IncomingRequest& request, Value value, kinetic::Command* response);
+  // A PIN operation: authenticated by the PIN that it carries, and by nothing else.
+  void HandlePin(const kinetic::Command& command, kinetic::Text pin, bool tls,
+                 kinetic::Command* response);
+  // The end of a task.
+  void Finish(Task* task, kinetic::Command* response);
+
+  const BatchRules* batch_rules() const { return &batch_rules_; }
 
  private:
   using Command = kinetic::Command;
   using KeyValue = kinetic::KeyValue;
 
-  Payload Dispatch(const Command& request, Value value, Command* response);
-  void Put(const KeyValue& put, Value value, Command* response);
-  void Delete(const KeyValue& erase, Command* response);
-  Payload Get(const KeyValue& get, Command* response);
-  Payload GetNeighbour(const KeyValue& get, bool next, Command* response);
-  void GetVersion(const KeyValue& get, Command* response);
-  void GetKeyRange(const Command& request, Command* response);
+  Objection Dispatch(const IncomingRequest& request, Value value, Command* response,
+                     Result* result);
+  Objection Change(const IncomingRequest& request, Value value);
+  Objection Get(const IncomingRequest& request, const KeyValue& get, Command* response,
+                Payload* payload);
+  Objection GetNeighbour(const IncomingRequest& request, const KeyValue& get, bool next,
+                         Command* response, Payload* payload);
+  Objection GetVersion(const IncomingRequest& request, const KeyValue& get, Command* response);
+  Objection GetKeyRange(const IncomingRequest& request, Command* response);
+  Objection Flush();
+  Objection Scan(const IncomingRequest& request, Result* result);
+  Objection Optimize(const IncomingRequest& request, Command* response);
+  Objection Push(const IncomingRequest& request, Result* result);
+  // The bounds and the number of keys that a request about a range may have.
+  Objection CheckRange(const kinetic::Range& range, uint32_t* keys_max) const;
 
-  // Fails the request with a sentence for its sender.
-  void Refuse(kinetic::StatusCode code, std::string why, Command* response);
-  // Whether the lengths are within the limits; if not, the request is refused.
-  bool WithinLimits(const KeyValue& key_value, Command* response);
-  // Whether a change says when it shall be durable and is no part of a batch.
-  bool MayChange(const Command& request, Command* response);
+  void Conclude(Objection objection, Command* response);
 
-  const Limits* limits_;
-  Store* store_;
-  OpCounters* counters_;
-  LogRequests* logs_;
-  std::string why_;  // what the status message of the last answer points to
+  Parts parts_;
+  Changes changes_;
+  AdminRequests admin_;
+  BatchRules batch_rules_;
+  // What the status message and the keys of the last answer point to.
+  std::string why_;
+  std::string key_;
+  std::vector<std::string> keys_;
 };
 
 }  // namespace kbench::server

@@ -26,9 +26,9 @@ using testing::HasSubstr;
 class ReferenceServer {
  public:
   explicit ReferenceServer(const std::string& service_time) : stop_(::eventfd(0, EFD_CLOEXEC)) {
-    server_ = std::move(
-        server::Server::Open({.listen = {.host = "127.0.0.1"}, .service_time = service_time})
-            .value());
+    server_ = std::move(server::Server::Open(
+                            {.listen = HostPort{.host = "127.0.0.1"}, .service_time = service_time})
+                            .value());
     thread_ = std::thread([this] { EXPECT_TRUE(server_->Run(stop_.get()).ok()); });
   }
   ~ReferenceServer() {

@@ -34,6 +34,7 @@ struct Flags {
   uint32_t depth = 1;
   uint64_t ops = 1'000'000;
   std::string op = "noop";
+  std::string store = "memory";
   uint32_t value_bytes = 64;
   int client_cpu = -1;
   int server_cpu = -1;
@@ -186,13 +187,15 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(1, 4096));
   app.add_option("--ops", flags.ops, "Requests per flow")->check(CLI::PositiveNumber);
   app.add_option("--op", flags.op)->check(CLI::IsMember({"noop", "get", "put"}));
+  app.add_option("--store", flags.store)->check(CLI::IsMember({"memory", "null"}));
   app.add_option("--value-bytes", flags.value_bytes)->check(CLI::Range(0, 1 << 20));
   app.add_option("--client-cpu", flags.client_cpu, "Pin the client");
   app.add_option("--server-cpu", flags.server_cpu, "Pin the server");
   CLI11_PARSE(app, argc, argv);
 
   ServerOptions options;
-  options.listen = {.host = "127.0.0.1", .port = 0};
+  options.listen = HostPort{.host = "127.0.0.1", .port = 0};
+  options.store = flags.store;
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Open(std::move(options));
   if (!server.ok()) Fail(std::string(server.status().message()));
   const Fd stop(eventfd(0, EFD_CLOEXEC));
@@ -222,10 +225,11 @@ int Main(int argc, char** argv) {
 
   const double ops = static_cast<double>(flags.ops) * flags.flows;
   std::printf(
-      "%s %u B, %u flows x depth %u: %.0f ops/s; server %.0f ns of CPU an op = %.0f ops per server "
+      "%s store, %s %u B, %u flows x depth %u: %.0f ops/s; server %.0f ns of CPU an op = %.0f ops "
+      "per server "
       "core-second; client %.0f ns an op\n",
-      flags.op.c_str(), flags.value_bytes, flags.flows, flags.depth, ops / elapsed_ns * 1e9,
-      server_ns / ops, ops / server_ns * 1e9, client_ns / ops);
+      flags.store.c_str(), flags.op.c_str(), flags.value_bytes, flags.flows, flags.depth,
+      ops / elapsed_ns * 1e9, server_ns / ops, ops / server_ns * 1e9, client_ns / ops);
   return 0;
 }
 

@@ -159,7 +159,9 @@ TEST(GroundTruth, ARelayMovesTheNetworkPartAndNothingElse) {
         const double added =
             2.0 * static_cast<double>((late.MedianAdded() - prompt.MedianAdded()).count());
         std::string wrong;
-        if (std::abs(added - 2000 * kUs) > 40 * kUs) {
+        // The relay's timers are late, too: what it added is the truth, and about what was asked
+        // for.
+        if (std::abs(added - 2000 * kUs) > 0.05 * 2000 * kUs) {
           wrong = "the relay added " + std::to_string(added / kUs) + " us instead of 2000\n";
         }
         for (const std::string transport : kTransports) {

@@ -42,7 +42,7 @@ struct Connection {
 
 // Blocked time that is left is slept up to this long before the due instant, then spun. Short, so
 // that a relay on the client's CPU is no reason to let a woken client wait.
-constexpr Nanos kSpin = Micros(30);
+constexpr Nanos kSpin = Micros(60);
 
 Fd ConnectTo(const std::string& target) {
   const auto address = Resolve(*ParseHostPort(target));

@@ -55,6 +55,11 @@ Answer ParseAnswer(Bytes message, Bytes value, absl::string_view key) {
   }
   if (m.command.range.has_value()) {
     for (const kinetic::Text k : m.command.range->keys) answer.keys.emplace_back(k);
+    answer.range_end_key = Own(m.command.range->end_key);
+  }
+  if (m.command.batch.has_value()) {
+    answer.batch_sequences = m.command.batch->sequences;
+    answer.failed_sequence = m.command.batch->failed_sequence;
   }
   if (m.command.get_log.has_value()) TakeLog(*m.command.get_log, &answer);
   answer.value = std::string(AsText(value));

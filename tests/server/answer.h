@@ -25,6 +25,9 @@ struct Answer {
   std::optional<std::string> key, db_version, tag;
   std::optional<int32_t> algorithm;
   std::vector<std::string> keys;
+  std::optional<std::string> range_end_key;
+  std::vector<uint64_t> batch_sequences;
+  std::optional<uint64_t> failed_sequence;
   std::optional<kinetic::GetLog::Limits> limits;
   std::vector<kinetic::GetLog::Statistics> statistics;
   size_t temperatures = 0, utilizations = 0, interfaces = 0;

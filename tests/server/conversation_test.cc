@@ -30,9 +30,12 @@ class ConversationTest : public ::testing::Test {
   }
   void ExpectAlive() { EXPECT_EQ(talk_.Ask(talk_.Next(MessageType::kNoop)).status, kOk); }
   // The conversation says why, unsigned, and ends; nothing after it is answered.
-  void ExpectClosed(const Answer& answer, absl::string_view why) {
+  void ExpectClosed(const Answer& answer, absl::string_view why,
+                    StatusCode status = StatusCode::kInvalidRequest) {
     EXPECT_EQ(answer.auth_type, AuthType::kUnsolicitedStatus);
-    EXPECT_EQ(answer.status, StatusCode::kInvalidRequest);
+    EXPECT_EQ(answer.status, status);
+    EXPECT_FALSE(answer.connection_id.has_value()) << "kinetic-c would see a new handshake";
+    EXPECT_FALSE(answer.ack_sequence.has_value());
     EXPECT_THAT(answer.status_message, HasSubstr(std::string(why)));
     EXPECT_TRUE(talk_.closing());
     EXPECT_TRUE(talk_.Send(Signed(talk_.Next(MessageType::kNoop))).empty());
@@ -58,7 +61,6 @@ TEST_F(ConversationTest, OpensWithConnectionConfigurationAndLimits) {
 }
 
 TEST_F(ConversationTest, SignsAnAnswerForTheOneWhoAsked) {
-  fixture_.keys.Add(2, "secret2");
   const Answer answer =
       Only(talk_.Send(RequestBytes(talk_.Next(MessageType::kNoop), 2, "secret2")));
   EXPECT_EQ(answer.status, kOk);
@@ -82,31 +84,29 @@ TEST_F(ConversationTest, AWrongKeyIsAnHmacFailureSignedForTheIdentity) {
   ExpectAlive();
 }
 
-TEST_F(ConversationTest, AnUnknownIdentityIsToldSoWithoutASignature) {
-  const Answer answer =
-      Only(talk_.Send(RequestBytes(talk_.Next(MessageType::kNoop), 99, "asdfasdf")));
-  EXPECT_EQ(answer.auth_type, AuthType::kUnsolicitedStatus);
-  EXPECT_EQ(answer.status, StatusCode::kHmacFailure);
-  EXPECT_EQ(answer.ack_sequence, 1u);
-  EXPECT_THAT(answer.status_message, HasSubstr("identity 99"));
-  ExpectAlive();
+TEST_F(ConversationTest, AnUnknownIdentityEndsTheConversation) {
+  ExpectClosed(Only(talk_.Send(RequestBytes(talk_.Next(MessageType::kNoop), 99, "asdfasdf"))),
+               "identity 99", StatusCode::kHmacFailure);
 }
 
 TEST_F(ConversationTest, AFailedSignatureChangesNothing) {
   Command put = talk_.Next(MessageType::kPut);
   put.key_value = {.key = "k", .synchronization = kinetic::Synchronization::kWriteBack};
   EXPECT_EQ(Only(talk_.Send(RequestBytes(put, 1, "wrong", "v"))).status, StatusCode::kHmacFailure);
-  EXPECT_EQ(fixture_.store.Find("k"), nullptr);
+  EXPECT_EQ(*fixture_.store.Find("k"), nullptr);
   EXPECT_EQ(talk_.Ask(put, "v").status, kOk) << "nor was its sequence used up";
 }
 
-TEST_F(ConversationTest, PinsNeedTls) {
-  const Command lock = talk_.Next(MessageType::kPinOp);
-  std::string bytes;
-  kinetic::Encoder().Append(lock, {.kind = kinetic::Signature::Kind::kPin, .pin = "123"}, 0,
-                            &bytes);
-  const Answer answer = Only(talk_.Send(bytes));
-  EXPECT_EQ(answer.auth_type, AuthType::kUnsolicitedStatus);
+TEST_F(ConversationTest, APinVouchesForPinOperationsOnlyAndOverTlsOnly) {
+  Answer answer = talk_.AskByPin(talk_.Next(MessageType::kNoop), "123");
+  EXPECT_EQ(answer.status, StatusCode::kInvalidRequest);
+  EXPECT_EQ(answer.auth_type, AuthType::kPin);
+  Command lock = talk_.Next(MessageType::kPinOp);
+  lock.pin_op_type = static_cast<int32_t>(kinetic::PinOp::kLock);
+  answer = talk_.AskByPin(lock, "123");
+  EXPECT_EQ(answer.auth_type, AuthType::kPin);
+  EXPECT_EQ(answer.type, MessageType::kPinOpResponse);
+  EXPECT_EQ(answer.ack_sequence, 2u);
   EXPECT_EQ(answer.status, StatusCode::kInvalidRequest);
   EXPECT_THAT(answer.status_message, HasSubstr("TLS"));
   ExpectAlive();
@@ -148,7 +148,9 @@ TEST_F(ConversationTest, ACommandWithoutHeaderIsAskedForOne) {
 }
 
 TEST_F(ConversationTest, AnotherClusterVersionIsToldTheRightOne) {
-  fixture_.desk.cluster_version = 7;
+  Device::State state = fixture_.device.state();
+  state.cluster_version = 7;
+  ASSERT_TRUE(fixture_.device.Change(state).ok());
   const Answer answer = talk_.Ask(talk_.Next(MessageType::kNoop));
   EXPECT_EQ(answer.status, StatusCode::kVersionFailure);
   EXPECT_EQ(answer.cluster_version, 7);
@@ -192,17 +194,84 @@ TEST_F(ConversationTest, RefusesRequestsThatBreakARuleAndGoesOn) {
   }
 }
 
-TEST_F(ConversationTest, NamesTheRequestsThatItDoesNotOffer) {
-  for (const MessageType type :
-       {MessageType::kSetup, MessageType::kSecurity, MessageType::kPeerToPeerPush,
-        MessageType::kPinOp, MessageType::kMediaScan, MessageType::kMediaOptimize,
-        MessageType::kStartBatch, MessageType::kEndBatch, MessageType::kAbortBatch,
-        MessageType::kSetPowerLevel}) {
-    const Answer answer = talk_.Ask(talk_.Next(type));
-    EXPECT_EQ(answer.status, StatusCode::kInvalidRequest);
-    EXPECT_EQ(answer.type, ResponseOf(type));
-    EXPECT_THAT(answer.status_message, HasSubstr(Name(type)));
+TEST_F(ConversationTest, ALockedDeviceSaysSoAtOnceAndToEveryRequest) {
+  fixture_.device.set_locked(true);
+  EXPECT_EQ(talk_.Ask(talk_.Next(MessageType::kNoop)).status, StatusCode::kDeviceLocked);
+  Talk late(&fixture_, 4712);
+  EXPECT_EQ(late.greeting().status, StatusCode::kDeviceLocked);
+  EXPECT_EQ(late.greeting().connection_id, 4712);
+  fixture_.device.set_locked(false);
+  ExpectAlive();
+}
+
+TEST_F(ConversationTest, ADeviceThatSleepsAnswersOnlyToThePowerSwitch) {
+  const auto set_power = [&](kinetic::PowerLevel level) {
+    Command command = talk_.Next(MessageType::kSetPowerLevel);
+    command.power_level = static_cast<int32_t>(level);
+    return talk_.Ask(command).status;
+  };
+  EXPECT_EQ(set_power(kinetic::PowerLevel::kHibernate), kOk);
+  EXPECT_EQ(talk_.Ask(talk_.Next(MessageType::kNoop)).status, StatusCode::kHibernate);
+  EXPECT_EQ(set_power(kinetic::PowerLevel::kShutdown), kOk);
+  EXPECT_EQ(talk_.Ask(talk_.Next(MessageType::kNoop)).status, StatusCode::kShutdown);
+  EXPECT_EQ(set_power(kinetic::PowerLevel::kOperational), kOk);
+  ExpectAlive();
+  EXPECT_EQ(set_power(kinetic::PowerLevel::kFail), StatusCode::kNotAttempted);
+  EXPECT_EQ(set_power(kinetic::PowerLevel{17}), StatusCode::kInvalidRequest);
+}
+
+TEST_F(ConversationTest, APriorityAboveTheIdentitysIsNotAuthorized) {
+  Device::State state = fixture_.device.state();
+  auto identity = std::make_shared<Identity>("asdfasdf");
+  identity->scopes = {EverythingScope()};
+  identity->max_priority = 5;
+  state.access.Set(1, identity);
+  ASSERT_TRUE(fixture_.device.Change(state).ok());
+  for (int32_t priority = 1; priority <= 9; ++priority) {
+    Command command = talk_.Next(MessageType::kNoop);
+    command.header.priority = priority;
+    EXPECT_EQ(talk_.Ask(command).status, priority <= 5 ? kOk : StatusCode::kNotAuthorized);
   }
+}
+
+TEST_F(ConversationTest, ARequestWhoseTimeoutHasPassedIsExpiredAndNotDone) {
+  Command put = talk_.Next(MessageType::kPut);
+  put.header.timeout_ms = 5;
+  put.key_value = {.key = "k", .synchronization = kinetic::Synchronization::kWriteBack};
+  std::string bytes = Signed(put, "v");
+  Bytes in = AsBytes(bytes);
+  talk_.conversation().Consume(&in, RealNow() - Millis(6));  // it had to wait
+  EXPECT_EQ(Only(talk_.Send("")).status, StatusCode::kExpired);
+  EXPECT_EQ(*fixture_.store.Find("k"), nullptr);
+
+  fixture_.service = *ServiceTime::Parse("put=20ms", 1);
+  put.header.sequence = 10;
+  bytes = Signed(put, "v");
+  in = AsBytes(bytes);
+  const Conversation::Step step = talk_.conversation().Consume(&in, RealNow());
+  EXPECT_LE(step.service, Millis(5)) << "said when the timeout passes, not later";
+  EXPECT_EQ(Only(talk_.Send("")).status, StatusCode::kExpired);
+  put.header.sequence = 11;
+  put.header.timeout_ms = 60'000;
+  EXPECT_EQ(Only(talk_.Send(Signed(put, "v"))).status, kOk);
+}
+
+TEST_F(ConversationTest, MoreUnansweredThanTheLimitsIsServiceBusy) {
+  fixture_.limits.read_depth = 2;
+  fixture_.limits.write_depth = 1;
+  std::string bytes;
+  for (const MessageType type :
+       {MessageType::kGet, MessageType::kGet, MessageType::kGet, MessageType::kFlushAllData,
+        MessageType::kFlushAllData, MessageType::kNoop}) {
+    bytes += Signed(talk_.Next(type));
+  }
+  std::vector<StatusCode> statuses;
+  for (const Answer& answer : talk_.Send(bytes)) statuses.push_back(answer.status);
+  EXPECT_THAT(statuses,
+              ::testing::ElementsAre(StatusCode::kNotFound, StatusCode::kNotFound,
+                                     StatusCode::kServiceBusy, kOk, StatusCode::kServiceBusy, kOk));
+  EXPECT_EQ(talk_.Ask(talk_.Next(MessageType::kGet)).status, StatusCode::kNotFound)
+      << "they have been sent";
 }
 
 TEST_F(ConversationTest, AnyFirstSequenceIsGoodAndGapsAreToo) {
@@ -234,7 +303,7 @@ TEST_F(ConversationTest, AValueAboveTheLimitIsReadPastAndRefused) {
   EXPECT_EQ(answer.status, StatusCode::kInvalidRequest);
   EXPECT_EQ(answer.ack_sequence, 1u);
   EXPECT_THAT(answer.status_message, HasSubstr("1048577"));
-  EXPECT_EQ(fixture_.store.Find("big"), nullptr);
+  EXPECT_EQ(*fixture_.store.Find("big"), nullptr);
   put = talk_.Next(MessageType::kPut);
   put.key_value = {.key = "big", .synchronization = kinetic::Synchronization::kWriteBack};
   EXPECT_EQ(talk_.Ask(put, std::string(1024 * 1024, 'v')).status, kOk);
@@ -276,9 +345,10 @@ TEST_F(ConversationTest, TheServiceTimeIsThatOfTheRequestsType) {
                             Signed(talk_.Next(MessageType::kNoop)) +
                             RequestBytes(talk_.Next(MessageType::kGet), 1, "wrong");
   Bytes in = AsBytes(bytes);
-  EXPECT_EQ(talk_.conversation().Consume(&in).service, Micros(500));
-  EXPECT_EQ(talk_.conversation().Consume(&in).service, Nanos(0));
-  EXPECT_EQ(talk_.conversation().Consume(&in).service, Nanos(0)) << "turned away at the door";
+  EXPECT_EQ(talk_.conversation().Consume(&in, RealNow()).service, Micros(500));
+  EXPECT_EQ(talk_.conversation().Consume(&in, RealNow()).service, Nanos(0));
+  EXPECT_EQ(talk_.conversation().Consume(&in, RealNow()).service, Nanos(0))
+      << "turned away at the door";
 }
 
 }  // namespace

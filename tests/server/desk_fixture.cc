@@ -3,21 +3,31 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <thread>
+#include <utility>
 
 #include "kinetic/frame.h"
 
 namespace kbench::server {
 
-DeskFixture::DeskFixture() {
+Device::State DeskFixture::Factory() {
+  Device::State state{.access = AccessTable::Factory()};
+  auto second = std::make_shared<Identity>("secret2");
+  second->scopes = {EverythingScope()};
+  state.access.Set(2, std::move(second));
+  return state;
+}
+
+DeskFixture::DeskFixture() : device(*Device::Open(&store, Factory())) {
   desk.limits = &limits;
-  desk.keys = &keys;
+  desk.device = &device;
   desk.handler = &handler;
   desk.logs = &logs;
   desk.service = &service;
 }
 
-Talk::Talk(DeskFixture* fixture, int64_t connection_id)
-    : conversation_(connection_id, &fixture->desk), connection_id_(connection_id) {
+Talk::Talk(DeskFixture* fixture, int64_t connection_id, bool tls)
+    : conversation_(connection_id, tls, &fixture->desk), connection_id_(connection_id) {
   const std::vector<Answer> answers = TakeAnswers();
   EXPECT_EQ(answers.size(), 1u);
   greeting_ = answers.at(0);
@@ -25,16 +35,39 @@ Talk::Talk(DeskFixture* fixture, int64_t connection_id)
 
 std::vector<Answer> Talk::Send(absl::string_view bytes) {
   Bytes in = AsBytes(bytes);
-  while (conversation_.Consume(&in).kind == Conversation::Step::Kind::kAnswered) {
+  using Kind = Conversation::Step::Kind;
+  while (true) {
+    const Kind kind = conversation_.Consume(&in, RealNow()).kind;
+    if (kind == Kind::kMore || kind == Kind::kClosing) break;
+    if (kind != Kind::kPending) continue;
+    while (!conversation_.task()->Step()) std::this_thread::yield();
+    conversation_.EndTask();
   }
   return TakeAnswers();
 }
 
 Answer Talk::Ask(const kinetic::Command& command, absl::string_view value) {
-  const std::vector<Answer> answers =
-      Send(RequestBytes(command, kinetic::kFactoryIdentity, kinetic::kFactoryKey, value));
+  const std::vector<Answer> answers = Send(RequestBytes(command, identity_, key_, value));
   EXPECT_EQ(answers.size(), 1u);
   return answers.empty() ? Answer() : answers[0];
+}
+
+void Talk::SignAs(int64_t identity, std::string key) {
+  identity_ = identity;
+  key_ = std::move(key);
+}
+
+Answer Talk::AskByPin(const kinetic::Command& command, absl::string_view pin) {
+  std::string bytes;
+  kinetic::Encoder().Append(command, {.kind = kinetic::Signature::Kind::kPin, .pin = pin}, 0,
+                            &bytes);
+  const std::vector<Answer> answers = Send(bytes);
+  EXPECT_EQ(answers.size(), 1u);
+  return answers.empty() ? Answer() : answers[0];
+}
+
+void Talk::Tell(const kinetic::Command& command, absl::string_view value) {
+  EXPECT_TRUE(Send(RequestBytes(command, identity_, key_, value)).empty());
 }
 
 kinetic::Command Talk::Next(kinetic::MessageType type) {
@@ -67,7 +100,7 @@ std::vector<Answer> Talk::TakeAnswers() {
     const absl::StatusOr<bool> complete = reader.Consume(&in);
     EXPECT_TRUE(complete.ok() && *complete) << complete.status();
     if (!complete.ok() || !*complete) break;
-    answers.push_back(ParseAnswer(reader.message(), reader.value(), kinetic::kFactoryKey));
+    answers.push_back(ParseAnswer(reader.message(), reader.value(), key_));
   }
   return answers;
 }

@@ -1,6 +1,7 @@
 // A whole server without sockets, and clients that talk to it in bytes.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -17,13 +18,25 @@ class DeskFixture {
  public:
   DeskFixture();
 
+  // Identity 1 with the factory key, and 2 with "secret2" that may do everything, too.
+  static Device::State Factory();
+  // As if the server had been started again with the same store.
+  void Restart() { device = *Device::Open(&store, Factory()); }
+
   Limits limits;
-  KeyRing keys = KeyRing::Factory();
   MemoryStore store;
+  Device device;
   OpCounters counters;
   ResidenceTrace trace{1024, ""};
-  LogRequests logs{&limits, &store, &counters, &trace};
-  RequestHandler handler{&limits, &store, &counters, &logs};
+  LogRequests logs{&limits, &store, &counters, &trace, &device};
+  std::atomic<int> wakes = 0;
+  Courier courier{[this] { ++wakes; }};
+  RequestHandler handler{{.limits = &limits,
+                          .store = &store,
+                          .device = &device,
+                          .counters = &counters,
+                          .logs = &logs,
+                          .courier = &courier}};
   ServiceTime service;
   Desk desk;
 };
@@ -33,7 +46,7 @@ class Talk {
  public:
   static constexpr int64_t kConnection = 4711;
 
-  explicit Talk(DeskFixture* fixture, int64_t connection_id = kConnection);
+  explicit Talk(DeskFixture* fixture, int64_t connection_id = kConnection, bool tls = false);
 
   const Answer& greeting() const { return greeting_; }
   bool closing() const { return conversation_.closing(); }
@@ -41,6 +54,12 @@ class Talk {
 
   // All answers that these bytes caused.
   std::vector<Answer> Send(absl::string_view bytes);
+  // Whose key signs what Ask() sends.
+  void SignAs(int64_t identity, std::string key);
+  // Sends one request by its PIN and expects exactly one answer to it.
+  Answer AskByPin(const kinetic::Command& command, absl::string_view pin);
+  // Sends a request that is not answered.
+  void Tell(const kinetic::Command& command, absl::string_view value = "");
   // Sends one request and expects exactly one answer to it.
   Answer Ask(const kinetic::Command& command, absl::string_view value = "");
   // A command with the next sequence.
@@ -55,6 +74,8 @@ class Talk {
   ResidenceRing ring_{16};
   Answer greeting_;
   int64_t connection_id_;
+  int64_t identity_ = kinetic::kFactoryIdentity;
+  std::string key_ = std::string(kinetic::kFactoryKey);
   uint64_t sequence_ = 0;
 };
 

@@ -11,7 +11,8 @@
 namespace kbench::server {
 
 RunningServer::RunningServer(ServerOptions options) : stop_(eventfd(0, EFD_CLOEXEC)) {
-  options.listen = {.host = "127.0.0.1", .port = 0};
+  options.listen = HostPort{.host = "127.0.0.1", .port = 0};
+  if (options.tls_listen.has_value()) options.tls_listen = options.listen;
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Open(std::move(options));
   EXPECT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);

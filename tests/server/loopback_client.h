@@ -17,13 +17,15 @@
 
 namespace kbench::server {
 
-// Runs until it is destroyed. Listens on a free loopback port whatever `options` say.
+// Runs until it is destroyed. Listens on a free loopback port whatever `options` say, and for TLS
+// on another if they ask for TLS at all.
 class RunningServer {
  public:
   explicit RunningServer(ServerOptions options = {});
   ~RunningServer();
 
   HostPort address() const { return server_->address(); }
+  HostPort tls_address() const { return server_->tls_address(); }
   bool stamps() const { return server_->stamps(); }
   // Ends the server now; its result.
   absl::Status Stop();

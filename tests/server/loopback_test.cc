@@ -303,7 +303,7 @@ TEST(Loopback, ClosesItsConnectionsWhenItIsStopped) {
 
 TEST(Loopback, ListensBeyondLoopbackOnlyWhenTold) {
   ServerOptions options;
-  options.listen = {.host = "0.0.0.0", .port = 0};
+  options.listen = HostPort{.host = "0.0.0.0", .port = 0};
   const absl::Status refused = Server::Open(std::move(options)).status();
   EXPECT_TRUE(absl::IsInvalidArgument(refused));
   EXPECT_THAT(std::string(refused.message()), HasSubstr("--allow-remote"));

@@ -53,8 +53,9 @@ TEST(Program, TakesIdentitiesFromAFileAndNeverShowsTheirKeys) {
   LoopbackClient client(*ParseHostPort(server.address()));
   EXPECT_EQ(client.Ask(client.Next(MessageType::kNoop)).status, StatusCode::kHmacFailure)
       << "identity 1 is unknown here";
-  client.Send(RequestBytes(client.Next(MessageType::kNoop), 7, "secret-of-seven"));
-  EXPECT_EQ(client.Receive()->status, StatusCode::kSuccess);
+  LoopbackClient known(*ParseHostPort(server.address()));
+  known.Send(RequestBytes(known.Next(MessageType::kNoop), 7, "secret-of-seven"));
+  EXPECT_EQ(known.Receive()->status, StatusCode::kSuccess);
 
   const Finished wrong =
       Start({"--identity-key-file", dir.Write("wrong", "7 secret-of-seven\nx secret-of-x\n")});
@@ -74,6 +75,22 @@ TEST(Program, RefusesWhatItCannotDoWithAReason) {
       {{"--listen", "127.0.0.1:0", "--service-time", "get=5"}, 2, "get=5"},
       {{"--listen", "127.0.0.1:0", "--service-time", "frob=5us"}, 2, "frob"},
       {{"--store", "floppy"}, 2, "--store"},
+      {{"--listen", "127.0.0.1:0", "--store", "rocksdb"}, 2, "--data-dir"},
+      {{"--listen", "127.0.0.1:0", "--data-dir", "/nonexistent"}, 2, "--data-dir"},
+      {{"--listen", "127.0.0.1:0", "--store", "rocksdb", "--data-dir", "/proc/nonexistent"},
+       1,
+       "/proc/nonexistent"},
+      {{"--listen", "none"}, 2, "nothing to listen on"},
+      {{"--listen", "127.0.0.1:0", "--limits", "key=0"}, 2, "limit key"},
+      {{"--listen", "127.0.0.1:0", "--limits", "keys=5"}, 2, "'keys=5' is no limit"},
+      {{"--listen", "127.0.0.1:0", "--limits", "connections=1000000"}, 2, "RLIMIT_NOFILE"},
+      {{"--listen", "127.0.0.1:0", "--capacity", "many"}, 2, "--capacity"},
+      {{"--listen", "127.0.0.1:0", "--announce", "127.0.0.1:8123"}, 2, "multicast"},
+      {{"--tls-listen", "127.0.0.1:0", "--tls-certificate", "/nonexistent"}, 2, "--tls-key"},
+      {{"--listen", "none", "--tls-listen", "127.0.0.1:0", "--tls-certificate", "/nonexistent.pem",
+        "--tls-key", "/nonexistent.pem"},
+       2,
+       "/nonexistent.pem"},
       {{"--cpu", "1023", "--listen", "127.0.0.1:0"}, 2, "processor 1023"},
       {{"--identity-key-file", "/nonexistent/keys"}, 1, "/nonexistent/keys"},
       {{"--frobnicate"}, 2, "--frobnicate"},
@@ -95,8 +112,11 @@ TEST(Program, AnAddressInUseIsAFailureThatSaysSo) {
 TEST(Program, HelpAndVersionAreNoErrors) {
   const Finished help = Start({"--help"});
   EXPECT_EQ(help.code, 0);
-  for (const char* flag : {"--listen", "--store", "--service-time", "--service-model", "--poll",
-                           "--residence-records", "--identity-key-file", "--allow-remote"}) {
+  for (const char* flag :
+       {"--listen", "--tls-listen", "--tls-certificate", "--tls-key", "--store", "--data-dir",
+        "--capacity", "--limits", "--default-synchronization", "--cluster-version", "--announce",
+        "--service-time", "--service-model", "--poll", "--residence-records", "--identity-key-file",
+        "--allow-remote"}) {
     EXPECT_THAT(help.out, HasSubstr(flag));
   }
   const Finished version = Start({"--version"});
@@ -113,6 +133,41 @@ TEST(Program, InjectsServiceTimeWhilePolling) {
       EXPECT_GE(record.duration(), Millis(2)) << poll;
     }
   }
+}
+
+TEST(Program, ImitatesADriveWhenTold) {
+  Daemon server("kbench-server", {"--limits", "drive,range=5"});
+  LoopbackClient client(*ParseHostPort(server.address()));
+  ASSERT_TRUE(client.greeting().limits.has_value());
+  EXPECT_EQ(client.greeting().limits->max_key_size, 1024u);
+  EXPECT_EQ(client.greeting().limits->max_key_range_count, 5u);
+  EXPECT_EQ(client.greeting().limits->max_connections, 100u);
+  kinetic::Command get = client.Next(MessageType::kGet);
+  const std::string key(1025, 'k');
+  get.key_value = {.key = key};
+  EXPECT_EQ(client.Ask(get).status, StatusCode::kInvalidRequest);
+}
+
+TEST(Program, KeepsWhatItStoredOverARestart) {
+  const TempDir dir;
+  const std::vector<std::string> flags = {"--store", "rocksdb", "--data-dir", dir.path() + "/db"};
+  const auto put = [](LoopbackClient* client, absl::string_view key) {
+    kinetic::Command command = client->Next(MessageType::kPut);
+    command.key_value = {.key = key, .synchronization = kinetic::Synchronization::kWriteBack};
+    return client->Ask(command, "value").status;
+  };
+  {
+    Daemon server("kbench-server", flags);
+    LoopbackClient client(*ParseHostPort(server.address()));
+    EXPECT_EQ(put(&client, "k"), StatusCode::kSuccess);
+    server.child().Signal(SIGTERM);
+    EXPECT_EQ(server.child().Wait(seconds(20)), 0);
+  }
+  Daemon server("kbench-server", flags);
+  LoopbackClient client(*ParseHostPort(server.address()));
+  kinetic::Command get = client.Next(MessageType::kGet);
+  get.key_value = {.key = "k"};
+  EXPECT_EQ(client.Ask(get).value, "value");
 }
 
 // Descriptors run out before the connection limit does: who comes then is turned away at once, and

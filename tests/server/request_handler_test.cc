@@ -139,17 +139,7 @@ TEST_F(RequestHandlerTest, AChangeMustSayWhenItShallBeDurable) {
     EXPECT_EQ(bare.status, StatusCode::kInvalidRequest);
     EXPECT_THAT(bare.status_message, HasSubstr("synchronization"));
   }
-  EXPECT_EQ(fixture_.store.Find("k"), nullptr);
-}
-
-TEST_F(RequestHandlerTest, AChangeInABatchIsRefusedAndNotDone) {
-  Command put = talk_.Next(MessageType::kPut);
-  put.header.batch_id = 5;
-  put.key_value = {.key = "k", .synchronization = Synchronization::kWriteBack};
-  const Answer answer = talk_.Ask(put, "v");
-  EXPECT_EQ(answer.status, StatusCode::kInvalidRequest);
-  EXPECT_THAT(answer.status_message, HasSubstr("batch 5"));
-  EXPECT_EQ(fixture_.store.Find("k"), nullptr);
+  EXPECT_EQ(*fixture_.store.Find("k"), nullptr);
 }
 
 TEST_F(RequestHandlerTest, EveryLengthHasALimitAndReachesIt) {
@@ -211,7 +201,10 @@ TEST_F(RequestHandlerTest, RangesFollowTheirFlags) {
   EXPECT_EQ(empty.status, kOk) << "no keys is an answer";
   EXPECT_THAT(empty.keys, IsEmpty());
   EXPECT_EQ(Ask({.start_key = "d", .end_key = "a"}).status, kOk);
-  EXPECT_THAT(Ask({.start_key = "a", .end_key = "d", .max_returned = 0}).keys, IsEmpty());
+  EXPECT_EQ(Ask({.start_key = "a", .end_key = "d", .max_returned = 0}).status,
+            StatusCode::kInvalidRequest);
+  EXPECT_THAT(Ask({.start_key = "b"}).keys, ElementsAre("c", "d")) << "no end: to the last key";
+  EXPECT_THAT(Ask(kinetic::Range{}).keys, ElementsAre("a", "b", "c", "d"));
 }
 
 TEST_F(RequestHandlerTest, RangesHaveALimit) {
@@ -234,25 +227,36 @@ TEST_F(RequestHandlerTest, LogsTellWhatThisHostMeasures) {
                                          GetLog::Type::kCapacities,   GetLog::Type::kConfiguration,
                                          GetLog::Type::kStatistics,   GetLog::Type::kMessages,
                                          GetLog::Type::kLimits};
-  fixture_.logs.set_port(8123);
+  fixture_.logs.set_ports(8123, 8443);
   talk_.Put("k", "12345");
   Ask(MessageType::kGet, {.key = "k"});
   Ask(MessageType::kGet, {.key = "k"});
   const Answer answer = Log(all);
   EXPECT_EQ(answer.status, kOk);
   EXPECT_EQ(answer.log_types, all);
-  EXPECT_GE(answer.utilizations, 2u);
-  EXPECT_EQ(answer.temperatures, 0u);
+  EXPECT_GE(answer.utilizations, 4u);
+  EXPECT_EQ(answer.temperatures, 2u);
   EXPECT_GT(answer.capacity_bytes.value_or(0), 1u << 20);
   EXPECT_EQ(answer.port, 8123);
   EXPECT_GE(answer.interfaces, 1u);
   EXPECT_THAT(answer.messages.value_or(""), HasSubstr("answered 3 requests"));
-  ASSERT_EQ(answer.statistics.size(), 2u);
-  EXPECT_EQ(answer.statistics[0].message_type, MessageType::kGet);
-  EXPECT_EQ(answer.statistics[0].count, 2u);
-  EXPECT_EQ(answer.statistics[0].bytes, 10u);
-  EXPECT_EQ(answer.statistics[1].message_type, MessageType::kPut);
-  EXPECT_EQ(answer.statistics[1].bytes, 5u);
+  EXPECT_EQ(answer.statistics.size(), 20u) << "every request that there is";
+  for (const GetLog::Statistics& one : answer.statistics) {
+    EXPECT_EQ(one.count, one.message_type == MessageType::kGet   ? 2u
+                         : one.message_type == MessageType::kPut ? 1u
+                                                                 : 0u)
+        << Name(one.message_type);
+    EXPECT_EQ(one.bytes, one.message_type == MessageType::kGet   ? 10u
+                         : one.message_type == MessageType::kPut ? 5u
+                                                                 : 0u);
+  }
+}
+
+TEST_F(RequestHandlerTest, ATypeOfLogIsNamedOnce) {
+  EXPECT_EQ(Log({GetLog::Type::kLimits, GetLog::Type::kLimits}).status,
+            StatusCode::kInvalidRequest);
+  EXPECT_EQ(Log(std::vector<GetLog::Type>(100'000, GetLog::Type::kUtilizations)).status,
+            StatusCode::kInvalidRequest);
 }
 
 TEST_F(RequestHandlerTest, LogsThatDoNotExistAreNotMadeUp) {

@@ -1,0 +1,96 @@
+// TLS 1.2 and 1.3 over a connected socket that somebody else owns, blocking or not.
+//
+//   TlsContext   what all streams of one side share: certificate, trust, versions
+//   TlsStream    one connection; the handshake happens inside the first Receive() or Send()
+//
+// A stream belongs to one thread. It never raises SIGPIPE.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/bytes.h"
+
+// OpenSSL's own names; its headers stay in tls.cc.
+struct ssl_ctx_st;
+struct ssl_st;
+
+namespace kbench {
+
+class TlsContext {
+ public:
+  // PEM files: a certificate with its chain, and the private key.
+  static absl::StatusOr<TlsContext> Server(const std::string& certificate_file,
+                                           const std::string& key_file);
+  // A new RSA key (which clients of all ages take) and a certificate of its own for `name`, good
+  // for ten years; in memory only.
+  static absl::StatusOr<TlsContext> SelfSigned(absl::string_view name);
+  // A client that trusts the authorities of `ca_file` (PEM) and checks the server's name; with an
+  // empty file it takes any certificate: encrypted, but whoever answers is believed. Drives come
+  // with self-signed certificates, so Kinetic clients commonly do the latter.
+  static absl::StatusOr<TlsContext> Client(const std::string& ca_file);
+
+  TlsContext(TlsContext&&) noexcept = default;
+  TlsContext& operator=(TlsContext&&) noexcept = default;
+
+  bool verifies() const { return verifies_; }
+
+ private:
+  friend class TlsStream;
+  struct Freed {
+    void operator()(ssl_ctx_st* context) const;
+  };
+  explicit TlsContext(std::unique_ptr<ssl_ctx_st, Freed> context) : context_(std::move(context)) {}
+  static absl::StatusOr<TlsContext> Make(bool server);
+
+  std::unique_ptr<ssl_ctx_st, Freed> context_;
+  bool verifies_ = false;
+};
+
+class TlsStream {
+ public:
+  enum class Side { kServer, kClient };
+  enum class Kind {
+    kDone,       // `bytes` were moved
+    kWantRead,   // not without reading from the socket first: wait until it is readable
+    kWantWrite,  // not without writing to it first
+    kEnded,      // the peer said good-bye, or closed the connection
+    kFailed,     // see error()
+  };
+  struct Outcome {
+    Kind kind = Kind::kDone;
+    size_t bytes = 0;
+  };
+
+  // `fd` stays open while the stream lives; `context` is no longer needed after this. A client that
+  // verifies expects a certificate for `server_name`.
+  TlsStream(Side side, const TlsContext& context, int fd, const std::string& server_name = "");
+
+  // After kWantRead or kWantWrite call again, Send() with the same bytes first.
+  Outcome Receive(MutableBytes room);
+  Outcome Send(Bytes bytes);  // may move less than all
+  // Decrypted bytes that the socket no longer holds: epoll does not know of them.
+  size_t pending() const;
+  // Says good-bye, as far as the socket takes it without waiting.
+  void Shutdown();
+
+  // Why the last call failed; a sentence.
+  const std::string& error() const { return error_; }
+  std::string version() const;  // "TLSv1.3"
+
+ private:
+  struct Freed {
+    void operator()(ssl_st* ssl) const;
+  };
+
+  Outcome Explain(int result);
+
+  std::unique_ptr<ssl_st, Freed> ssl_;
+  std::string error_;
+};
+
+}  // namespace kbench

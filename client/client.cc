@@ -1,0 +1,165 @@
+#include "client/client.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "client/requests.h"
+
+namespace kbench::client {
+namespace {
+
+constexpr size_t kReceiveBytes = 256 * 1024;
+
+bool Offers(kinetic::StatusCode greeting) {
+  return greeting == kinetic::StatusCode::kSuccess ||
+         greeting == kinetic::StatusCode::kDeviceLocked;
+}
+
+}  // namespace
+
+Client::Client(const Options& options, Stream stream)
+    : timeout_(options.timeout),
+      stream_(std::move(stream)),
+      dialogue_({.identity = options.identity, .hmac_key = options.hmac_key}),
+      buffer_(kReceiveBytes) {}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const Options& options) {
+  const MonoTime deadline = MonoNow() + options.timeout;
+  ASSIGN_OR_RETURN(Stream stream, Stream::Connect(options.server, options.server_name, options.tls,
+                                                  deadline, options.cancelled));
+  std::unique_ptr<Client> client(new Client(options, std::move(stream)));
+  absl::StatusOr<Reply> greeting = client->Receive(deadline);
+  if (!greeting.ok()) {
+    return Annotate(greeting.status(), "waiting for the Kinetic handshake");
+  }
+  if (!greeting->unsolicited) return absl::UnavailableError("the first PDU is no handshake");
+  if (!Offers(greeting->status)) {
+    return absl::UnavailableError(
+        absl::StrCat("the server refused the connection: ", greeting->Describe()));
+  }
+  client->greeting_ = *std::move(greeting);
+  return client;
+}
+
+absl::StatusOr<Reply> Client::Call(const kinetic::Command& command, absl::string_view value) {
+  const MonoTime deadline = MonoNow() + timeout_;
+  ASSIGN_OR_RETURN(const uint64_t sequence, Send(command, value));
+  return AwaitUntil(sequence, deadline, /*by_pin=*/false);
+}
+
+absl::StatusOr<Reply> Client::CallByPin(const kinetic::Command& command, absl::string_view pin) {
+  const MonoTime deadline = MonoNow() + timeout_;
+  std::string pdu;
+  const uint64_t sequence = dialogue_.AskByPin(command, pin, &pdu);
+  RETURN_IF_ERROR(Annotate(stream_.Send(pdu, deadline), "sending the request"));
+  return AwaitUntil(sequence, deadline, /*by_pin=*/true);
+}
+
+absl::StatusOr<uint64_t> Client::Send(const kinetic::Command& command, absl::string_view value) {
+  const MonoTime deadline = MonoNow() + timeout_;
+  std::string pdu;
+  const uint64_t sequence = dialogue_.Ask(command, static_cast<uint32_t>(value.size()), &pdu);
+  RETURN_IF_ERROR(Annotate(stream_.Send(pdu, deadline), "sending the request"));
+  RETURN_IF_ERROR(Annotate(stream_.Send(value, deadline), "sending the value"));
+  return sequence;
+}
+
+absl::Status Client::SendUnanswered(const kinetic::Command& command, absl::string_view value) {
+  ASSIGN_OR_RETURN(const uint64_t sequence, Send(command, value));
+  dialogue_.ExpectNoReply(sequence);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Reply> Client::Await(uint64_t sequence) {
+  return AwaitUntil(sequence, MonoNow() + timeout_, /*by_pin=*/false);
+}
+
+absl::StatusOr<Reply> Client::AwaitUntil(uint64_t sequence, MonoTime deadline, bool by_pin) {
+  std::optional<Reply> found;
+  for (auto it = kept_.begin(); it != kept_.end() && !found.has_value(); ++it) {
+    if (it->sequence != sequence) continue;
+    found = std::move(*it);
+    kept_.erase(it);
+    break;
+  }
+  while (!found.has_value()) {
+    absl::StatusOr<Reply> reply = Receive(deadline);
+    if (!reply.ok()) {
+      const absl::Status status = Annotate(reply.status(), "waiting for the reply");
+      if (last_words_.empty()) return status;
+      return absl::Status(status.code(),
+                          absl::StrCat(status.message(), "; it had said ", last_words_));
+    }
+    if (reply->unsolicited && reply->sequence != sequence) last_words_ = reply->Describe();
+    if (reply->sequence == sequence) {
+      found = *std::move(reply);
+    } else if (reply->sequence != 0) {
+      kept_.push_back(*std::move(reply));
+    }
+  }
+  if (found->status == kinetic::StatusCode::kSuccess && !by_pin && !found->authentic) {
+    return absl::UnauthenticatedError("the reply's HMAC is not of our key");
+  }
+  return *std::move(found);
+}
+
+absl::StatusOr<Reply> Client::Receive(MonoTime deadline) {
+  while (true) {
+    ASSIGN_OR_RETURN(std::optional<Reply> reply, dialogue_.Next(&unread_));
+    if (reply.has_value()) return *std::move(reply);
+    // A server that never stops talking is no reason to wait longer.
+    if (MonoNow() >= deadline) return absl::DeadlineExceededError("nothing within the time-out");
+    ASSIGN_OR_RETURN(unread_, stream_.Receive(buffer_, deadline));
+  }
+}
+
+absl::Status Client::VisitKeys(absl::string_view first, absl::string_view last,
+                               const std::function<bool(absl::string_view key)>& visit) {
+  constexpr uint32_t kUnlimited = UINT32_MAX;  // on the wire
+  constexpr uint32_t kPage = 200;
+  const uint32_t allowed = limits().max_key_range_count.value_or(kPage);
+  const uint32_t page = allowed == 0 || allowed == kUnlimited ? kPage : allowed;
+  std::string from(first);
+  for (bool inclusive = true;; inclusive = false) {
+    ASSIGN_OR_RETURN(const Reply reply, Call(KeyRangeRequest({.start_key = from,
+                                                              .end_key = last,
+                                                              .start_key_inclusive = inclusive,
+                                                              .end_key_inclusive = true,
+                                                              .max_returned = page})));
+    if (reply.status != kinetic::StatusCode::kSuccess) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the server refused a range of keys: ", reply.Describe()));
+    }
+    if (!reply.command().range.has_value() || reply.command().range->keys.empty()) break;
+    const std::vector<kinetic::Text>& keys = reply.command().range->keys;
+    for (const kinetic::Text key : keys) {
+      if (!visit(key)) return absl::OkStatus();
+    }
+    // A page that is not full may still be cut short: only an empty one is the end.
+    from = std::string(keys.back());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Batch> Batch::Start(Client* client, uint32_t id) {
+  ASSIGN_OR_RETURN(const Reply reply, client->Call(StartBatchRequest(id)));
+  if (reply.status != kinetic::StatusCode::kSuccess) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the server opens no batch: ", reply.Describe()));
+  }
+  return Batch(client, id);
+}
+
+absl::Status Batch::Add(kinetic::Command change, absl::string_view value) {
+  change.has_header = true;
+  change.header.batch_id = id_;
+  ++count_;
+  return client_->SendUnanswered(change, value);
+}
+
+absl::StatusOr<Reply> Batch::Commit() { return client_->Call(EndBatchRequest(id_, count_)); }
+
+absl::StatusOr<Reply> Batch::Abort() { return client_->Call(AbortBatchRequest(id_)); }
+
+}  // namespace kbench::client

@@ -1,0 +1,79 @@
+// The open batches of one connection. Changes wait in them, unanswered and invisible, until the
+// batch ends; then all of them happen or none does, judged against what is stored at that moment
+// and not against each other.
+//
+//   START_BATCH          opens, if the connection has fewer than its limit
+//   PUT, DELETE          waits; what is wrong with it is said when the batch ends
+//   END_BATCH            SUCCESS with the sequences of all changes; or INVALID_BATCH with them, the
+//                        sequence that failed, and why (specification: the change's own status; the
+//                        simulator's INVALID_BATCH is what kinetic-java asks for)
+//   ABORT_BATCH, close   forgets
+//
+// What an ended batch did is durable before the answer, whatever its changes asked for.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kinetic/types.h"
+#include "server/caller.h"
+#include "server/changes.h"
+#include "server/device.h"
+#include "server/limits.h"
+#include "server/refusal.h"
+#include "server/store.h"
+
+namespace kbench::server {
+
+// What the batches of all connections share; borrowed.
+struct BatchRules {
+  const Limits* limits = nullptr;
+  const Changes* changes = nullptr;
+  Store* store = nullptr;
+  const Device* device = nullptr;
+};
+
+class BatchBook {
+ public:
+  explicit BatchBook(const BatchRules* rules) : rules_(rules) {}
+
+  bool empty() const { return batches_.empty(); }
+  bool Has(uint32_t id) const { return batches_.contains(id); }
+
+  Objection Start(const kinetic::Header& header);
+  // Precondition: Has(*header.batch_id). `skipped_size`: the value was too large to be kept.
+  void Add(const kinetic::Command& change, Value value, uint64_t skipped_size);
+  // Fills the response's batch in either case.
+  Objection End(const kinetic::Command& request, const Caller& caller, kinetic::Command* response);
+  Objection Abort(const kinetic::Header& header);
+  void Clear() { batches_.clear(); }
+
+ private:
+  struct Waiting {
+    uint64_t sequence = 0;
+    std::string key;
+    std::string db_version;
+    bool force = false;
+    EntryRef entry;  // null: a DELETE
+  };
+  struct Open {
+    std::vector<Waiting> changes;
+    std::vector<uint64_t> sequences;  // of every change that came, kept or not
+    uint64_t bytes = 0;
+    uint64_t erasures = 0;  // of the device when it was opened
+    Objection failed;       // the first change that cannot be
+    uint64_t failed_sequence = 0;
+  };
+
+  static void Fail(Open* open, uint64_t sequence, Refusal refusal);
+  Objection Judge(const Caller& caller, Open* open) const;
+  absl::Status Apply(const Open& open) const;
+
+  const BatchRules* rules_;
+  std::map<uint32_t, Open> batches_;
+};
+
+}  // namespace kbench::server

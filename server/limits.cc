@@ -1,0 +1,97 @@
+#include "server/limits.h"
+
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "base/status_macros.h"
+#include "base/units.h"
+
+namespace kbench::server {
+namespace {
+
+struct Named {
+  absl::string_view name;
+  uint32_t Limits::*field;
+  uint32_t least;
+  uint32_t most;
+  bool size;  // bytes, may have a unit
+};
+constexpr uint32_t kMost = 1u << 30;
+constexpr std::array<Named, 14> kNamed = {{
+    {"key", &Limits::key_size, 1, 1 << 16, true},
+    {"value", &Limits::value_size, 1, 64 << 20, true},
+    {"version", &Limits::version_size, 1, 1 << 16, true},
+    {"tag", &Limits::tag_size, 0, 1 << 20, true},
+    {"message", &Limits::message_size, 4096, 64 << 20, true},
+    {"range", &Limits::range_keys, 1, 100'000, false},
+    {"connections", &Limits::connections, 1, 1 << 20, false},
+    {"identities", &Limits::identities, 1, 1 << 20, false},
+    {"pin", &Limits::pin_size, 1, 4096, true},
+    {"read-depth", &Limits::read_depth, 1, kMost, false},
+    {"write-depth", &Limits::write_depth, 1, kMost, false},
+    {"batch-operations", &Limits::batch_operations, 1, 1 << 20, false},
+    {"batches", &Limits::batches, 1, 1 << 16, false},
+    {"batch-size", &Limits::batch_size, 1, kMost, true},
+}};
+
+// The vendor's server a8c0c701, as far as it has the limit.
+constexpr absl::string_view kDrive =
+    "key=1024,tag=128,range=800,connections=100,identities=1000,pin=32,read-depth=30,"
+    "write-depth=20,batch-operations=24000,batch-size=64MiB";
+
+absl::StatusOr<int64_t> ParseNumber(const Named& named, absl::string_view text) {
+  int64_t number = 0;
+  if (absl::SimpleAtoi(text, &number)) return number;
+  if (named.size) return ParseSize(text);
+  return absl::InvalidArgumentError(absl::StrCat("'", text, "' is no number"));
+}
+
+absl::Status Apply(absl::string_view part, Limits* limits) {
+  const std::pair<absl::string_view, absl::string_view> pair =
+      absl::StrSplit(part, absl::MaxSplits('=', 1));
+  for (const Named& named : kNamed) {
+    if (named.name != pair.first) continue;
+    const absl::StatusOr<int64_t> number = ParseNumber(named, pair.second);
+    if (!number.ok()) return Annotate(number.status(), absl::StrCat("limit ", named.name));
+    if (*number < named.least || *number > named.most) {
+      return absl::InvalidArgumentError(absl::StrCat("limit ", named.name, ": ", *number,
+                                                     " is not between ", named.least, " and ",
+                                                     named.most));
+    }
+    limits->*named.field = static_cast<uint32_t>(*number);
+    return absl::OkStatus();
+  }
+  std::vector<absl::string_view> names;
+  for (const Named& named : kNamed) names.push_back(named.name);
+  return absl::InvalidArgumentError(absl::StrCat("'", part,
+                                                 "' is no limit; write NAME=NUMBER with ",
+                                                 absl::StrJoin(names, ", "), ", or drive"));
+}
+
+}  // namespace
+
+absl::StatusOr<Limits> ParseLimits(absl::string_view text, const Limits& base) {
+  Limits limits = base;
+  for (const absl::string_view part : absl::StrSplit(text, ',', absl::SkipEmpty())) {
+    if (part == "drive") {
+      ASSIGN_OR_RETURN(limits, ParseLimits(kDrive, limits));
+      continue;
+    }
+    RETURN_IF_ERROR(Apply(part, &limits));
+  }
+  return limits;
+}
+
+std::string LimitsHelp() {
+  std::vector<absl::string_view> names;
+  for (const Named& named : kNamed) names.push_back(named.name);
+  return absl::StrCat("What is accepted and advertised: NAME=NUMBER[,...] with ",
+                      absl::StrJoin(names, ", "), "; or drive, which stands for ", kDrive);
+}
+
+}  // namespace kbench::server

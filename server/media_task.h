@@ -1,0 +1,61 @@
+// MEDIASCAN and MEDIAOPTIMIZE: a walk over a range of objects, slice by slice.
+//
+// A scan reads every object of the range, so that the store checks it, and compares its tag if that
+// is a digest of the value (kinetic/tag.h). The answer lists the keys of what cannot be trusted,
+// and as endKey how far it came. Keys that the identity may not list are neither looked at nor
+// told.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "kinetic/types.h"
+#include "server/caller.h"
+#include "server/limits.h"
+#include "server/store.h"
+#include "server/task.h"
+
+namespace kbench::server {
+
+// A range of the wire with memory of its own.
+struct OwnedRange {
+  explicit OwnedRange(const kinetic::Range& range);
+  Store::Bound First() const;
+  Store::Bound Last() const;
+
+  std::string start, end;
+  bool start_inclusive, end_inclusive;
+};
+
+class ScanTask final : public Task {
+ public:
+  struct Options {
+    const Store* store = nullptr;
+    kinetic::Range range;   // its views are needed during construction only
+    uint32_t keys_max = 0;  // bad keys before it stops
+    std::shared_ptr<const Identity> identity;
+    bool tls = false;
+    std::optional<MonoTime> deadline;
+  };
+  explicit ScanTask(const Options& options);
+
+  bool Step() override;
+  Objection Finish(kinetic::Command* response) override;
+
+ private:
+  bool Good(absl::string_view key) const;
+
+  Options options_;
+  OwnedRange range_;
+  std::string reached_;  // the last key that was passed
+  std::string told_;     // the last one that was looked at
+  bool begun_ = false;
+  bool expired_ = false;
+  absl::Status failed_;
+  std::vector<std::string> bad_;
+};
+
+}  // namespace kbench::server

@@ -1,0 +1,232 @@
+// The client library against the reference server over real sockets, plain and TLS: every request
+// that it can make.
+#include "client/client.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/requests.h"
+#include "tests/server/loopback_client.h"
+
+namespace kbench::client {
+namespace {
+
+using kinetic::GetLog;
+using kinetic::PinOp;
+using kinetic::StatusCode;
+using server::RunningServer;
+using server::ServerOptions;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr StatusCode kOk = StatusCode::kSuccess;
+
+ServerOptions WithTls() { return {.tls_listen = HostPort{.host = "127.0.0.1", .port = 0}}; }
+
+std::unique_ptr<Client> ConnectTo(const HostPort& address, const TlsContext* tls = nullptr,
+                                  Nanos timeout = Seconds(10)) {
+  auto client = Client::Connect({.server = *Resolve(address), .tls = tls, .timeout = timeout});
+  EXPECT_TRUE(client.ok()) << client.status();
+  return client.ok() ? *std::move(client) : nullptr;
+}
+
+StatusCode Status(const absl::StatusOr<Reply>& reply) {
+  EXPECT_TRUE(reply.ok()) << reply.status();
+  return reply.ok() ? reply->status : StatusCode::kInvalid;
+}
+
+class ClientTest : public ::testing::TestWithParam<bool> {
+ protected:
+  ClientTest()
+      : server_(WithTls()),
+        client_(GetParam() ? ConnectTo(server_.tls_address(), &tls_)
+                           : ConnectTo(server_.address())) {}
+  StatusCode Call(const kinetic::Command& command, absl::string_view value = "") {
+    return Status(client_->Call(command, value));
+  }
+
+  TlsContext tls_ = *TlsContext::Client("");
+  RunningServer server_;
+  std::unique_ptr<Client> client_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Over, ClientTest, ::testing::Bool(),
+                         [](const auto& of) { return of.param ? "Tls" : "Plain"; });
+
+TEST_P(ClientTest, PutsGetsAndDeletesValuesOfEverySize) {
+  EXPECT_EQ(client_->tls(), GetParam());
+  for (const size_t size : {0, 1, 16'384, 16'385, 300'000, 1 << 20}) {
+    std::string value(size, '\0');
+    for (size_t i = 0; i < size; ++i) value[i] = static_cast<char>(i * 13 >> 4);
+    EXPECT_EQ(Call(PutRequest("k", {.next = "v1", .force = true}), value), kOk) << size;
+    const auto got = client_->Call(GetRequest("k"));
+    ASSERT_EQ(Status(got), kOk);
+    EXPECT_TRUE(got->value == value) << size;
+    EXPECT_EQ(got->command().key_value->db_version, "v1");
+  }
+  EXPECT_EQ(client_->Call(GetRequest("k", /*metadata_only=*/true))->value, "");
+  EXPECT_EQ(client_->Call(GetVersionRequest("k"))->command().key_value->db_version, "v1");
+  EXPECT_EQ(Call(PutRequest("k", {.expected = "other"}), "x"), StatusCode::kVersionMismatch);
+  EXPECT_EQ(Call(DeleteRequest("k", {.expected = "v1"})), kOk);
+  EXPECT_EQ(Call(GetRequest("k")), StatusCode::kNotFound);
+}
+
+TEST_P(ClientTest, WalksKeysInOrderAndInPages) {
+  for (int i = 0; i < 450; ++i) {
+    ASSERT_TRUE(client_
+                    ->Send(PutRequest(absl::StrCat("k", 1000 + i), {.force = true},
+                                      kinetic::Synchronization::kWriteBack))
+                    .ok());
+  }
+  for (uint64_t sequence = 1; sequence <= 450; ++sequence) {
+    ASSERT_EQ(Status(client_->Await(451 - sequence)), kOk) << "awaited in another order";
+  }
+  EXPECT_EQ(client_->Call(GetNextRequest("k1000"))->command().key_value->key, "k1001");
+  EXPECT_EQ(client_->Call(GetPreviousRequest("k1001"))->command().key_value->key, "k1000");
+  std::vector<std::string> keys;
+  ASSERT_TRUE(client_
+                  ->VisitKeys("k", "l",
+                              [&](absl::string_view key) {
+                                keys.emplace_back(key);
+                                return true;
+                              })
+                  .ok());
+  ASSERT_EQ(keys.size(), 450u) << "the server gives 200 at a time";
+  EXPECT_EQ(keys.front(), "k1000");
+  EXPECT_EQ(keys.back(), "k1449");
+}
+
+TEST_P(ClientTest, EndsAndAbortsBatches) {
+  auto batch = Batch::Start(client_.get(), 7);
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  ASSERT_TRUE(batch->Add(PutRequest("a"), "1").ok());
+  ASSERT_TRUE(batch->Add(PutRequest("b"), std::string(100'000, 'b')).ok());
+  EXPECT_EQ(Call(GetRequest("a")), StatusCode::kNotFound);
+  EXPECT_EQ(Status(batch->Commit()), kOk);
+  EXPECT_EQ(client_->Call(GetRequest("b"))->value.size(), 100'000u);
+  auto other = Batch::Start(client_.get(), 8);
+  ASSERT_TRUE(other->Add(DeleteRequest("a")).ok());
+  EXPECT_EQ(Status(other->Abort()), kOk);
+  EXPECT_EQ(Call(GetRequest("a")), kOk);
+  const auto twice = Batch::Start(client_.get(), 9);
+  const auto refused = Batch::Start(client_.get(), 9);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("INVALID_BATCH"));
+}
+
+TEST_P(ClientTest, ReadsLogsAndLooksAfterTheMedium) {
+  const auto logs = client_->Call(GetLogRequest(
+      {GetLog::Type::kConfiguration, GetLog::Type::kLimits, GetLog::Type::kMessages}));
+  ASSERT_EQ(Status(logs), kOk);
+  EXPECT_EQ(logs->command().get_log->configuration->tls_port, server_.tls_address().port);
+  EXPECT_EQ(Call(DeviceLogRequest("no.such.log")), StatusCode::kNotFound);
+  EXPECT_EQ(Call(NoopRequest()), kOk);
+  EXPECT_EQ(Call(FlushRequest()), kOk);
+  kinetic::Command put = PutRequest("bad");
+  put.key_value->tag = "12345678901234567890";  // no SHA-1 of anything here
+  put.key_value->algorithm = 1;
+  EXPECT_EQ(Call(put, "value"), kOk);
+  EXPECT_EQ(Call(PutRequest("good"), "value"), kOk);
+  const auto scan = client_->Call(MediaScanRequest({}));
+  ASSERT_EQ(Status(scan), kOk);
+  EXPECT_THAT(scan->command().range->keys, ElementsAre("bad"));
+  EXPECT_EQ(scan->command().range->end_key, "good");
+  EXPECT_EQ(Call(MediaOptimizeRequest({.start_key = "a", .end_key = "z"})), kOk);
+}
+
+TEST_P(ClientTest, AdministersTheDeviceOverTlsOnly) {
+  const StatusCode wanted = GetParam() ? kOk : StatusCode::kInvalidRequest;
+  EXPECT_EQ(Call(SetErasePinRequest("", "123")), wanted);
+  EXPECT_EQ(Call(SetLockPinRequest("", "456")), wanted);
+  kinetic::Security::Acl acl = {.identity = 5, .key = "k", .hmac_algorithm = kinetic::kHmacSha1};
+  acl.scopes.push_back({.permissions = {static_cast<int32_t>(kinetic::Permission::kRead)}});
+  EXPECT_EQ(Call(SetAclsRequest({acl})), wanted);
+  EXPECT_EQ(Status(client_->CallByPin(PinRequest(PinOp::kLock), "456")), wanted);
+  if (GetParam()) {
+    EXPECT_EQ(Call(NoopRequest()), StatusCode::kDeviceLocked);
+    const auto late = ConnectTo(server_.tls_address(), &tls_);
+    EXPECT_EQ(late->greeting().status, StatusCode::kDeviceLocked);
+    EXPECT_EQ(Status(late->CallByPin(PinRequest(PinOp::kUnlock), "456")), kOk);
+  }
+  EXPECT_EQ(Call(SetClusterVersionRequest(4)), kOk);
+  EXPECT_EQ(Call(NoopRequest()), StatusCode::kVersionFailure);
+  EXPECT_EQ(Call(NoopRequest()), kOk) << "the refusal told the new version";
+  EXPECT_EQ(Call(FirmwareRequest(), "image"), kOk);
+  EXPECT_EQ(Call(PowerRequest(kinetic::PowerLevel::kHibernate)), kOk);
+  EXPECT_EQ(Call(NoopRequest()), StatusCode::kHibernate);
+  EXPECT_EQ(Call(PowerRequest(kinetic::PowerLevel::kOperational)), kOk);
+  EXPECT_EQ(Status(client_->CallByPin(PinRequest(PinOp::kErase), "123")), wanted);
+}
+
+TEST(Client, ChecksTheServersCertificateWhenItIsTold) {
+  RunningServer server(WithTls());
+  const std::string certificates = "/etc/ssl/certs/ca-certificates.crt";
+  const absl::StatusOr<TlsContext> strict = TlsContext::Client(certificates);
+  if (!strict.ok()) GTEST_SKIP() << strict.status() << ": ca-certificates is not installed";
+  const auto client = Client::Connect(
+      {.server = *Resolve(server.tls_address()), .server_name = "127.0.0.1", .tls = &*strict});
+  ASSERT_FALSE(client.ok());
+  EXPECT_THAT(std::string(client.status().message()), HasSubstr("certificate"));
+}
+
+TEST(Client, AWrongKeyIsRefusedAndAWrongAnswerNotBelieved) {
+  RunningServer server;
+  auto client = Client::Connect({.server = *Resolve(server.address()), .hmac_key = "wrong"});
+  ASSERT_TRUE(client.ok());
+  EXPECT_EQ(Status((*client)->Call(NoopRequest())), StatusCode::kHmacFailure);
+  auto stranger = Client::Connect({.server = *Resolve(server.address()), .identity = 77});
+  const auto lost = (*stranger)->Call(NoopRequest());
+  EXPECT_TRUE(absl::IsUnavailable(lost.status())) << lost.status();
+  EXPECT_THAT(std::string(lost.status().message()), HasSubstr("identity 77 is unknown"));
+}
+
+// Accepts and says what it is told to, then keeps silent.
+class ScriptedServer {
+ public:
+  explicit ScriptedServer(std::string says)
+      : listening_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const auto any = Resolve(*ParseHostPort("127.0.0.1:0"));
+    if (bind(listening_.get(), any->get(), any->length) != 0) std::abort();
+    if (listen(listening_.get(), 4) != 0) std::abort();
+    thread_ = std::thread([this, says = std::move(says)] {
+      accepted_ = Fd(accept(listening_.get(), nullptr, nullptr));
+      (void)send(accepted_.get(), says.data(), says.size(), MSG_NOSIGNAL);
+    });
+  }
+  ~ScriptedServer() { thread_.join(); }
+  HostPort address() const { return *LocalAddress(listening_.get()); }
+
+ private:
+  Fd listening_;
+  Fd accepted_;
+  std::thread thread_;
+};
+
+TEST(Client, GivesUpOnAServerThatAcceptsAndStaysSilent) {
+  ScriptedServer server("");
+  const auto client =
+      Client::Connect({.server = *Resolve(server.address()), .timeout = Millis(50)});
+  EXPECT_TRUE(absl::IsDeadlineExceeded(client.status())) << client.status();
+  EXPECT_THAT(std::string(client.status().message()), HasSubstr("handshake"));
+}
+
+TEST(Client, SaysWhenWhatItMetIsNoKinetic) {
+  ScriptedServer server("SSH-2.0-OpenSSH_9.2\r\n");
+  const auto client = Client::Connect({.server = *Resolve(server.address())});
+  EXPECT_TRUE(absl::IsInvalidArgument(client.status())) << client.status();
+}
+
+TEST(Client, SaysThatNobodyListens) {
+  HostPort nobody;
+  { nobody = RunningServer().address(); }
+  const auto client = Client::Connect({.server = *Resolve(nobody)});
+  EXPECT_TRUE(absl::IsUnavailable(client.status())) << client.status();
+}
+
+}  // namespace
+}  // namespace kbench::client
