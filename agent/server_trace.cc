@@ -5,9 +5,10 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "agent/kinetic_call.h"
 #include "base/status_macros.h"
 #include "base/units.h"
+#include "client/client.h"
+#include "client/requests.h"
 
 namespace kbench {
 namespace {
@@ -16,32 +17,24 @@ namespace {
 constexpr Nanos kLongestFetch = Seconds(20);
 
 // One page: the records of a connection from a sequence number on.
-absl::StatusOr<kinetic::ResidenceLog> FetchPage(KineticCall* call, int64_t connection_id,
+absl::StatusOr<kinetic::ResidenceLog> FetchPage(client::Client* server, int64_t connection_id,
                                                 uint64_t from_sequence) {
   const std::string name =
       absl::StrCat(kinetic::kResidenceLogPrefix, connection_id, "/", from_sequence);
-  kinetic::Command command;
-  command.has_header = true;
-  command.header.message_type = kinetic::MessageType::kGetLog;
-  command.get_log.emplace();
-  command.get_log->types = {kinetic::GetLog::Type::kDevice};
-  command.get_log->device_name = name;
-  ASSIGN_OR_RETURN(const KineticCall::Answer answer, call->Call(command));
-  if (answer.status == kinetic::StatusCode::kNotFound ||
-      answer.status == kinetic::StatusCode::kInvalidRequest) {
-    return absl::NotFoundError(absl::StrCat("the server keeps no residence records (it answered ",
-                                            kinetic::Name(answer.status),
-                                            answer.text.empty() ? "" : ": ", answer.text, ")"));
+  ASSIGN_OR_RETURN(const client::Reply reply, server->Call(client::DeviceLogRequest(name)));
+  if (reply.status == kinetic::StatusCode::kNotFound ||
+      reply.status == kinetic::StatusCode::kInvalidRequest) {
+    return absl::NotFoundError(
+        absl::StrCat("the server keeps no residence records (it answered ", reply.Describe(), ")"));
   }
-  if (answer.status != kinetic::StatusCode::kSuccess) {
-    return absl::UnavailableError(absl::StrCat("the server answered the request for its records ",
-                                               "with ", kinetic::Name(answer.status), ": ",
-                                               answer.text));
+  if (reply.status != kinetic::StatusCode::kSuccess) {
+    return absl::UnavailableError(
+        absl::StrCat("the server answered the request for its records with ", reply.Describe()));
   }
-  return kinetic::DecodeResidenceLog(AsBytes(answer.value));
+  return kinetic::DecodeResidenceLog(AsBytes(reply.value));
 }
 
-absl::Status FetchConnection(KineticCall* call, int64_t connection_id,
+absl::Status FetchConnection(client::Client* server, int64_t connection_id,
                              const std::vector<uint64_t>& wanted, MonoTime deadline,
                              ServerTrace* trace) {
   uint64_t from = wanted.front();
@@ -52,7 +45,7 @@ absl::Status FetchConnection(KineticCall* call, int64_t connection_id,
           "fetching the server's records took longer than ", FormatDuration(kLongestFetch),
           "; measure for a shorter time, or sample fewer requests"));
     }
-    ASSIGN_OR_RETURN(const kinetic::ResidenceLog log, FetchPage(call, connection_id, from));
+    ASSIGN_OR_RETURN(const kinetic::ResidenceLog log, FetchPage(server, connection_id, from));
     if (first) trace->overwritten += log.overwritten;
     first = false;
     trace->clock_step = std::max(trace->clock_step, log.clock_step);
@@ -74,13 +67,15 @@ absl::Status Fetch(const TraceRequest& request, const std::vector<OpRecord>& sam
   for (const OpRecord& sample : samples) {
     wanted[sample.connection_id].push_back(sample.sequence);
   }
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<KineticCall> call,
-      KineticCall::Connect(request.server, request.identity, request.hmac_key, request.timeout));
+  ASSIGN_OR_RETURN(const std::unique_ptr<client::Client> server,
+                   client::Client::Connect({.server = request.server,
+                                            .identity = request.identity,
+                                            .hmac_key = request.hmac_key,
+                                            .timeout = request.timeout}));
   const MonoTime deadline = MonoNow() + kLongestFetch;
   for (auto& [connection_id, sequences] : wanted) {
     std::sort(sequences.begin(), sequences.end());
-    RETURN_IF_ERROR(FetchConnection(call.get(), connection_id, sequences, deadline, trace));
+    RETURN_IF_ERROR(FetchConnection(server.get(), connection_id, sequences, deadline, trace));
   }
   return absl::OkStatus();
 }

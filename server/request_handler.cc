@@ -313,7 +313,7 @@ Objection RequestHandler::Push(const IncomingRequest& request, Result* result) {
   std::shared_ptr<PushJob> job;
   RETURN_IF_REFUSED(
       PreparePush(*request.command, request.caller, *parts_.limits, *parts_.store, &job));
-  if (!parts_.courier->Carry(job)) {
+  if (parts_.courier == nullptr || !parts_.courier->Carry(job)) {
     return Refusal{
         .code = StatusCode::kServiceBusy,
         .why = absl::StrCat("this server carries ", Courier::kPushesMax, " pushes already")};

@@ -42,7 +42,7 @@ class RequestHandler {
     Device* device = nullptr;
     OpCounters* counters = nullptr;
     LogRequests* logs = nullptr;
-    Courier* courier = nullptr;
+    Courier* courier = nullptr;  // null: no push is carried (SERVICE_BUSY)
     kinetic::Synchronization default_synchronization = kinetic::Synchronization::kInvalid;
   };
   explicit RequestHandler(const Parts& parts);

@@ -10,7 +10,6 @@
 #include <thread>
 #include <utility>
 
-#include "agent/kinetic_call.h"
 #include "agent/runner.h"
 #include "base/fd.h"
 #include "server/server.h"

@@ -1,0 +1,199 @@
+// Whatever a server sends, in whatever pieces: the agent's session keeps its books (sent = answered
+// + failed + lost) and never matches an answer to a request that is not in flight; the client
+// library's dialogue never gives two replies to one request.
+//
+//   script of steps (script.h), kind modulo 6:
+//     0  raw bytes
+//     1  a Command: acknowledges the oldest request in flight, signed with our key
+//     2  the same, acknowledges what it says itself
+//     3  the same as 1, signed with another key
+//     4  the same as 1, as an UNSOLICITEDSTATUS
+//     5  a good answer to the oldest request, cut into pieces of (size + 1) bytes
+#include <cstdlib>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/recorder.h"
+#include "agent/session.h"
+#include "agent/transport.h"
+#include "agent/workload.h"
+#include "client/dialogue.h"
+#include "client/requests.h"
+#include "kinetic/codec.h"
+#include "tests/fuzz/script.h"
+
+namespace kbench {
+namespace {
+
+using kinetic::Command;
+using kinetic::Signature;
+
+void Check(bool condition) {
+  if (!condition) std::abort();
+}
+
+MonoTime now_;
+MonoTime Now() { return now_ = now_ + Nanos(100); }
+
+// Takes frames and says at once that they are sent.
+class Line final : public Transport {
+ public:
+  absl::StatusOr<FlowId> Connect(const SocketAddress&, Nanos) override { return FlowId(0); }
+  void Send(FlowId, const OutgoingFrame& frame) override {
+    frame.stamps->submitted = frame.stamps->send_returned = Now();
+    tokens.push_back(frame.token);
+    kinetic::Decoder decoder;
+    Check(decoder.Decode(frame.head.subspan(kinetic::kFrameHeaderSize)).ok());
+    in_flight.push_back(*decoder.message().command.header.sequence);
+  }
+  std::span<const TransportEvent> Poll(MonoTime) override { return {}; }
+  void Close(FlowId) override { closed = true; }
+  TransportCounters counters() const override { return {}; }
+  FactList facts() const override { return {}; }
+
+  std::vector<uint32_t> tokens;     // sent, not told yet
+  std::vector<uint64_t> in_flight;  // sequences, oldest first; some may be answered
+  bool closed = false;
+};
+
+Command Good(uint64_t sequence) {
+  Command command;
+  command.has_header = true;
+  command.header.ack_sequence = sequence;
+  command.header.message_type = kinetic::MessageType::kGetResponse;
+  command.status = {.code = kinetic::StatusCode::kSuccess};
+  return command;
+}
+
+Command Greeting() {
+  Command command;
+  command.has_header = true;
+  command.header.connection_id = 5;
+  command.header.cluster_version = 0;
+  command.status = {.code = kinetic::StatusCode::kSuccess};
+  return command;
+}
+
+// Both kinds of client on the same bytes.
+class Clients {
+ public:
+  Clients()
+      : key_(kinetic::kFactoryKey),
+        values_(1, 64),
+        session_({.depth_max = 4,
+                  .sample_every = 2,
+                  .value_bytes = 0,
+                  .requests = {.keys = KeyGenerator(1, 0, 16), .key = &key_, .values = &values_},
+                  .now = &Now},
+                 &line_),
+        ops_({.ops = {{.kind = OpKind::kGet}, {.kind = OpKind::kPut}}, .keys = 8}),
+        recorder_({.ops = 2, .samples_max = 16}) {
+    std::string pdu;
+    kinetic::Encoder().Append(Greeting(), Signature::Unsolicited(), 0, &pdu);
+    Take(pdu);
+    Check(session_.ready() && dialogue_.greeted());
+    session_.Begin({.ops = &ops_, .depth = 4, .max_ops = 64, .recorder = &recorder_});
+    session_.Issue(Now(), kNever);
+    for (int i = 0; i < 4; ++i) {
+      std::string ignored;
+      dialogue_.Ask(client::NoopRequest(), 0, &ignored);
+    }
+  }
+
+  uint64_t Oldest() const { return line_.in_flight.empty() ? 1 : line_.in_flight.front(); }
+  const kinetic::HmacKey* key() const { return &key_; }
+
+  void Take(absl::string_view bytes) {
+    TellSent();
+    if (!session_.closed()) {
+      const MonoTime at = Now();
+      session_.Take({.kind = TransportEvent::Kind::kReceived,
+                     .bytes = AsBytes(bytes),
+                     .woke = at,
+                     .received = at});
+      session_.IssueFreed(kNever);
+    }
+    Check(session_.in_flight() <= 4);
+    for (Bytes in = AsBytes(bytes); dialogue_good_;) {
+      absl::StatusOr<std::optional<client::Reply>> reply = dialogue_.Next(&in);
+      dialogue_good_ = reply.ok();
+      if (!reply.ok() || !reply->has_value()) break;
+      const uint64_t sequence = (*reply)->sequence;
+      Check(sequence == 0 || (sequence <= 4 && replied_.insert(sequence).second));
+      (*reply)->Describe();
+    }
+  }
+  void AnswerOldest(absl::string_view pdu) {
+    if (!line_.in_flight.empty()) line_.in_flight.erase(line_.in_flight.begin());
+    Take(pdu);
+  }
+  void Finish() {
+    TellSent();
+    session_.Finish();
+    Check(recorder_.totals().Identical());
+    Check(recorder_.totals().sent <= 64);
+  }
+
+ private:
+  void TellSent() {
+    std::vector<uint32_t> tokens;
+    tokens.swap(line_.tokens);
+    for (const uint32_t token : tokens) {
+      session_.Take({.kind = TransportEvent::Kind::kSent, .token = token});
+    }
+  }
+
+  kinetic::HmacKey key_;
+  ValuePool values_;
+  Line line_;
+  Session session_;
+  OpStream ops_;
+  Recorder recorder_;
+  client::Dialogue dialogue_{client::Dialogue::Options{}};
+  bool dialogue_good_ = true;
+  std::set<uint64_t> replied_;
+};
+
+int RunInput(const uint8_t* data, size_t size) {
+  static const auto* const other = new kinetic::HmacKey("another key");
+  now_ = MonoTime(1'000'000);
+  Clients clients;
+  kinetic::Encoder encoder;
+  kinetic::Decoder decoder;
+  Bytes script(data, size);
+  fuzz::Step step;
+  while (fuzz::NextStep(&script, &step)) {
+    const int kind = step.kind % 6;
+    if (kind == 0) {
+      clients.Take(AsText(step.bytes));
+      continue;
+    }
+    std::string pdu;
+    if (kind == 5) {
+      encoder.Append(Good(clients.Oldest()), Signature::Hmac(1, clients.key()), 0, &pdu);
+      for (size_t at = 0; at < pdu.size(); at += step.bytes.size() + 1) {
+        clients.Take(absl::string_view(pdu).substr(at, step.bytes.size() + 1));
+      }
+      continue;
+    }
+    if (!decoder.Decode(AsBytes(fuzz::MessageOf(step.bytes))).ok()) continue;
+    Command command = decoder.message().command;
+    command.has_header = true;
+    if (kind != 2) command.header.ack_sequence = clients.Oldest();
+    const Signature signature = kind == 4   ? Signature::Unsolicited()
+                                : kind == 3 ? Signature::Hmac(1, other)
+                                            : Signature::Hmac(1, clients.key());
+    encoder.Append(command, signature, 0, &pdu);
+    clients.AnswerOldest(pdu);
+  }
+  clients.Finish();
+  return 0;
+}
+
+}  // namespace
+}  // namespace kbench
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  return kbench::RunInput(data, size);
+}
