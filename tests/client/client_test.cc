@@ -12,6 +12,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/requests.h"
+#include "tests/base/certificate.h"
+#include "tests/e2e/process.h"
 #include "tests/server/loopback_client.h"
 
 namespace kbench::client {
@@ -164,14 +166,28 @@ TEST_P(ClientTest, AdministersTheDeviceOverTlsOnly) {
 }
 
 TEST(Client, ChecksTheServersCertificateWhenItIsTold) {
-  RunningServer server(WithTls());
-  const std::string certificates = "/etc/ssl/certs/ca-certificates.crt";
-  const absl::StatusOr<TlsContext> strict = TlsContext::Client(certificates);
-  if (!strict.ok()) GTEST_SKIP() << strict.status() << ": ca-certificates is not installed";
-  const auto client = Client::Connect(
-      {.server = *Resolve(server.tls_address()), .server_name = "127.0.0.1", .tls = &*strict});
-  ASSERT_FALSE(client.ok());
-  EXPECT_THAT(std::string(client.status().message()), HasSubstr("certificate"));
+  const e2e::TempDir dir;
+  const std::string good = dir.path() + "/good.pem", key = dir.path() + "/good.key";
+  const std::string other = dir.path() + "/other.pem";
+  WriteCertificate("127.0.0.1", good, key);
+  WriteCertificate("127.0.0.1", other, dir.path() + "/other.key");
+  ServerOptions options = WithTls();
+  options.tls_certificate_file = good;
+  options.tls_key_file = key;
+  RunningServer server(std::move(options));
+  const auto connect = [&](const std::string& authorities, const std::string& name) {
+    const TlsContext tls = *TlsContext::Client(authorities);
+    return Client::Connect(
+               {.server = *Resolve(server.tls_address()), .server_name = name, .tls = &tls})
+        .status();
+  };
+  EXPECT_TRUE(connect(good, "127.0.0.1").ok()) << connect(good, "127.0.0.1");
+  EXPECT_TRUE(connect("", "whatever").ok()) << "not told to check";
+  EXPECT_THAT(std::string(connect(other, "127.0.0.1").message()), HasSubstr("certificate"));
+  EXPECT_THAT(std::string(connect(good, "127.0.0.2").message()), HasSubstr("mismatch"));
+  EXPECT_THAT(std::string(connect(good, "drive.example").message()), HasSubstr("mismatch"));
+  EXPECT_FALSE(TlsContext::Client(dir.path() + "/none").ok());
+  EXPECT_FALSE(TlsContext::Server(good, dir.path() + "/other.key").ok()) << "another's key";
 }
 
 TEST(Client, AWrongKeyIsRefusedAndAWrongAnswerNotBelieved) {
