@@ -13,6 +13,8 @@ namespace {
 // than before does not allocate in the middle of a measurement.
 constexpr size_t kLeastCapacity = 512;
 
+constexpr size_t kKeptCommand = 64 * 1024;
+
 void Serialize(const google::protobuf::MessageLite& proto, std::string* out) {
   const size_t begin = out->size();
   out->resize(begin + proto.ByteSizeLong());
@@ -90,16 +92,23 @@ Decoder::Decoder() : impl_(std::make_unique<Impl>()) {}
 Decoder::~Decoder() = default;
 
 absl::Status Decoder::Decode(Bytes bytes) {
+  absl::Status status = DecodeEnvelope(bytes);
+  if (status.ok()) status = DecodeCommand();
+  return status;
+}
+
+absl::Status Decoder::DecodeEnvelope(Bytes bytes) {
+  // What a message of this size left behind is not worth keeping: submessages of a few bytes each
+  // take many times their size.
+  if (impl_->message_proto.command_bytes().size() > kKeptCommand) impl_ = std::make_unique<Impl>();
   const wire::Message& proto = impl_->message_proto;
   Message& message = impl_->message;
-  const bool parsed = Parse(bytes, &impl_->message_proto);
-  const bool command_parsed =
-      parsed && Parse(AsBytes(proto.command_bytes()), &impl_->command_proto);
-  if (!command_parsed) {
+  if (!Parse(bytes, &impl_->message_proto)) {
     impl_->message_proto.Clear();
-    impl_->command_proto.Clear();
+    message = Message();
+    return absl::InvalidArgumentError(absl::StrCat("a PDU's message of ", bytes.size(),
+                                                   " bytes is no Kinetic message (not protobuf)"));
   }
-
   message.auth_type.reset();
   message.identity.reset();
   message.hmac.reset();
@@ -110,16 +119,20 @@ absl::Status Decoder::Decode(Bytes bytes) {
   if (proto.pin_auth().has_pin()) message.pin = proto.pin_auth().pin();
   message.has_command = proto.has_command_bytes();
   message.command_bytes = proto.command_bytes();
-  FromProto(impl_->command_proto, &message.command);
+  return absl::OkStatus();
+}
 
+absl::Status Decoder::DecodeCommand() {
+  const bool parsed = Parse(AsBytes(impl_->message_proto.command_bytes()), &impl_->command_proto);
   if (!parsed) {
-    return absl::InvalidArgumentError(absl::StrCat("a PDU's message of ", bytes.size(),
-                                                   " bytes is no Kinetic message (not protobuf)"));
-  }
-  if (!command_parsed) {
+    // No half of a message.
+    impl_->message_proto.Clear();
+    impl_->command_proto.Clear();
+    impl_->message = Message();
     return absl::InvalidArgumentError(
         "a Kinetic message's commandBytes are no Kinetic command (not protobuf)");
   }
+  FromProto(impl_->command_proto, &impl_->message.command);
   return absl::OkStatus();
 }
 

@@ -56,6 +56,10 @@ class Decoder {
   // fields and unknown enumeration numbers are not errors. The result, and every view in it, is
   // valid until the next call; `message` itself is not referred to.
   absl::Status Decode(Bytes message);
+  // The same in two steps, for those who want to know who asks before they unpack what is asked:
+  // between the two, message().command is that of an earlier message and not to be looked at.
+  absl::Status DecodeEnvelope(Bytes message);
+  absl::Status DecodeCommand();
   const Message& message() const;
 
  private:

@@ -92,6 +92,7 @@ class Conversation {
  private:
   Step Answer(RealTime came);
   Step AnswerPin(const kinetic::Message& message);
+  bool Vouched(const kinetic::Message& message) const;
   // Checks a request whose signature is good; nothing when the handler may have it. *service is cut
   // down to what the request's timeout leaves.
   Objection Check(const kinetic::Command& request, const Identity& identity, RealTime came,

@@ -89,6 +89,17 @@ TEST_F(ConversationTest, AnUnknownIdentityEndsTheConversation) {
                "identity 99", StatusCode::kHmacFailure);
 }
 
+TEST_F(ConversationTest, ALargeCommandIsUnpackedForThoseWhoCanSignItOnly) {
+  Command large = talk_.Next(MessageType::kGetKeyRange);
+  const std::string key(20'000, 'k');
+  large.range = {.start_key = key};
+  const Answer answer = talk_.Ask(large);
+  EXPECT_EQ(answer.status, StatusCode::kInvalidRequest) << "a key above the limit";
+  large.header = talk_.Next(MessageType::kGetKeyRange).header;
+  ExpectClosed(Only(talk_.Send(RequestBytes(large, 1, "wrong"))), "not signed",
+               StatusCode::kHmacFailure);
+}
+
 TEST_F(ConversationTest, AFailedSignatureChangesNothing) {
   Command put = talk_.Next(MessageType::kPut);
   put.key_value = {.key = "k", .synchronization = kinetic::Synchronization::kWriteBack};
