@@ -1,0 +1,87 @@
+// What kbench-kv does: its flags, the connection that they describe, and one function for each
+// subcommand. Functions ask the server and print its answer; an error is InvalidArgument (the
+// command line) or Unavailable (no answer).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/string_view.h"
+#include "client/client.h"
+#include "kinetic/types.h"
+
+namespace kbench::client {
+
+struct KvFlags {
+  std::string server = "127.0.0.1:8123";
+  bool tls = false;
+  std::string ca_file;
+  int64_t identity = kinetic::kFactoryIdentity;
+  std::string key_file;
+  std::string timeout = "10s";
+  bool hex = false;
+
+  std::string key, last_key, value, value_file, expected, next, synchronization = "writethrough";
+  bool force = false, metadata_only = false, reverse = false;
+  uint32_t max = 0;
+  std::vector<std::string> logs;
+  std::string name, peer, new_key, level, pin_file, old_pin_file, acl_key_file, scope;
+  bool peer_tls = false;
+  int64_t number = 0;
+  std::vector<std::string> permissions;
+};
+
+class KvSession {
+ public:
+  explicit KvSession(const KvFlags* flags) : flags_(*flags) {}
+
+  absl::Status Connect();
+
+  absl::Status Ask(const kinetic::Command& command, absl::string_view value = "") {
+    return Take(client_->Call(command, value));
+  }
+  absl::Status AskByPin(const kinetic::Command& command, absl::string_view pin) {
+    return Take(client_->CallByPin(command, pin));
+  }
+  const Reply& reply() const { return reply_; }
+  Client* client() { return client_.get(); }
+  bool success() const { return reply_.status == kinetic::StatusCode::kSuccess; }
+  std::string Shown(absl::string_view bytes) const {
+    return flags_.hex ? absl::BytesToHexString(bytes) : std::string(bytes);
+  }
+
+ private:
+  absl::Status Take(absl::StatusOr<Reply> reply);
+
+  const KvFlags& flags_;
+  std::unique_ptr<Client> client_;
+  Reply reply_;
+};
+
+using KvAction = std::function<absl::Status(const KvFlags&, KvSession*)>;
+
+// The key, if asked for, on a line; then the metadata on lines, or the value as it is.
+absl::Status ShowObject(const KvFlags& flags, KvSession* session, const kinetic::Command& command,
+                        bool key);
+absl::Status Put(const KvFlags& flags, KvSession* session);
+absl::Status Delete(const KvFlags& flags, KvSession* session);
+absl::Status Keys(const KvFlags& flags, KvSession* session);
+absl::Status Log(const KvFlags& flags, KvSession* session);
+absl::Status DeviceLog(const KvFlags& flags, KvSession* session);
+absl::Status Push(const KvFlags& flags, KvSession* session);
+absl::Status Scan(const KvFlags& flags, KvSession* session);
+absl::Status SetAcl(const KvFlags& flags, KvSession* session);
+absl::Status Firmware(const KvFlags& flags, KvSession* session);
+absl::Status Power(const KvFlags& flags, KvSession* session);
+absl::Status ShowVersion(const KvFlags& flags, KvSession* session);
+absl::Status SetPin(const KvFlags& flags, KvSession* session, bool lock);
+KvAction ByPin(kinetic::PinOp op);
+
+}  // namespace kbench::client

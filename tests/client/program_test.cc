@@ -1,0 +1,117 @@
+// kbench-kv as a program, against kbench-server: every subcommand, and its exit codes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/e2e/process.h"
+
+namespace kbench::client {
+namespace {
+
+using e2e::Daemon;
+using e2e::Finished;
+using e2e::seconds;
+using e2e::TempDir;
+using ::testing::HasSubstr;
+
+class KvTest : public ::testing::Test {
+ protected:
+  KvTest() : server_("kbench-server", {"--tls-listen", "127.0.0.1:0"}) {
+    const std::string ready = "listening for TLS on ";
+    server_.child().WaitForOutput(ready, seconds(10));
+    const std::string& out = server_.child().out();
+    const size_t at = out.find(ready) + ready.size();
+    tls_address_ = out.substr(at, out.find('\n', at) - at);
+  }
+  Finished Kv(std::vector<std::string> arguments) { return Run(server_.address(), arguments); }
+  Finished Tls(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "--tls");
+    return Run(tls_address_, arguments);
+  }
+  static Finished Run(const std::string& address, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {e2e::Program("kbench-kv"), "--server", address});
+    return e2e::Run(arguments, seconds(20));
+  }
+  static void ExpectOk(const Finished& f, const std::string& out = "") {
+    EXPECT_EQ(f.code, 0) << f.err;
+    EXPECT_EQ(f.out, out);
+  }
+
+  Daemon server_;
+  std::string tls_address_;
+  TempDir dir_;
+};
+
+TEST_F(KvTest, StoresAndFindsObjects) {
+  ExpectOk(Kv({"noop"}));
+  ExpectOk(Kv({"put", "a", "--value", "one", "--new-version", "1"}));
+  ExpectOk(Kv({"put", "b", "--value-file", dir_.Write("v", "two\n")}));
+  ExpectOk(Kv({"get", "a"}), "one");
+  ExpectOk(Tls({"get", "b"}), "two\n");
+  ExpectOk(Kv({"--hex", "get", "a"}), "6f6e65");
+  ExpectOk(Kv({"get", "a", "--metadata"}), "version 1\n");
+  ExpectOk(Kv({"version", "a"}), "1\n");
+  ExpectOk(Kv({"next", "a"}), "b\ntwo\n");
+  ExpectOk(Kv({"previous", "b"}), "a\none");
+  ExpectOk(Kv({"keys"}), "a\nb\n");
+  ExpectOk(Kv({"keys", "--reverse", "--max", "1"}), "b\n");
+  ExpectOk(Kv({"flush"}));
+  ExpectOk(Kv({"scan"}));
+  ExpectOk(Kv({"optimize"}));
+  Daemon peer("kbench-server", {});
+  const Finished pushed = Kv({"push", "a", "--peer", peer.address(), "--new-key", "c"});
+  EXPECT_EQ(pushed.code, 0) << pushed.err;
+  EXPECT_THAT(pushed.out, HasSubstr("a SUCCESS"));
+  ExpectOk(Run(peer.address(), {"get", "c"}), "one");
+
+  const Finished mismatch = Kv({"put", "a", "--value", "x"});
+  EXPECT_EQ(mismatch.code, 1);
+  EXPECT_THAT(mismatch.err, HasSubstr("VERSION_MISMATCH"));
+  ExpectOk(Kv({"delete", "a", "--expected-version", "1"}));
+  const Finished gone = Kv({"get", "a"});
+  EXPECT_EQ(gone.code, 1);
+  EXPECT_THAT(gone.err, HasSubstr("NOT_FOUND"));
+}
+
+TEST_F(KvTest, AdministersTheDevice) {
+  EXPECT_THAT(Kv({"log", "limits", "configuration"}).out, HasSubstr("max_key_size 4096\n"));
+  EXPECT_EQ(Kv({"device-log", "nothing"}).code, 1);
+  const std::string pin = dir_.Write("pin", "1234\n"), key = dir_.Write("key", "key of five\n");
+  EXPECT_EQ(Kv({"set-lock-pin", "--pin-file", pin}).code, 1) << "not over plain TCP";
+  ExpectOk(Tls({"set-lock-pin", "--pin-file", pin}));
+  ExpectOk(Tls({"lock", "--pin-file", pin}));
+  EXPECT_THAT(Kv({"noop"}).err, HasSubstr("DEVICE_LOCKED"));
+  ExpectOk(Tls({"unlock", "--pin-file", pin}));
+  ExpectOk(Tls({"set-acl", "5", "read", "--acl-key-file", key, "--scope", "x"}));
+  EXPECT_THAT(Kv({"--identity", "5", "--key-file", key, "put", "x", "--value", "v"}).err,
+              HasSubstr("NOT_AUTHORIZED"));
+  ExpectOk(Tls({"set-erase-pin", "--pin-file", pin}));
+  EXPECT_EQ(Tls({"erase"}).code, 1) << "no PIN";
+  ExpectOk(Tls({"erase", "--pin-file", pin}));
+  ExpectOk(Kv({"set-cluster-version", "3"}));
+  ExpectOk(Kv({"noop"}));
+  const Finished firmware = Kv({"firmware", pin});
+  EXPECT_EQ(firmware.code, 0) << firmware.err;
+  ExpectOk(Kv({"power", "hibernate"}));
+  EXPECT_THAT(Kv({"noop"}).err, HasSubstr("HIBERNATE"));
+  ExpectOk(Kv({"power", "operational"}));
+}
+
+TEST_F(KvTest, SaysWhatIsWrongWithACode) {
+  EXPECT_EQ(Kv({}).code, 2);
+  EXPECT_EQ(Kv({"frobnicate"}).code, 2);
+  EXPECT_EQ(Kv({"get"}).code, 2);
+  EXPECT_EQ(Kv({"put", "k", "--value-file", "/nonexistent"}).code, 2);
+  EXPECT_EQ(Kv({"log", "nonsense"}).code, 2);
+  const Finished nobody = Run("127.0.0.1:1", {"noop"});
+  EXPECT_EQ(nobody.code, 8);
+  EXPECT_THAT(nobody.err, HasSubstr("refused"));
+  const Finished wrong_door = Run(tls_address_, {"--timeout", "200ms", "noop"});
+  EXPECT_EQ(wrong_door.code, 8);
+  EXPECT_EQ(e2e::Run({e2e::Program("kbench-kv"), "--help"}).code, 0);
+}
+
+}  // namespace
+}  // namespace kbench::client
