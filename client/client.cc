@@ -134,6 +134,9 @@ absl::Status Client::VisitKeys(absl::string_view first, absl::string_view last,
     if (!reply.command().range.has_value() || reply.command().range->keys.empty()) break;
     const std::vector<kinetic::Text>& keys = reply.command().range->keys;
     for (const kinetic::Text key : keys) {
+      if (inclusive ? key < from : key <= from) {
+        return absl::DataLossError("the server gives keys that are not in the range asked for");
+      }
       if (!visit(key)) return absl::OkStatus();
     }
     // A page that is not full may still be cut short: only an empty one is the end.

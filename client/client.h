@@ -48,6 +48,9 @@ class Client {
   // only a PIN operation over it can unlock the device: see greeting().
   static absl::StatusOr<std::unique_ptr<Client>> Connect(const Options& options);
 
+  // Of the calls from now on.
+  void set_timeout(Nanos timeout) { timeout_ = timeout; }
+
   const Reply& greeting() const { return greeting_; }
   const kinetic::GetLog::Limits& limits() const { return dialogue_.limits(); }
   int64_t connection_id() const { return dialogue_.connection_id(); }

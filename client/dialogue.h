@@ -36,6 +36,8 @@ class Reply {
   std::string text;   // the server's own words
   std::string value;  // raw
 
+  // Bytes of the command, as they came.
+  size_t size() const { return decoder_->message().command_bytes.size(); }
   // Everything else that the server said; views live as long as the Reply does.
   const kinetic::Command& command() const { return decoder_->message().command; }
   // "NOT_FOUND" or "NOT_FOUND: its words".

@@ -86,6 +86,7 @@ struct Decoder::Impl {
   wire::Message message_proto;
   wire::Command command_proto;
   Message message;
+  bool large = false;  // what was decoded last
 };
 
 Decoder::Decoder() : impl_(std::make_unique<Impl>()) {}
@@ -100,7 +101,8 @@ absl::Status Decoder::Decode(Bytes bytes) {
 absl::Status Decoder::DecodeEnvelope(Bytes bytes) {
   // What a message of this size left behind is not worth keeping: submessages of a few bytes each
   // take many times their size.
-  if (impl_->message_proto.command_bytes().size() > kKeptCommand) impl_ = std::make_unique<Impl>();
+  if (impl_->large) impl_ = std::make_unique<Impl>();
+  impl_->large = bytes.size() > kKeptCommand;
   const wire::Message& proto = impl_->message_proto;
   Message& message = impl_->message;
   if (!Parse(bytes, &impl_->message_proto)) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 
 namespace kbench::server {
@@ -44,7 +45,32 @@ void BatchBook::Fail(Open* open, uint64_t sequence, Refusal refusal) {
   open->failed = std::move(refusal);
   open->failed_sequence = sequence;
   // Nothing of it will happen: no need to keep it.
+  Release(open);
+}
+
+void BatchBook::Release(Open* open) {
+  rules_->waiting_bytes -= open->bytes;
+  open->bytes = 0;
   open->changes.clear();
+}
+
+void BatchBook::Clear() {
+  for (auto& [id, open] : batches_) Release(&open);
+  batches_.clear();
+}
+
+bool BatchBook::Refuse(const Command& change, const Refusal& refusal) {
+  const kinetic::Header& header = change.header;
+  const bool is_change =
+      header.message_type == MessageType::kPut || header.message_type == MessageType::kDelete;
+  if (!is_change || !header.batch_id.has_value() || !Has(*header.batch_id)) return false;
+  Open* open = &batches_.at(*header.batch_id);
+  const uint64_t sequence = header.sequence.value_or(0);
+  if (open->sequences.size() <= rules_->limits->batch_operations) {
+    open->sequences.push_back(sequence);
+  }
+  Fail(open, sequence, refusal);
+  return true;
 }
 
 void BatchBook::Add(const Command& change, Value value, uint64_t skipped_size) {
@@ -55,7 +81,8 @@ void BatchBook::Add(const Command& change, Value value, uint64_t skipped_size) {
   const bool put = *change.header.message_type == MessageType::kPut;
   const Limits& limits = *rules_->limits;
   if (open->sequences.size() >= limits.batch_operations) {
-    // Its sequence is not kept either, or a batch without end would grow without end.
+    // Only the first one too many is told of, or a batch without end would grow without end.
+    if (open->sequences.size() == limits.batch_operations) open->sequences.push_back(sequence);
     return Fail(
         open, sequence,
         BadBatch(absl::StrCat("a batch holds at most ", limits.batch_operations, " changes")));
@@ -69,13 +96,22 @@ void BatchBook::Add(const Command& change, Value value, uint64_t skipped_size) {
   if (Objection wrong = rules_->changes->Synchronization(key_value, &synchronization)) {
     return Fail(open, sequence, *std::move(wrong));
   }
-  open->bytes += value_size;
-  if (open->bytes > limits.batch_size) {
-    return Fail(
-        open, sequence,
-        BadBatch(absl::StrCat("a batch's values have at most ", limits.batch_size, " bytes")));
-  }
   if (open->failed.has_value()) return;
+  const uint64_t bytes = value_size + OrEmpty(key_value.key).size() +
+                         OrEmpty(key_value.new_version).size() +
+                         OrEmpty(key_value.db_version).size() + OrEmpty(key_value.tag).size();
+  open->bytes += bytes;
+  rules_->waiting_bytes += bytes;
+  if (open->bytes > limits.batch_size) {
+    return Fail(open, sequence,
+                BadBatch(absl::StrCat("a batch has at most ", limits.batch_size, " bytes")));
+  }
+  if (rules_->waiting_bytes > limits.waiting_bytes) {
+    return Fail(open, sequence,
+                {.code = StatusCode::kNoSpace,
+                 .why = absl::StrCat("the open batches of all connections hold ",
+                                     limits.waiting_bytes, " bytes")});
+  }
   open->changes.push_back(
       {.sequence = sequence,
        .key = std::string(OrEmpty(key_value.key)),
@@ -90,6 +126,7 @@ Objection BatchBook::End(const Command& request, const Caller& caller, Command* 
   const auto it = batches_.find(*header.batch_id);
   Open open = std::move(it->second);
   batches_.erase(it);  // whatever happens now, it has ended
+  const absl::Cleanup release = [&] { Release(&open); };
   kinetic::Batch& told = response->batch.emplace();
   told.sequences = open.sequences;
   if (request.batch.has_value() && request.batch->count.has_value() &&
@@ -111,7 +148,7 @@ Objection BatchBook::End(const Command& request, const Caller& caller, Command* 
   return std::nullopt;
 }
 
-Objection BatchBook::Judge(const Caller& caller, Open* open) const {
+Objection BatchBook::Judge(const Caller& caller, Open* open) {
   for (const Waiting& waiting : open->changes) {
     Objection wrong = rules_->changes->MayApply({.key = waiting.key,
                                                  .db_version = waiting.db_version,
@@ -137,9 +174,9 @@ absl::Status BatchBook::Apply(const Open& open) const {
 }
 
 Objection BatchBook::Abort(const kinetic::Header& header) {
-  if (!header.batch_id.has_value() || batches_.erase(*header.batch_id) == 0) {
-    return Unknown(header);
-  }
+  if (!header.batch_id.has_value() || !Has(*header.batch_id)) return Unknown(header);
+  Release(&batches_.at(*header.batch_id));
+  batches_.erase(*header.batch_id);
   return std::nullopt;
 }
 

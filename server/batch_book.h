@@ -34,22 +34,27 @@ struct BatchRules {
   const Changes* changes = nullptr;
   Store* store = nullptr;
   const Device* device = nullptr;
+  uint64_t waiting_bytes = 0;  // of the changes of all open batches
 };
 
 class BatchBook {
  public:
-  explicit BatchBook(const BatchRules* rules) : rules_(rules) {}
+  explicit BatchBook(BatchRules* rules) : rules_(rules) {}
+  ~BatchBook() { Clear(); }
+  BatchBook(const BatchBook&) = delete;
+  BatchBook& operator=(const BatchBook&) = delete;
 
-  bool empty() const { return batches_.empty(); }
   bool Has(uint32_t id) const { return batches_.contains(id); }
 
   Objection Start(const kinetic::Header& header);
   // Precondition: Has(*header.batch_id). `skipped_size`: the value was too large to be kept.
   void Add(const kinetic::Command& change, Value value, uint64_t skipped_size);
+  // A change that was refused before it came here. False: it is none of an open batch.
+  bool Refuse(const kinetic::Command& change, const Refusal& refusal);
   // Fills the response's batch in either case.
   Objection End(const kinetic::Command& request, const Caller& caller, kinetic::Command* response);
   Objection Abort(const kinetic::Header& header);
-  void Clear() { batches_.clear(); }
+  void Clear();
 
  private:
   struct Waiting {
@@ -62,17 +67,19 @@ class BatchBook {
   struct Open {
     std::vector<Waiting> changes;
     std::vector<uint64_t> sequences;  // of every change that came, kept or not
-    uint64_t bytes = 0;
-    uint64_t erasures = 0;  // of the device when it was opened
-    Objection failed;       // the first change that cannot be
+    uint64_t bytes = 0;               // of its changes, keys and versions and tags included
+    uint64_t erasures = 0;            // of the device when it was opened
+    Objection failed;                 // the first change that cannot be
     uint64_t failed_sequence = 0;
   };
 
-  static void Fail(Open* open, uint64_t sequence, Refusal refusal);
-  Objection Judge(const Caller& caller, Open* open) const;
+  void Fail(Open* open, uint64_t sequence, Refusal refusal);
+  Objection Judge(const Caller& caller, Open* open);
   absl::Status Apply(const Open& open) const;
 
-  const BatchRules* rules_;
+  void Release(Open* open);
+
+  BatchRules* rules_;
   std::map<uint32_t, Open> batches_;
 };
 

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "server/rx_stamp.h"
 
@@ -11,6 +12,18 @@ namespace {
 
 MutableBytes AsRoom(const iovec& part) {
   return {static_cast<uint8_t*>(part.iov_base), part.iov_len};
+}
+
+Channel::Kind KindOf(TlsStream::Kind kind) {
+  switch (kind) {
+    case TlsStream::Kind::kWantRead:
+    case TlsStream::Kind::kWantWrite:
+      return Channel::Kind::kBlocked;
+    case TlsStream::Kind::kEnded:
+      return Channel::Kind::kEnded;
+    default:
+      return Channel::Kind::kFailed;
+  }
 }
 
 }  // namespace
@@ -28,6 +41,7 @@ Channel::Received Channel::Receive(std::span<iovec> parts) {
     if (n == 0) return {.kind = Kind::kEnded};
     return {.kind = errno == EAGAIN || errno == EINTR ? Kind::kBlocked : Kind::kFailed};
   }
+  if (ended_.has_value()) return {.kind = *std::exchange(ended_, std::nullopt)};
   receive_wants_write_ = false;
   Received received;
   for (const iovec& part : parts) {
@@ -39,17 +53,12 @@ Channel::Received Channel::Receive(std::span<iovec> parts) {
         room = room.subspan(outcome.bytes);
         continue;
       }
-      if (received.bytes > 0) return received;  // what stopped it will be met again
       receive_wants_write_ = outcome.kind == TlsStream::Kind::kWantWrite;
-      switch (outcome.kind) {
-        case TlsStream::Kind::kWantRead:
-        case TlsStream::Kind::kWantWrite:
-          return {.kind = Kind::kBlocked};
-        case TlsStream::Kind::kEnded:
-          return {.kind = Kind::kEnded};
-        default:
-          return {.kind = Kind::kFailed};
-      }
+      const Kind kind = KindOf(outcome.kind);
+      if (received.bytes == 0) return {.kind = kind};
+      // A good-bye is read once: it is told after the bytes before it.
+      if (kind != Kind::kBlocked) ended_ = kind;
+      return received;
     }
   }
   return received;

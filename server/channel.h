@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "base/clock.h"
@@ -41,7 +42,7 @@ class Channel {
   Received Receive(std::span<iovec> parts);
   Sent Send(std::span<const iovec> parts);
   // Bytes were received that epoll does not know of: receive again without waiting.
-  bool has_more() const { return tls_ != nullptr && tls_->pending() > 0; }
+  bool has_more() const { return tls_ != nullptr && (tls_->pending() > 0 || ended_.has_value()); }
   // TLS only: the last kBlocked of Receive() waits for room to write, or of Send() for bytes.
   bool receive_wants_write() const { return receive_wants_write_; }
   bool send_wants_read() const { return send_wants_read_; }
@@ -52,6 +53,7 @@ class Channel {
  private:
   Fd fd_;
   std::unique_ptr<TlsStream> tls_;  // destroyed before fd_ is closed
+  std::optional<Kind> ended_;       // what came right behind the last bytes that were received
   bool receive_wants_write_ = false;
   bool send_wants_read_ = false;
 };

@@ -34,7 +34,10 @@ Connection::Connection(Channel channel, int64_t id, ConnectionShared* shared)
   Flush();
 }
 
-Connection::~Connection() { shared_->trace->Retire(id_); }
+Connection::~Connection() {
+  if (!failed_ && !linger_until_.is_set()) channel_.ShutdownWrites();  // TLS says good-bye
+  shared_->trace->Retire(id_);
+}
 
 bool Connection::done() const {
   if (failed_) return true;
@@ -194,7 +197,9 @@ void Connection::Flush() {
   Outbox& outbox = conversation_.outbox();
   std::array<iovec, kPieces> pieces;
   while (!failed_) {
-    const MonoTime now = outbox.next_due().is_set() ? MonoNow() : MonoTime();
+    // TLS wants at least as much at the next attempt as at one that was blocked: with the time of
+    // now, what is listed only grows.
+    const MonoTime now = outbox.holds() ? MonoNow() : MonoTime();
     const int used = outbox.Gather(now, kSendBytes, pieces);
     if (used == 0) break;
     const std::span<const iovec> parts(pieces.data(), static_cast<size_t>(used));

@@ -103,6 +103,8 @@ Conversation::Step Conversation::Answer(RealTime came) {
   }
   Nanos service;
   if (const Objection refused = Check(command, *identity, came, &service)) {
+    // A change of a batch is not answered, and not forgotten either: the batch has failed.
+    if (batches_.Refuse(command, *refused)) return {.kind = Step::Kind::kUnanswered};
     Refuse(signature, *refused);
     return {.kind = Step::Kind::kAnswered, .service = service};
   }

@@ -75,6 +75,7 @@ absl::StatusOr<Device> Device::Open(Store* store, State factory) {
   ASSIGN_OR_RETURN(const std::string settings, store->LoadSettings());
   if (!settings.empty()) {
     ASSIGN_OR_RETURN(device.state_, DecodeSettings(settings));
+    device.restored_ = true;
   }
   device.locked_ = !device.state_.lock_pin.empty();
   return device;
@@ -87,8 +88,10 @@ absl::Status Device::Change(State state) {
 }
 
 absl::Status Device::Erase() {
-  RETURN_IF_ERROR(store_->EraseAll(EncodeSettings(factory_)));
-  state_ = factory_;
+  State erased = factory_;
+  erased.cluster_version = 0;
+  RETURN_IF_ERROR(store_->EraseAll(EncodeSettings(erased)));
+  state_ = std::move(erased);
   locked_ = false;
   ++erasures_;
   return absl::OkStatus();

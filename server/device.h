@@ -31,6 +31,7 @@ class Device {
 
   const State& state() const { return state_; }
   uint64_t erasures() const { return erasures_; }
+  bool restored() const { return restored_; }  // from the store's settings
   bool locked() const { return locked_; }
   void set_locked(bool locked) { locked_ = locked; }
   kinetic::PowerLevel power() const { return power_; }
@@ -49,6 +50,7 @@ class Device {
   State factory_;
   State state_;
   uint64_t erasures_ = 0;
+  bool restored_ = false;
   bool locked_ = false;
   kinetic::PowerLevel power_ = kinetic::PowerLevel::kOperational;
 };

@@ -84,6 +84,11 @@ absl::StatusOr<Limits> ParseLimits(absl::string_view text, const Limits& base) {
     }
     RETURN_IF_ERROR(Apply(part, &limits));
   }
+  if (uint64_t{limits.range_keys} * (limits.key_size + 8) + 1024 > limits.message_size) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("limits range ", limits.range_keys, " x key ", limits.key_size,
+                     " do not fit into a message of ", limits.message_size, " bytes"));
+  }
   return limits;
 }
 

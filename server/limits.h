@@ -27,12 +27,14 @@ struct Limits {
   uint32_t write_depth = kUnlimited;  // writes of one connection that are not answered
   uint32_t batch_operations = 15;
   uint32_t batches = 5;                    // open ones of a connection
-  uint32_t batch_size = 64 * 1024 * 1024;  // bytes of one batch's values
+  uint32_t batch_size = 64 * 1024 * 1024;  // bytes of one batch's changes
   uint32_t push_operations = 1000;         // of one PEER2PEERPUSH, nested ones included
 
   // A value above value_size is never stored, but read past and refused, so that the connection
   // lives on; above this it is not worth reading, and the connection ends.
   uint32_t skipped_value_size = 8 * kinetic::kSpecMaxValueSize;
+  // What the changes of all open batches may hold together.
+  uint64_t waiting_bytes = uint64_t{1} << 30;
   // A connection with more bytes than this still to send is not read from until half are gone.
   size_t unsent_bytes = 16 * 1024 * 1024;
 };

@@ -35,8 +35,8 @@ absl::StatusOr<Listener> Listener::Open(const Options& options) {
   if (!IsLoopback(address) && !options.allow_remote) {
     return absl::InvalidArgumentError(
         absl::StrCat(options.address.ToString(),
-                     " is not a loopback address, and this server has neither TLS "
-                     "nor access rules; --allow-remote listens there all the same"));
+                     " is not a loopback address: whoever reaches it and knows a key can "
+                     "read and write; --allow-remote listens there all the same"));
   }
   Listener listener;
   listener.fd_ = Fd(socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));

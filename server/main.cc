@@ -21,6 +21,7 @@
 #include "base/version.h"
 #include "server/host_report.h"
 #include "server/limits.h"
+#include "server/rocks_store.h"
 #include "server/server.h"
 
 namespace kbench::server {
@@ -123,14 +124,14 @@ absl::Status Pin(int cpu) {
 }
 
 // As many descriptors as the host allows; connections are what is left beside the server's own.
-uint32_t RaiseConnections() {
-  constexpr rlim_t kOwn = 32;
+uint32_t RaiseConnections(bool on_disk) {
+  const rlim_t own = 32 + (on_disk ? RocksStore::kOpenFiles + 64 : 0);
   rlimit limit = {};
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
   getrlimit(RLIMIT_NOFILE, &limit);
-  return static_cast<uint32_t>(limit.rlim_cur > kOwn ? limit.rlim_cur - kOwn : 1);
+  return static_cast<uint32_t>(limit.rlim_cur > own ? limit.rlim_cur - own : 1);
 }
 
 absl::Status TakeAddress(absl::string_view flag, const std::string& text,
@@ -173,7 +174,7 @@ absl::StatusOr<ServerOptions> ToOptions(Flags flags) {
     return absl::InvalidArgumentError(
         absl::StrCat("--data-dir has no effect on the ", options.store, " store"));
   }
-  options.limits.connections = RaiseConnections();
+  options.limits.connections = RaiseConnections(options.store == "rocksdb");
   const uint32_t possible = options.limits.connections;
   absl::StatusOr<Limits> limits = ParseLimits(flags.limits, options.limits);
   if (!limits.ok()) return Annotate(limits.status(), "--limits");
@@ -183,10 +184,7 @@ absl::StatusOr<ServerOptions> ToOptions(Flags flags) {
                                                    " connections need more open files than the ",
                                                    possible, " that RLIMIT_NOFILE leaves"));
   }
-  if (flags.identity_key_file.empty()) {
-    std::cerr << "kbench-server: identity 1 has the factory key, which everybody knows; "
-                 "--identity-key-file replaces it\n";
-  } else {
+  if (!flags.identity_key_file.empty()) {
     ASSIGN_OR_RETURN(options.access, AccessTable::ReadFile(flags.identity_key_file));
   }
   return options;
@@ -210,6 +208,7 @@ absl::Status Serve(Flags flags) {
   mallopt(M_MMAP_THRESHOLD, 64 * 1024 * 1024);
   mallopt(M_TRIM_THRESHOLD, 512 * 1024 * 1024);
   const int cpu = flags.cpu;
+  const bool keys_given = !flags.identity_key_file.empty();
   ASSIGN_OR_RETURN(ServerOptions options, ToOptions(std::move(flags)));
   if (cpu >= 0) RETURN_IF_ERROR(Pin(cpu));
   const uint32_t connections = options.limits.connections;
@@ -220,6 +219,14 @@ absl::Status Serve(Flags flags) {
   if (wants_stamps && !server->stamps()) {
     std::cerr << "kbench-server: the kernel refuses receive stamps; residence begins when the "
                  "receive call returns\n";
+  }
+  if (keys_given && server->has_own_settings()) {
+    std::cerr << "kbench-server: the store has identities of its own: --identity-key-file is not "
+                 "used\n";
+  }
+  if (server->has_factory_key()) {
+    std::cerr << "kbench-server: identity 1 has the factory key, which everybody knows; "
+                 "--identity-key-file gives a new store another\n";
   }
   if (server->locked()) {
     std::cerr << "kbench-server: the device is locked; PINOP UNLOCK over TLS opens it\n";

@@ -79,4 +79,18 @@ Objection ScanTask::Finish(kinetic::Command* response) {
                  .why = "the timeout passed; endKey is the last key that was looked at"};
 }
 
+CompactTask::CompactTask(Store* store, const kinetic::Range& range,
+                         const std::function<void()>& wake)
+    : range_(range), thread_([this, store, wake] {
+        result_ = store->Compact(range_.First(), range_.Last());
+        done_ = true;
+        if (wake) wake();
+      }) {}
+
+Objection CompactTask::Finish(kinetic::Command* response) {
+  if (!result_.ok()) return OfStore(result_);
+  response->range.emplace().end_key = range_.end;
+  return std::nullopt;
+}
+
 }  // namespace kbench::server

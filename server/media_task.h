@@ -1,14 +1,17 @@
-// MEDIASCAN and MEDIAOPTIMIZE: a walk over a range of objects, slice by slice.
+// MEDIASCAN and MEDIAOPTIMIZE.
 //
-// A scan reads every object of the range, so that the store checks it, and compares its tag if that
-// is a digest of the value (kinetic/tag.h). The answer lists the keys of what cannot be trusted,
-// and as endKey how far it came. Keys that the identity may not list are neither looked at nor
-// told.
+// A scan walks over a range, slice by slice; it reads every object of the range, so that the store
+// checks it, and compares its tag if that is a digest of the value (kinetic/tag.h). The answer
+// lists the keys of what cannot be trusted, and as endKey how far it came. Keys that the identity
+// may not list are neither looked at nor told.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -56,6 +59,24 @@ class ScanTask final : public Task {
   bool expired_ = false;
   absl::Status failed_;
   std::vector<std::string> bad_;
+};
+
+// MEDIAOPTIMIZE: the store gives back what it can, on a thread of its own.
+class CompactTask final : public Task {
+ public:
+  // `wake` is called when it is done, from that thread.
+  CompactTask(Store* store, const kinetic::Range& range, const std::function<void()>& wake);
+  ~CompactTask() override { thread_.join(); }
+
+  bool Step() override { return done_; }
+  bool waiting() const override { return !done_; }
+  Objection Finish(kinetic::Command* response) override;
+
+ private:
+  OwnedRange range_;
+  absl::Status result_;
+  std::atomic<bool> done_ = false;
+  std::thread thread_;
 };
 
 }  // namespace kbench::server

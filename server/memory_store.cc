@@ -1,6 +1,7 @@
 #include "server/memory_store.h"
 
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -49,17 +50,9 @@ absl::Status MemoryStore::Apply(std::span<const Change> changes, Durability) {
   for (const Change& change : changes) {
     if (change.entry != nullptr) more += CostOf(change.key, *change.entry);
   }
-  if (used_ + more > capacity_) {
-    // Only now is it worth knowing what the changes replace.
-    uint64_t less = 0;
-    for (const Change& change : changes) {
-      const auto it = entries_.find(change.key);
-      if (it != entries_.end()) less += CostOf(change.key, *it->second);
-    }
-    if (used_ + more - less > capacity_) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("the memory store holds ", used_, " of ", capacity_, " bytes"));
-    }
+  if (used_ + more > capacity_ && !Fit(changes)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the memory store holds ", used_, " of ", capacity_, " bytes"));
   }
   for (const Change& change : changes) {
     if (change.entry != nullptr) {
@@ -69,6 +62,21 @@ absl::Status MemoryStore::Apply(std::span<const Change> changes, Durability) {
     }
   }
   return absl::OkStatus();
+}
+
+// Only near the end is it worth knowing what changes replace, the store's objects and each other.
+bool MemoryStore::Fit(std::span<const Change> changes) const {
+  std::map<absl::string_view, uint64_t> costs;  // of each key, after the changes
+  for (const Change& change : changes) {
+    costs[change.key] = change.entry == nullptr ? 0 : CostOf(change.key, *change.entry);
+  }
+  uint64_t used = used_;
+  for (const auto& [key, cost] : costs) {
+    const auto it = entries_.find(key);
+    used += cost;
+    if (it != entries_.end()) used -= CostOf(key, *it->second);
+  }
+  return used <= capacity_;
 }
 
 void MemoryStore::Put(absl::string_view key, EntryRef entry) {

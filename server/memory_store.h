@@ -32,8 +32,10 @@ class MemoryStore final : public Store {
   static constexpr uint64_t kOverhead = sizeof(Entry) + 64;
 
   static uint64_t CostOf(absl::string_view key, const Entry& entry) {
-    return key.size() + entry.value.size() + kOverhead;
+    const size_t tag = entry.tag.has_value() ? entry.tag->size() : 0;
+    return key.size() + entry.value.size() + entry.version.size() + tag + kOverhead;
   }
+  bool Fit(std::span<const Change> changes) const;
   void Put(absl::string_view key, EntryRef entry);
   void Erase(absl::string_view key);
 

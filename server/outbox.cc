@@ -42,7 +42,10 @@ void Outbox::SetReceived(RealTime received, uint32_t flags) {
   answers_.back().flags = flags;
 }
 
-void Outbox::HoldUntil(MonoTime due) { answers_.back().due = due; }
+void Outbox::HoldUntil(MonoTime due) {
+  held_ += !answers_.back().due.is_set();
+  answers_.back().due = due;
+}
 
 MonoTime Outbox::next_due() const {
   return empty() || front_sent_ > 0 ? MonoTime() : answers_[front_].due;
@@ -83,6 +86,7 @@ void Outbox::Sent(size_t n, RealTime at, ResidenceRing* ring) {
     front_sent_ += part;
     if (front_sent_ < answer.size()) return;
     --unanswered_[static_cast<size_t>(answer.kind)];
+    held_ -= answer.due.is_set();
     front_byte_ += answer.head_size;
     front_sent_ = 0;
     answer.payload = {};

@@ -48,6 +48,8 @@ class Outbox {
   size_t unsent() const { return unsent_; }
   // Answers of this kind that are not sent whole.
   uint32_t unanswered(Kind kind) const { return unanswered_[static_cast<size_t>(kind)]; }
+  // Some answer has an instant before which it must not leave.
+  bool holds() const { return held_ > 0; }
   // When the front answer may leave; not set when it may leave at once or there is none.
   MonoTime next_due() const;
 
@@ -80,6 +82,7 @@ class Outbox {
   size_t front_ = 0;       // index of the first answer that is not sent whole
   size_t front_sent_ = 0;  // bytes of it that are
   size_t unsent_ = 0;
+  size_t held_ = 0;  // answers with an instant of their own
   std::array<uint32_t, 3> unanswered_ = {};
 };
 

@@ -20,13 +20,22 @@ namespace {
 
 constexpr Nanos kPatience = Seconds(10);     // when the request has no timeout
 constexpr uint64_t kMostBytes = 256u << 20;  // of one push's values
+constexpr Nanos kSlice = Micros(500);
+constexpr size_t kAnswerRoom = 256 * 1024;  // for the answers of nested pushes
 
-size_t CountOperations(const OwnedPush& push) {
+size_t CountOperations(const P2pOperation& push) {
   size_t count = push.operations.size();
-  for (const OwnedPush::Operation& operation : push.operations) {
-    for (const OwnedPush& nested : operation.nested) count += CountOperations(nested);
+  for (const P2pOperation::Operation& operation : push.operations) {
+    for (const P2pOperation& nested : operation.nested) count += CountOperations(nested);
   }
   return count;
+}
+
+// A peer's own words, as far as they go into our answer.
+std::string Shortened(std::string text) {
+  constexpr size_t kWords = 200;
+  if (text.size() > kWords) text.resize(kWords);
+  return text;
 }
 
 Refusal Unreachable(const PushJob& job, const absl::Status& status) {
@@ -74,11 +83,11 @@ kinetic::Command PutOf(const OwnedPush::Operation& operation) {
 }
 
 // Does one operation; an error is the connection's, not the operation's.
-absl::Status DoOne(client::Client* peer, OwnedPush::Operation* operation) {
+absl::Status DoOne(client::Client* peer, OwnedPush::Operation* operation, size_t* room) {
   const absl::StatusOr<client::Reply> reply =
       peer->Call(PutOf(*operation), AsText(operation->entry->value.bytes()));
   if (!reply.ok()) return reply.status();
-  operation->outcome = {.code = reply->status, .why = reply->text};
+  operation->outcome = {.code = reply->status, .why = Shortened(reply->text)};
   if (reply->status != StatusCode::kSuccess || operation->nested.empty()) return absl::OkStatus();
   absl::StatusOr<client::Reply> nested =
       peer->Call(client::PushRequest(operation->nested.front().ToKinetic()));
@@ -87,24 +96,35 @@ absl::Status DoOne(client::Client* peer, OwnedPush::Operation* operation) {
   const bool all = nested->status == StatusCode::kSuccess && told.has_value() &&
                    told->all_child_operations_succeeded.value_or(true);
   if (!all) {
-    operation->outcome = {.code = StatusCode::kNestedOperationErrors,
-                          .why = nested->status == StatusCode::kSuccess
-                                     ? std::string("an operation of the nested push failed")
-                                     : absl::StrCat("the nested push: ", nested->Describe())};
+    operation->outcome = {
+        .code = StatusCode::kNestedOperationErrors,
+        .why = nested->status == StatusCode::kSuccess
+                   ? std::string("an operation of the nested push failed")
+                   : Shortened(absl::StrCat("the nested push: ", nested->Describe()))};
   }
-  operation->nested_reply = *std::move(nested);
+  // What does not fit into an answer is left out of it.
+  if (nested->size() <= *room) {
+    *room -= nested->size();
+    operation->nested_reply = *std::move(nested);
+  }
   return absl::OkStatus();
 }
 
 void DoAll(PushJob* job) {
+  const MonoTime deadline = MonoNow() + job->timeout;  // of everything together
   absl::StatusOr<std::unique_ptr<client::Client>> peer = ConnectToPeer(*job);
   if (!peer.ok()) {
     job->failed = Unreachable(*job, peer.status());
     return;
   }
+  size_t room = kAnswerRoom;
   for (OwnedPush::Operation& operation : job->push.operations) {
     if (operation.entry == nullptr) continue;
-    const absl::Status done = DoOne(peer->get(), &operation);
+    const Nanos left = deadline - MonoNow();
+    (*peer)->set_timeout(left);
+    const absl::Status done = left > Nanos(0)
+                                  ? DoOne(peer->get(), &operation, &room)
+                                  : absl::DeadlineExceededError("the push's timeout has passed");
     if (done.ok()) continue;
     // What was done is told; the rest was not attempted.
     operation.outcome = Unreachable(*job, done);
@@ -165,11 +185,50 @@ bool Courier::Carry(std::shared_ptr<PushJob> job) {
   return true;
 }
 
+void PushTask::LookUp(OwnedPush::Operation* operation) {
+  if (!options_.identity->Allows(Permission::kRead, operation->key, options_.tls)) {
+    operation->outcome = NotAuthorized();
+    return;
+  }
+  absl::StatusOr<EntryRef> entry = options_.store->Find(operation->key);
+  if (!entry.ok()) {
+    operation->outcome = OfStore(entry.status());
+  } else if (*entry == nullptr) {
+    operation->outcome = {.code = StatusCode::kNotFound, .why = "this server has no such key"};
+  } else {
+    operation->entry = *std::move(entry);
+    bytes_ += operation->entry->value.size();
+  }
+}
+
+bool PushTask::Step() {
+  PushJob& job = *options_.job;
+  if (handed_over_) return job.done;
+  const MonoTime begin = MonoNow();
+  while (looked_up_ < job.push.operations.size()) {
+    LookUp(&job.push.operations[looked_up_++]);
+    if (bytes_ > kMostBytes) {
+      job.failed = Invalid(absl::StrCat("a push carries at most ", kMostBytes, " bytes of values"));
+      return true;
+    }
+    if (MonoNow() - begin > kSlice) return false;
+  }
+  if (options_.courier == nullptr || !options_.courier->Carry(options_.job)) {
+    job.failed = Refusal{
+        .code = StatusCode::kServiceBusy,
+        .why = absl::StrCat("this server carries ", Courier::kPushesMax, " pushes already")};
+    return true;
+  }
+  handed_over_ = true;
+  return job.done;
+}
+
 Objection PushTask::Finish(kinetic::Command* response) {
-  if (job_->failed.has_value()) return job_->failed;
+  const PushJob& job = *options_.job;
+  if (job.failed.has_value()) return job.failed;
   P2pOperation& out = response->p2p.emplace();
   bool all = true;
-  for (const OwnedPush::Operation& in : job_->push.operations) {
+  for (const OwnedPush::Operation& in : job.push.operations) {
     P2pOperation::Operation& operation = out.operations.emplace_back();
     operation.key = in.key;
     if (in.version.has_value()) operation.version = *in.version;
@@ -188,41 +247,23 @@ Objection PushTask::Finish(kinetic::Command* response) {
 }
 
 Objection PreparePush(const kinetic::Command& request, const Caller& caller, const Limits& limits,
-                      const Store& store, std::shared_ptr<PushJob>* job) {
+                      std::shared_ptr<PushJob>* job) {
   RETURN_IF_REFUSED(caller.MaySomewhere(Permission::kPeerToPeer));
   if (!request.p2p.has_value() || !request.p2p->peer.has_value() ||
       OrEmpty(request.p2p->peer->hostname).empty()) {
     return Invalid("PEER2PEERPUSH names no peer");
   }
-  auto made = std::make_shared<PushJob>(*request.p2p);
-  if (CountOperations(made->push) > limits.push_operations) {
+  // Before anything of it is copied.
+  if (CountOperations(*request.p2p) > limits.push_operations) {
     return Invalid(absl::StrCat("a push has at most ", limits.push_operations, " operations"));
   }
+  auto made = std::make_shared<PushJob>(*request.p2p);
   made->identity = caller.id;
   made->hmac_key = caller.identity->key_text;
   const uint64_t timeout_ms = request.header.timeout_ms.value_or(0);
   made->timeout = timeout_ms == 0
                       ? kPatience
                       : Millis(static_cast<int64_t>(std::min<uint64_t>(timeout_ms, 3'600'000)));
-  uint64_t bytes = 0;
-  for (OwnedPush::Operation& operation : made->push.operations) {
-    if (caller.May(Permission::kRead, operation.key).has_value()) {
-      operation.outcome = NotAuthorized();
-      continue;
-    }
-    absl::StatusOr<EntryRef> entry = store.Find(operation.key);
-    if (!entry.ok()) {
-      operation.outcome = OfStore(entry.status());
-    } else if (*entry == nullptr) {
-      operation.outcome = {.code = StatusCode::kNotFound, .why = "this server has no such key"};
-    } else {
-      operation.entry = *std::move(entry);
-      bytes += operation.entry->value.size();
-    }
-    if (bytes > kMostBytes) {
-      return Invalid(absl::StrCat("a push carries at most ", kMostBytes, " bytes of values"));
-    }
-  }
   *job = std::move(made);
   return std::nullopt;
 }

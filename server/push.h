@@ -91,21 +91,34 @@ class Courier {
   std::vector<Trip> trips_;
 };
 
+// Looks the objects up, a few at a time, hands the job to the courier, and waits for it.
 class PushTask final : public Task {
  public:
-  explicit PushTask(std::shared_ptr<PushJob> job) : job_(std::move(job)) {}
-  ~PushTask() override { job_->cancelled = true; }
+  struct Options {
+    std::shared_ptr<PushJob> job;
+    std::shared_ptr<const Identity> identity;  // who asked, and may read
+    bool tls = false;
+    const Store* store = nullptr;
+    Courier* courier = nullptr;  // null: nothing is carried (SERVICE_BUSY)
+  };
+  explicit PushTask(const Options& options) : options_(options) {}
+  ~PushTask() override { options_.job->cancelled = true; }
 
-  bool Step() override { return job_->done; }
-  bool waiting() const override { return !job_->done; }
+  bool Step() override;
+  bool waiting() const override { return handed_over_ && !options_.job->done; }
   Objection Finish(kinetic::Command* response) override;
 
  private:
-  std::shared_ptr<PushJob> job_;
+  void LookUp(OwnedPush::Operation* operation);
+
+  Options options_;
+  size_t looked_up_ = 0;
+  uint64_t bytes_ = 0;
+  bool handed_over_ = false;
 };
 
-// Checks a PEER2PEERPUSH and looks its objects up; fills *job.
+// Checks a PEER2PEERPUSH and copies it to *job.
 Objection PreparePush(const kinetic::Command& request, const Caller& caller, const Limits& limits,
-                      const Store& store, std::shared_ptr<PushJob>* job);
+                      std::shared_ptr<PushJob>* job);
 
 }  // namespace kbench::server

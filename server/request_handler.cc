@@ -148,7 +148,7 @@ Objection RequestHandler::Dispatch(const IncomingRequest& request, Value value, 
     case MessageType::kMediaScan:
       return Scan(request, result);
     case MessageType::kMediaOptimize:
-      return Optimize(request, response);
+      return Optimize(request, result);
     case MessageType::kPeerToPeerPush:
       return Push(request, result);
     case MessageType::kPinOp:
@@ -295,30 +295,23 @@ Objection RequestHandler::Scan(const IncomingRequest& request, Result* result) {
   return std::nullopt;
 }
 
-Objection RequestHandler::Optimize(const IncomingRequest& request, Command* response) {
+Objection RequestHandler::Optimize(const IncomingRequest& request, Result* result) {
   const kinetic::Range& range = RangeOf(*request.command);
   uint32_t keys_max = 0;
   RETURN_IF_REFUSED(CheckRange(range, &keys_max));
   RETURN_IF_REFUSED(request.caller.MaySomewhere(Permission::kRange));
-  const absl::Status compacted =
-      parts_.store->Compact(BoundOf(range.start_key, range.start_key_inclusive),
-                            BoundOf(range.end_key, range.end_key_inclusive));
-  if (!compacted.ok()) return OfStore(compacted);
-  key_ = std::string(OrEmpty(range.end_key));
-  response->range.emplace().end_key = key_;
+  result->task = std::make_unique<CompactTask>(parts_.store, range, parts_.wake);
   return std::nullopt;
 }
 
 Objection RequestHandler::Push(const IncomingRequest& request, Result* result) {
   std::shared_ptr<PushJob> job;
-  RETURN_IF_REFUSED(
-      PreparePush(*request.command, request.caller, *parts_.limits, *parts_.store, &job));
-  if (parts_.courier == nullptr || !parts_.courier->Carry(job)) {
-    return Refusal{
-        .code = StatusCode::kServiceBusy,
-        .why = absl::StrCat("this server carries ", Courier::kPushesMax, " pushes already")};
-  }
-  result->task = std::make_unique<PushTask>(std::move(job));
+  RETURN_IF_REFUSED(PreparePush(*request.command, request.caller, *parts_.limits, &job));
+  result->task = std::make_unique<PushTask>(PushTask::Options{.job = std::move(job),
+                                                              .identity = request.identity,
+                                                              .tls = request.caller.tls,
+                                                              .store = parts_.store,
+                                                              .courier = parts_.courier});
   return std::nullopt;
 }
 

@@ -6,6 +6,7 @@
 // and pushes (by a Task, later), and what breaks the connection.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -43,6 +44,7 @@ class RequestHandler {
     OpCounters* counters = nullptr;
     LogRequests* logs = nullptr;
     Courier* courier = nullptr;  // null: no push is carried (SERVICE_BUSY)
+    std::function<void()> wake;  // called from threads that have finished a task's work
     kinetic::Synchronization default_synchronization = kinetic::Synchronization::kInvalid;
   };
   explicit RequestHandler(const Parts& parts);
@@ -62,7 +64,7 @@ class RequestHandler {
   // The end of a task.
   void Finish(Task* task, kinetic::Command* response);
 
-  const BatchRules* batch_rules() const { return &batch_rules_; }
+  BatchRules* batch_rules() { return &batch_rules_; }
 
  private:
   using Command = kinetic::Command;
@@ -79,7 +81,7 @@ class RequestHandler {
   Objection GetKeyRange(const IncomingRequest& request, Command* response);
   Objection Flush();
   Objection Scan(const IncomingRequest& request, Result* result);
-  Objection Optimize(const IncomingRequest& request, Command* response);
+  Objection Optimize(const IncomingRequest& request, Result* result);
   Objection Push(const IncomingRequest& request, Result* result);
   // The bounds and the number of keys that a request about a range may have.
   Objection CheckRange(const kinetic::Range& range, uint32_t* keys_max) const;

@@ -5,15 +5,24 @@
 namespace kbench::server {
 
 void ResidenceRing::Record(const kinetic::Residence& record) {
-  if (capacity_ == 0) return;
-  if (size_ < capacity_) {
-    if (size_ % kBlock == 0) blocks_.push_back(std::make_unique<Block>());
+  if (size_ < capacity_ && (size_ % kBlock != 0 || Grow())) {
     at(size_++) = record;
     return;
   }
+  if (size_ == 0) return;
+  capacity_ = size_;
   ++overwritten_;
   at(oldest_) = record;
   if (++oldest_ == capacity_) oldest_ = 0;
+}
+
+bool ResidenceRing::Grow() {
+  if (blocks_left_ != nullptr) {
+    if (*blocks_left_ == 0) return false;
+    --*blocks_left_;
+  }
+  blocks_.push_back(std::make_unique<Block>());
+  return true;
 }
 
 std::vector<kinetic::Residence> ResidenceRing::Read(uint64_t from, size_t max) const {

@@ -16,7 +16,15 @@ namespace kbench::server {
 
 class ResidenceRing {
  public:
-  explicit ResidenceRing(size_t capacity) : capacity_(capacity) {}
+  // `blocks_left` is what all rings together may still take, or null: when it is used up, this ring
+  // goes round where it stands.
+  explicit ResidenceRing(size_t capacity, size_t* blocks_left = nullptr)
+      : capacity_(capacity), blocks_left_(blocks_left) {}
+  ~ResidenceRing() {
+    if (blocks_left_ != nullptr) *blocks_left_ += blocks_.size();
+  }
+  ResidenceRing(const ResidenceRing&) = delete;
+  ResidenceRing& operator=(const ResidenceRing&) = delete;
 
   void Record(const kinetic::Residence& record);
 
@@ -28,8 +36,9 @@ class ResidenceRing {
   // sequences only grow, so the first one is found by halving.
   std::vector<kinetic::Residence> Read(uint64_t from, size_t max) const;
 
+  static constexpr size_t kBlock = 128;  // records, 4 KiB
+
  private:
-  static constexpr size_t kBlock = 2048;  // 64 KiB
   using Block = std::array<kinetic::Residence, kBlock>;
 
   const kinetic::Residence& Nth(size_t i) const {  // from the oldest
@@ -40,7 +49,10 @@ class ResidenceRing {
   const kinetic::Residence& at(size_t i) const { return (*blocks_[i / kBlock])[i % kBlock]; }
 
   MonoTime opened_ = MonoNow();
+  bool Grow();
+
   size_t capacity_;
+  size_t* blocks_left_;
   std::vector<std::unique_ptr<Block>> blocks_;
   size_t size_ = 0;
   size_t oldest_ = 0;  // moves once the ring is full

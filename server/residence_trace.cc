@@ -37,7 +37,7 @@ ResidenceTrace::ResidenceTrace(size_t records, std::string service_spec)
 
 ResidenceRing* ResidenceTrace::Open(int64_t connection_id) {
   auto& ring = rings_[connection_id];
-  ring = std::make_unique<ResidenceRing>(records_);
+  ring = std::make_unique<ResidenceRing>(records_, &blocks_left_);
   return ring.get();
 }
 

@@ -20,6 +20,7 @@ class ResidenceTrace {
  public:
   static constexpr size_t kClosedKept = 64;
   static constexpr size_t kStepsKept = 64;
+  static constexpr size_t kBytesKept = size_t{1} << 30;  // over all connections
   static constexpr size_t kClosedRecordsKept = 1 << 22;  // over all closed connections: 128 MiB
 
   // Each connection keeps `records` records. `service_spec` is repeated in every log.
@@ -41,6 +42,7 @@ class ResidenceTrace {
   std::optional<std::string> Read(absl::string_view name, size_t max_bytes);
 
  private:
+  size_t blocks_left_ = kBytesKept / (ResidenceRing::kBlock * sizeof(kinetic::Residence));
   size_t records_;
   std::string service_spec_;
   std::unordered_map<int64_t, std::unique_ptr<ResidenceRing>> rings_;

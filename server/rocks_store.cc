@@ -1,6 +1,7 @@
 #include "server/rocks_store.h"
 
 #include <rocksdb/db.h>
+#include <rocksdb/statistics.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <sys/statvfs.h>
@@ -52,6 +53,8 @@ rocksdb::Options DatabaseOptions() {
   options.write_buffer_size = 64 << 20;
   options.max_write_buffer_number = 4;
   options.max_background_jobs = 2;
+  options.max_open_files = RocksStore::kOpenFiles;
+  options.statistics = rocksdb::CreateDBStatistics();
   options.keep_log_file_num = 4;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(64 << 20);
@@ -80,6 +83,10 @@ RocksStore::~RocksStore() {
   // What has not been asked to be durable is, when the server ends in order.
   (void)db_->SyncWAL();
   (void)db_->Close();
+}
+
+uint64_t RocksStore::syncs() const {
+  return db_->GetDBOptions().statistics->getTickerCount(rocksdb::WAL_FILE_SYNCED);
 }
 
 absl::Status RocksStore::Explain(absl::string_view what, const rocksdb::Status& status) const {

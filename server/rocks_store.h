@@ -23,6 +23,11 @@ class RocksStore final : public Store {
   static absl::StatusOr<std::unique_ptr<RocksStore>> Open(const std::string& directory);
   ~RocksStore() override;
 
+  // File descriptors that it may hold at once, about.
+  static constexpr int kOpenFiles = 256;
+  // How often its log was synced to the disk.
+  uint64_t syncs() const;
+
   absl::string_view name() const override { return "rocksdb"; }
   absl::StatusOr<EntryRef> Find(absl::string_view key) const override;
   absl::StatusOr<std::optional<Item>> Next(absl::string_view key) const override;

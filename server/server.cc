@@ -76,6 +76,7 @@ Server::Server(ServerOptions options, std::unique_ptr<Store> store, Device devic
                 .counters = &counters_,
                 .logs = &logs_,
                 .courier = &courier_,
+                .wake = [this] { eventfd_write(wake_.get(), 1); },
                 .default_synchronization = options_.default_synchronization}),
       buffer_(kReceiveBytes),
       // Like the simulator's: different from one server start to the next.
@@ -89,6 +90,11 @@ Server::Server(ServerOptions options, std::unique_ptr<Store> store, Device devic
              .trace = &trace_,
              .model = options_.service_model,
              .buffer = MutableBytes(buffer_)};
+}
+
+bool Server::has_factory_key() const {
+  const auto identity = device_.state().access.Find(kinetic::kFactoryIdentity);
+  return identity != nullptr && identity->key_text == kinetic::kFactoryKey;
 }
 
 absl::Status Server::OpenDoors() {

@@ -72,6 +72,10 @@ class Server {
   // Whether requests carry the kernel's receive stamps.
   bool stamps() const { return plain_.listener.has_value() && plain_.listener->stamps(); }
   bool locked() const { return device_.locked(); }
+  // Identity 1 has the key that everybody knows.
+  bool has_factory_key() const;
+  // Identities, PINs and cluster version are the store's, not those of the options.
+  bool has_own_settings() const { return device_.restored(); }
 
   // Serves until `stop_fd` is readable, then closes every connection.
   absl::Status Run(int stop_fd);

@@ -73,7 +73,8 @@ class Store {
   // Forgets all objects and replaces the settings, both or neither, durably.
   virtual absl::Status EraseAll(absl::string_view settings) = 0;
 
-  // Gives storage between `first` and `last` back, where there is any to give.
+  // Gives storage between `first` and `last` back, where there is any to give. The only call that
+  // may come from another thread, beside all others.
   virtual absl::Status Compact(Bound first, Bound last) = 0;
 
   virtual Room room() const = 0;

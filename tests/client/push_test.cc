@@ -138,14 +138,16 @@ TEST_F(PushTest, APeerThatIsNotThereFailsThePushAsAWhole) {
 
 // Others are served, and this connection's next requests wait their turn, while a peer is slow.
 TEST_F(PushTest, HoldsUpNobodyElse) {
-  RunningServer slow(ServerOptions{.service_time = "put=300ms"});
+  RunningServer slow(ServerOptions{.service_time = "put=3s"});
   ASSERT_EQ(source_->Call(PutRequest("k"), "value")->status, kOk);
   P2pOperation push = To(slow.address());
   push.operations = {{.key = "k"}};
   const uint64_t pushed = *source_->Send(PushRequest(push));
   const uint64_t behind = *source_->Send(NoopRequest());
   const auto other = ConnectTo(first_.address());
+  const MonoTime begin = MonoNow();
   for (int i = 0; i < 10; ++i) EXPECT_EQ(other->Call(NoopRequest())->status, kOk);
+  EXPECT_LT(MonoNow() - begin, Seconds(2)) << "they waited for the push";
   EXPECT_EQ(source_->Await(pushed)->status, kOk);
   EXPECT_EQ(source_->Await(behind)->status, kOk);
 }
@@ -162,7 +164,26 @@ TEST_F(PushTest, AClientThatLeavesAndAServerThatEndsWaitForNoPeer) {
   ASSERT_TRUE(source_->Send(PushRequest(push)).ok());
   source_.reset();
   EXPECT_EQ(ConnectTo(first_.address())->Call(NoopRequest())->status, kOk);
-  EXPECT_TRUE(first_.Stop().ok()) << "and the end of this test takes no ten seconds";
+  const MonoTime begin = MonoNow();
+  EXPECT_TRUE(first_.Stop().ok());
+  EXPECT_LT(MonoNow() - begin, Seconds(8)) << "the push would have had ten seconds";
+}
+
+TEST_F(PushTest, ItsTimeoutIsThatOfAllItsOperationsTogether) {
+  RunningServer slow(ServerOptions{.service_time = "put=200ms"});
+  ASSERT_EQ(source_->Call(PutRequest("k"), "value")->status, kOk);
+  P2pOperation push = To(slow.address());
+  for (int i = 0; i < 30; ++i) push.operations.push_back({.key = "k", .new_key = "k2"});
+  kinetic::Command command = PushRequest(push);
+  command.header.timeout_ms = 500;
+  const auto reply = source_->Call(command);
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  EXPECT_EQ(reply->status, kOk);
+  const P2pOperation& told = *reply->command().p2p;
+  EXPECT_EQ(told.all_child_operations_succeeded, false);
+  ASSERT_EQ(told.operations.size(), 30u);
+  EXPECT_EQ(told.operations.front().status->code, kOk);
+  EXPECT_EQ(told.operations.back().status->code, StatusCode::kNotAttempted);
 }
 
 }  // namespace

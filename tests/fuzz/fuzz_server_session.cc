@@ -60,11 +60,13 @@ struct Bench {
   RequestHandler handler;
   ServiceTime service;
   Desk desk;
+  bool security = false;  // some SECURITY was sent
 };
 
 class Line {
  public:
-  Line(Bench* bench, int64_t id, bool tls) : conversation_(id, tls, &bench->desk), id_(id) {
+  Line(Bench* bench, int64_t id, bool tls)
+      : bench_(bench), conversation_(id, tls, &bench->desk), id_(id) {
     Answers();
   }
 
@@ -90,6 +92,7 @@ class Line {
   }
   void Sent(const Command& command) {
     if (command.header.sequence.has_value()) sent_.insert(*command.header.sequence);
+    bench_->security |= command.security.has_value();
   }
 
  private:
@@ -117,9 +120,9 @@ class Line {
       const kinetic::Message& message = decoder.message();
       Check(message.command.status.has_value());
       if (raw_) continue;  // whose sequence raw bytes hold is not known here
-      if (message.auth_type == kinetic::AuthType::kHmac && message.identity == 1 &&
-          message.command.status->code != kinetic::StatusCode::kHmacFailure && !rekeyed_) {
-        rekeyed_ = !kinetic::VerifyHmac(message, *key);  // a SECURITY may have changed the key
+      // A SECURITY may give identity 1 another key; an erase gives it back.
+      if (message.auth_type == kinetic::AuthType::kHmac && !bench_->security) {
+        Check(kinetic::VerifyHmac(message, *key) && message.identity == 1);
       }
       const std::optional<uint64_t> ack = message.command.header.ack_sequence;
       Check(!ack.has_value() || sent_.contains(*ack));
@@ -128,9 +131,9 @@ class Line {
 
  public:
   bool raw_ = false;
-  bool rekeyed_ = false;
 
  private:
+  Bench* bench_;
   Conversation conversation_;
   ResidenceRing ring_{4};
   int64_t id_;

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 
 #include "client/requests.h"
@@ -142,7 +143,12 @@ TEST_F(BatchTest, HoldsItsLimitAndFailsAboveIt) {
     for (uint32_t i = 0; i < count; ++i) Add(count, client::PutRequest("k" + std::to_string(i)));
     const Answer end = AskFor(client::EndBatchRequest(count, count));
     EXPECT_EQ(end.status, count == 15 ? kOk : kBad);
-    EXPECT_EQ(end.batch_sequences.size(), 15u) << "nor does the answer grow without end";
+    EXPECT_EQ(end.batch_sequences.size(), count == 15 ? 15u : 16u)
+        << "the first one too many is told, and no more";
+    EXPECT_EQ(end.failed_sequence.has_value(), count > 15);
+    if (count > 15) {
+      EXPECT_EQ(end.failed_sequence, end.batch_sequences.back());
+    }
   }
   fixture_.limits.batch_size = 100;
   ASSERT_EQ(Ask(client::StartBatchRequest(1)), kOk);
@@ -202,6 +208,56 @@ TEST_F(BatchTest, NeedsThePermissionsOfItsChangesWhenItEnds) {
   EXPECT_EQ(end.status, kBad);
   EXPECT_EQ(end.status_message, "permission denied");
   EXPECT_FALSE(Has("k"));
+}
+
+TEST_F(BatchTest, AChangeThatIsRefusedAtTheDoorFailsItsBatch) {
+  const struct {
+    const char* name;
+    std::function<void(Command*)> spoil;
+  } cases[] = {
+      {"sequence", [](Command* c) { c->header.sequence = 1; }},
+      {"cluster version", [](Command* c) { c->header.cluster_version = 99; }},
+      {"connection", [](Command* c) { c->header.connection_id = 1; }},
+  };
+  uint32_t id = 0;
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    ASSERT_EQ(Ask(client::StartBatchRequest(++id)), kOk);
+    Add(id, client::PutRequest("good"));
+    Command bad = client::PutRequest("bad");
+    bad.header.batch_id = id;
+    bad = Numbered(bad);
+    c.spoil(&bad);
+    talk_.Tell(bad);
+    Command end = client::EndBatchRequest(id, 0);
+    end.batch.reset();  // and nobody counts
+    EXPECT_EQ(Ask(end), kBad);
+    EXPECT_FALSE(Has("good"));
+  }
+}
+
+TEST_F(BatchTest, WaitingChangesHaveABudgetAndGiveItBack) {
+  fixture_.limits.waiting_bytes = 1000;
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_EQ(Ask(client::StartBatchRequest(1)), kOk);
+    ASSERT_EQ(Ask(client::StartBatchRequest(2)), kOk);
+    Add(1, client::PutRequest("a"), std::string(600, 'v'));
+    Add(2, client::PutRequest("b"), std::string(600, 'v'));
+    EXPECT_EQ(Ask(client::EndBatchRequest(1, 1)), kOk);
+    EXPECT_EQ(Ask(client::EndBatchRequest(2, 1)), kBad);
+    {
+      Talk other(&fixture_, 50 + round);
+      Command start = client::StartBatchRequest(1);
+      start.header = other.Next(MessageType::kStartBatch).header;
+      start.header.batch_id = 1;
+      ASSERT_EQ(other.Ask(start).status, kOk);
+      Command put = client::PutRequest("c");
+      put.header = other.Next(MessageType::kPut).header;
+      put.header.batch_id = 1;
+      other.Tell(put, std::string(900, 'v'));
+    }  // and leaves
+  }
+  EXPECT_EQ(fixture_.handler.batch_rules()->waiting_bytes, 0u);
 }
 
 TEST_F(BatchTest, AnErasedDeviceEndsNoBatchOfBefore) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -12,6 +13,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/tls.h"
+#include "client/client.h"
+#include "client/requests.h"
 #include "tests/server/loopback_client.h"
 
 namespace kbench::server {
@@ -191,6 +195,61 @@ TEST(Loopback, HeldAnswersSurviveShortSends) {
     EXPECT_EQ(answer->ack_sequence, sequence);
     EXPECT_EQ(answer->value.size(), 1024u * 1024);
   }
+}
+
+// The same over TLS, where what was offered to a full socket must be offered again, and no less.
+TEST(Loopback, HeldAnswersSurviveShortSendsOverTls) {
+  ServerOptions options;
+  options.service_time = "get=2ms";
+  options.tls_listen = HostPort{.host = "127.0.0.1", .port = 0};
+  RunningServer server(std::move(options));
+  const TlsContext tls = *TlsContext::Client("");
+  auto client = client::Client::Connect({.server = *Resolve(server.tls_address()), .tls = &tls});
+  ASSERT_TRUE(client.ok()) << client.status();
+  ASSERT_TRUE((*client)->Call(client::PutRequest("k"), Pattern(3000)).ok());
+  constexpr uint64_t kGets = 4500;
+  uint64_t last = 0;
+  for (uint64_t i = 0; i < kGets; ++i) {
+    const auto sequence = (*client)->Send(client::GetRequest("k"));
+    ASSERT_TRUE(sequence.ok()) << sequence.status();
+    last = *sequence;
+  }
+  // Awaiting the last one keeps all others.
+  const auto reply = (*client)->Await(last);
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  EXPECT_EQ(reply->value.size(), 3000u);
+  for (uint64_t sequence = 2; sequence < last; ++sequence) {
+    ASSERT_TRUE((*client)->Await(sequence).ok()) << sequence;
+  }
+}
+
+TEST(Loopback, ARequestAndAGoodbyeInOneRecordAreBothTaken) {
+  ServerOptions options;
+  options.tls_listen = HostPort{.host = "127.0.0.1", .port = 0};
+  RunningServer server(std::move(options));
+  const TlsContext context = *TlsContext::Client("");
+  const SocketAddress address = *Resolve(server.tls_address());
+  Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(connect(fd.get(), address.get(), address.length), 0);
+  TlsStream stream(TlsStream::Side::kClient, context, fd.get());
+  std::vector<uint8_t> buffer(65536);
+  TlsStream::Outcome got = stream.Receive(MutableBytes(buffer));
+  ASSERT_EQ(got.kind, TlsStream::Kind::kDone) << stream.error();
+  const Answer greeting = ParseAnswer(
+      Bytes(buffer).subspan(kinetic::kFrameHeaderSize, got.bytes - kinetic::kFrameHeaderSize), {},
+      kinetic::kFactoryKey);
+  const int cork = 1, uncork = 0;
+  setsockopt(fd.get(), IPPROTO_TCP, TCP_CORK, &cork, sizeof(cork));
+  const std::string noop = Signed(Request(MessageType::kNoop, *greeting.connection_id, 1));
+  ASSERT_EQ(stream.Send(AsBytes(noop)).bytes, noop.size());
+  stream.Shutdown();
+  setsockopt(fd.get(), IPPROTO_TCP, TCP_CORK, &uncork, sizeof(uncork));
+  const timeval patience = {.tv_sec = 10, .tv_usec = 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  got = stream.Receive(MutableBytes(buffer));
+  EXPECT_EQ(got.kind, TlsStream::Kind::kDone) << "the answer";
+  got = stream.Receive(MutableBytes(buffer));
+  EXPECT_EQ(got.kind, TlsStream::Kind::kEnded) << "and the server's own good-bye";
 }
 
 TEST(Loopback, ServesThousandsOfConnectionsAtOnce) {

@@ -268,6 +268,22 @@ TEST(RocksStore, KeepsObjectsAndSettingsOverARestart) {
   EXPECT_GT(store->room().capacity_bytes, store->room().used_bytes);
 }
 
+TEST(RocksStore, SyncsTheDiskWhenDurabilityIsAskedForAndOnlyThen) {
+  const e2e::TempDir dir;
+  auto store = *RocksStore::Open(dir.path() + "/db");
+  const uint64_t before = store->syncs();
+  ASSERT_TRUE(Put(store.get(), "k", Of("later")).ok());
+  EXPECT_EQ(store->syncs(), before);
+  const Store::Change change[] = {{.key = "k", .entry = Of("now")}};
+  ASSERT_TRUE(store->Apply(change, Durability::kNow).ok());
+  EXPECT_EQ(store->syncs(), before + 1);
+  ASSERT_TRUE(Put(store.get(), "k", Of("later again")).ok());
+  ASSERT_TRUE(store->Flush().ok());
+  EXPECT_EQ(store->syncs(), before + 2);
+  ASSERT_TRUE(store->SaveSettings("s").ok());
+  EXPECT_EQ(store->syncs(), before + 3);
+}
+
 TEST(RocksStore, SaysWhichDirectoryItCannotUse) {
   const e2e::TempDir dir;
   const std::string file = dir.Write("file", "no directory");
