@@ -207,7 +207,8 @@ TEST_F(AdminTest, PinsAreSetWithTheOldOneAndKept) {
   EXPECT_EQ(set("12", "456"), kNotAuthorized);
   fixture_.Restart();
   EXPECT_EQ(set("123", "456"), kOk);
-  EXPECT_EQ(set("456", std::string(65, '1')), kInvalid) << "too long";
+  const std::string long_pin(65, '1');
+  EXPECT_EQ(set("456", long_pin), kInvalid) << "too long";
   EXPECT_EQ(set("456", ""), kOk) << "none again";
   Command both = secure_.Next(MessageType::kSecurity);
   both.security = {.new_lock_pin = "1", .new_erase_pin = "2"};

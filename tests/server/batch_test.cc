@@ -62,6 +62,7 @@ TEST_F(BatchTest, ChangesHappenTogetherAtTheEnd) {
 
 TEST_F(BatchTest, OneChangeThatCannotBeLetsNoneHappen) {
   talk_.Put("versioned", "");
+  const std::string long_key(4097, 'k'), long_version(2049, 'v');  // commands hold views
   const struct {
     const char* name;
     Command command;
@@ -73,10 +74,10 @@ TEST_F(BatchTest, OneChangeThatCannotBeLetsNoneHappen) {
       {"nothing to delete", client::DeleteRequest("none", {}), 0, "NOT_FOUND"},
       {"version of a delete", client::DeleteRequest("versioned", {.expected = "x"}), 0,
        "dbVersion"},
-      {"key too long", client::PutRequest(std::string(4097, 'k')), 1, "above the limit"},
+      {"key too long", client::PutRequest(long_key), 1, "above the limit"},
       {"value too long", client::PutRequest("n"), 1024 * 1024 + 1, "1048577 bytes"},
-      {"version too long", client::PutRequest("n", {.next = std::string(2049, 'v'), .force = true}),
-       1, "above the limit"},
+      {"version too long", client::PutRequest("n", {.next = long_version, .force = true}), 1,
+       "above the limit"},
       {"no synchronization",
        client::PutRequest("n", {.force = true}, kinetic::Synchronization::kInvalid), 1,
        "synchronization"},
