@@ -5,8 +5,10 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -80,20 +82,43 @@ absl::Status KvSession::Take(absl::StatusOr<Reply> reply) {
   return absl::OkStatus();
 }
 
+void KvSession::Conclude() {
+  if (!json()) return;
+  const auto text = [this](absl::string_view bytes) { return Shown(bytes); };
+  nlohmann::ordered_json told;
+  told["status"] = kinetic::Name(reply_.status);
+  told["message"] = reply_.text;
+  const Command& command = reply_.command();
+  if (command.key_value.has_value()) {
+    const kinetic::KeyValue& kv = *command.key_value;
+    if (kv.key.has_value()) told["key"] = text(*kv.key);
+    if (kv.db_version.has_value()) told["version"] = text(*kv.db_version);
+    if (kv.tag.has_value()) told["tag"] = text(*kv.tag);
+    if (kv.algorithm.has_value()) told["algorithm"] = *kv.algorithm;
+  }
+  if (command.range.has_value()) {
+    for (const kinetic::Text key : command.range->keys) keys_.emplace_back(key);
+  }
+  for (const std::string& key : keys_) told["keys"].push_back(text(key));
+  if (!reply_.value.empty()) told["value"] = text(reply_.value);
+  // Bytes that are no text are told with --hex; without it what cannot be shown is replaced.
+  std::cout << told.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+}
+
 absl::Status ShowObject(const KvFlags& flags, KvSession* session, const Command& command,
                         bool key) {
   RETURN_IF_ERROR(session->Ask(command));
   const Reply& reply = session->reply();
   if (reply.status != StatusCode::kSuccess) return absl::OkStatus();
   const auto& shown = reply.command().key_value;
-  if (key && shown.has_value()) std::cout << session->Shown(shown->key.value_or("")) << "\n";
+  if (key && shown.has_value()) session->out() << session->Shown(shown->key.value_or("")) << "\n";
   if (flags.metadata_only && shown.has_value()) {
-    std::cout << "version " << session->Shown(shown->db_version.value_or("")) << "\n";
-    if (shown->tag.has_value()) std::cout << "tag " << session->Shown(*shown->tag) << "\n";
-    if (shown->algorithm.has_value()) std::cout << "algorithm " << *shown->algorithm << "\n";
+    session->out() << "version " << session->Shown(shown->db_version.value_or("")) << "\n";
+    if (shown->tag.has_value()) session->out() << "tag " << session->Shown(*shown->tag) << "\n";
+    if (shown->algorithm.has_value()) session->out() << "algorithm " << *shown->algorithm << "\n";
     return absl::OkStatus();
   }
-  std::cout << session->Shown(reply.value) << std::flush;
+  session->out() << session->Shown(reply.value) << std::flush;
   return absl::OkStatus();
 }
 
@@ -136,32 +161,35 @@ absl::Status Keys(const KvFlags& flags, KvSession* session) {
     RETURN_IF_ERROR(session->Ask(KeyRangeRequest(range)));
     if (!session->reply().command().range.has_value()) return absl::OkStatus();
     for (const kinetic::Text key : session->reply().command().range->keys) {
-      std::cout << session->Shown(key) << "\n";
+      session->out() << session->Shown(key) << "\n";
     }
     return absl::OkStatus();
   }
+  std::vector<std::string> all;
   RETURN_IF_ERROR(
       session->client()->VisitKeys(flags.key, flags.last_key, [&](absl::string_view key) {
-        std::cout << session->Shown(key) << "\n";
+        session->out() << session->Shown(key) << "\n";
+        all.emplace_back(key);
         return true;
       }));
+  session->set_keys(std::move(all));
   return session->Ask(NoopRequest());
 }
 
 namespace {
 
-void ShowLog(const GetLog& log) {
+void ShowLog(const GetLog& log, KvSession* session) {
   for (const GetLog::Utilization& u : log.utilizations) {
-    std::cout << "utilization " << u.name << " "
-              << (u.value.has_value() ? absl::StrCat(*u.value) : "unknown") << "\n";
+    session->out() << "utilization " << u.name << " "
+                   << (u.value.has_value() ? absl::StrCat(*u.value) : "unknown") << "\n";
   }
   for (const GetLog::Temperature& t : log.temperatures) {
-    std::cout << "temperature " << t.name << " "
-              << (t.current.has_value() ? absl::StrCat(*t.current) : "unknown") << "\n";
+    session->out() << "temperature " << t.name << " "
+                   << (t.current.has_value() ? absl::StrCat(*t.current) : "unknown") << "\n";
   }
   if (log.capacity.has_value()) {
-    std::cout << "capacity_bytes " << log.capacity->nominal_capacity_bytes.value_or(0)
-              << "\nportion_full " << log.capacity->portion_full.value_or(0) << "\n";
+    session->out() << "capacity_bytes " << log.capacity->nominal_capacity_bytes.value_or(0)
+                   << "\nportion_full " << log.capacity->portion_full.value_or(0) << "\n";
   }
   if (log.configuration.has_value()) {
     const GetLog::Configuration& c = *log.configuration;
@@ -171,15 +199,16 @@ void ShowLog(const GetLog& log) {
                                      {"world_wide_name", c.world_wide_name},
                                      {"version", c.version},
                                      {"protocol_version", c.protocol_version}}) {
-      if (text.has_value()) std::cout << name << " " << *text << "\n";
+      if (text.has_value()) session->out() << name << " " << *text << "\n";
     }
-    std::cout << "port " << c.port.value_or(0) << "\ntls_port " << c.tls_port.value_or(0) << "\n";
+    session->out() << "port " << c.port.value_or(0) << "\ntls_port " << c.tls_port.value_or(0)
+                   << "\n";
   }
   for (const GetLog::Statistics& s : log.statistics) {
-    std::cout << "statistics " << kinetic::Name(s.message_type) << " count " << s.count << " bytes "
-              << s.bytes << "\n";
+    session->out() << "statistics " << kinetic::Name(s.message_type) << " count " << s.count
+                   << " bytes " << s.bytes << "\n";
   }
-  if (log.messages.has_value()) std::cout << *log.messages;
+  if (log.messages.has_value()) session->out() << *log.messages;
   if (log.limits.has_value()) {
     const GetLog::Limits& l = *log.limits;
     for (const auto& [name, limit] :
@@ -197,8 +226,8 @@ void ShowLog(const GetLog& log) {
           {"max_operation_count_per_batch", l.max_operation_count_per_batch},
           {"max_batch_count_per_device", l.max_batch_count_per_device}}) {
       if (limit.has_value()) {
-        std::cout << name << " " << (*limit == UINT32_MAX ? "unlimited" : absl::StrCat(*limit))
-                  << "\n";
+        session->out() << name << " " << (*limit == UINT32_MAX ? "unlimited" : absl::StrCat(*limit))
+                       << "\n";
       }
     }
   }
@@ -218,13 +247,14 @@ absl::Status Log(const KvFlags& flags, KvSession* session) {
   std::vector<GetLog::Type> types;
   for (const std::string& log : flags.logs) types.push_back(kTypes.at(log));
   RETURN_IF_ERROR(session->Ask(GetLogRequest(types)));
-  if (session->reply().command().get_log.has_value()) ShowLog(*session->reply().command().get_log);
+  if (session->reply().command().get_log.has_value())
+    ShowLog(*session->reply().command().get_log, session);
   return absl::OkStatus();
 }
 
 absl::Status DeviceLog(const KvFlags& flags, KvSession* session) {
   RETURN_IF_ERROR(session->Ask(DeviceLogRequest(flags.name)));
-  std::cout << session->Shown(session->reply().value) << std::flush;
+  session->out() << session->Shown(session->reply().value) << std::flush;
   return absl::OkStatus();
 }
 
@@ -242,9 +272,9 @@ absl::Status Push(const KvFlags& flags, KvSession* session) {
   if (!told.has_value()) return absl::OkStatus();
   for (const auto& one : told->operations) {
     if (!one.status.has_value()) continue;
-    std::cout << session->Shown(one.key.value_or("")) << " "
-              << kinetic::Name(one.status->code.value_or(StatusCode::kInvalid)) << " "
-              << one.status->message.value_or("") << "\n";
+    session->out() << session->Shown(one.key.value_or("")) << " "
+                   << kinetic::Name(one.status->code.value_or(StatusCode::kInvalid)) << " "
+                   << one.status->message.value_or("") << "\n";
   }
   return absl::OkStatus();
 }
@@ -256,7 +286,7 @@ absl::Status Scan(const KvFlags& flags, KvSession* session) {
                                                  .end_key_inclusive = true})));
   if (!session->reply().command().range.has_value()) return absl::OkStatus();
   for (const kinetic::Text key : session->reply().command().range->keys) {
-    std::cout << session->Shown(key) << "\n";
+    session->out() << session->Shown(key) << "\n";
   }
   return absl::OkStatus();
 }
@@ -274,7 +304,7 @@ absl::Status SetAcl(const KvFlags& flags, KvSession* session) {
       {"power", kinetic::Permission::kPowerManagement}};
   ASSIGN_OR_RETURN(const std::string key, ReadSecret(flags.acl_key_file));
   kinetic::Security::Acl acl = {
-      .identity = flags.number, .key = key, .hmac_algorithm = kinetic::kHmacSha1};
+      .identity = flags.identity_to_set, .key = key, .hmac_algorithm = kinetic::kHmacSha1};
   kinetic::Security::Scope& scope = acl.scopes.emplace_back();
   scope.offset = 0;
   scope.value = flags.scope;
@@ -288,21 +318,26 @@ absl::Status SetAcl(const KvFlags& flags, KvSession* session) {
   return session->Ask(SetAclsRequest({acl}));
 }
 
-absl::Status SetPin(const KvFlags& flags, KvSession* session, bool lock) {
+absl::Status Pin(const KvFlags& flags, KvSession* session) {
   ASSIGN_OR_RETURN(const std::string old_pin, ReadSecret(flags.old_pin_file));
-  ASSIGN_OR_RETURN(const std::string new_pin, ReadSecret(flags.pin_file));
-  return session->Ask(lock ? SetLockPinRequest(old_pin, new_pin)
-                           : SetErasePinRequest(old_pin, new_pin));
+  ASSIGN_OR_RETURN(const std::string pin, ReadSecret(flags.pin_file));
+  if (flags.pin_op == "set-lock") return session->Ask(SetLockPinRequest(old_pin, pin));
+  if (flags.pin_op == "set-erase") return session->Ask(SetErasePinRequest(old_pin, pin));
+  const kinetic::PinOp op = flags.pin_op == "lock"     ? kinetic::PinOp::kLock
+                            : flags.pin_op == "unlock" ? kinetic::PinOp::kUnlock
+                            : flags.pin_op == "erase"  ? kinetic::PinOp::kErase
+                                                       : kinetic::PinOp::kSecureErase;
+  return session->AskByPin(PinRequest(op), pin);
 }
 
-KvAction ByPin(kinetic::PinOp op) {
-  return [op](const KvFlags& flags, KvSession* session) -> absl::Status {
-    ASSIGN_OR_RETURN(const std::string pin, ReadSecret(flags.pin_file));
-    return session->AskByPin(PinRequest(op), pin);
-  };
-}
-
-absl::Status Firmware(const KvFlags& flags, KvSession* session) {
+absl::Status Setup(const KvFlags& flags, KvSession* session) {
+  if (flags.cluster_version.has_value() == !flags.value_file.empty()) {
+    return absl::InvalidArgumentError(
+        "setup needs --cluster-version or --firmware, one of the two");
+  }
+  if (flags.cluster_version.has_value()) {
+    return session->Ask(SetClusterVersionRequest(*flags.cluster_version));
+  }
   ASSIGN_OR_RETURN(const std::string image, ReadAll(flags.value_file));
   return session->Ask(FirmwareRequest(), image);
 }
@@ -316,7 +351,7 @@ absl::Status Power(const KvFlags& flags, KvSession* session) {
 absl::Status ShowVersion(const KvFlags& flags, KvSession* session) {
   RETURN_IF_ERROR(session->Ask(GetVersionRequest(flags.key)));
   const auto& shown = session->reply().command().key_value;
-  if (shown.has_value()) std::cout << session->Shown(shown->db_version.value_or("")) << "\n";
+  if (shown.has_value()) session->out() << session->Shown(shown->db_version.value_or("")) << "\n";
   return absl::OkStatus();
 }
 

@@ -7,7 +7,9 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -27,14 +29,16 @@ struct KvFlags {
   std::string key_file;
   std::string timeout = "10s";
   bool hex = false;
+  std::string format = "text";
 
   std::string key, last_key, value, value_file, expected, next, synchronization = "writethrough";
   bool force = false, metadata_only = false, reverse = false;
   uint32_t max = 0;
   std::vector<std::string> logs;
-  std::string name, peer, new_key, level, pin_file, old_pin_file, acl_key_file, scope;
+  std::string name, peer, new_key, level, pin_op, pin_file, old_pin_file, acl_key_file, scope;
   bool peer_tls = false;
-  int64_t number = 0;
+  int64_t identity_to_set = 0;
+  std::optional<int64_t> cluster_version;
   std::vector<std::string> permissions;
 };
 
@@ -50,6 +54,13 @@ class KvSession {
   absl::Status AskByPin(const kinetic::Command& command, absl::string_view pin) {
     return Take(client_->CallByPin(command, pin));
   }
+  // Where text goes: nowhere, when JSON is asked for.
+  std::ostream& out() { return json() ? nowhere_ : std::cout; }
+  // Beside the reply's own, the keys of all pages.
+  void set_keys(std::vector<std::string> keys) { keys_ = std::move(keys); }
+  // What was said, as one line of JSON, if that is the format.
+  void Conclude();
+
   const Reply& reply() const { return reply_; }
   Client* client() { return client_.get(); }
   bool success() const { return reply_.status == kinetic::StatusCode::kSuccess; }
@@ -58,11 +69,14 @@ class KvSession {
   }
 
  private:
+  bool json() const { return flags_.format == "json"; }
   absl::Status Take(absl::StatusOr<Reply> reply);
 
   const KvFlags& flags_;
   std::unique_ptr<Client> client_;
   Reply reply_;
+  std::vector<std::string> keys_;
+  std::ostream nowhere_{nullptr};
 };
 
 using KvAction = std::function<absl::Status(const KvFlags&, KvSession*)>;
@@ -78,10 +92,11 @@ absl::Status DeviceLog(const KvFlags& flags, KvSession* session);
 absl::Status Push(const KvFlags& flags, KvSession* session);
 absl::Status Scan(const KvFlags& flags, KvSession* session);
 absl::Status SetAcl(const KvFlags& flags, KvSession* session);
-absl::Status Firmware(const KvFlags& flags, KvSession* session);
 absl::Status Power(const KvFlags& flags, KvSession* session);
 absl::Status ShowVersion(const KvFlags& flags, KvSession* session);
-absl::Status SetPin(const KvFlags& flags, KvSession* session, bool lock);
-KvAction ByPin(kinetic::PinOp op);
+// The cluster version or a firmware image.
+absl::Status Setup(const KvFlags& flags, KvSession* session);
+// pin_op: set-lock, set-erase, lock, unlock, erase, secure-erase.
+absl::Status Pin(const KvFlags& flags, KvSession* session);
 
 }  // namespace kbench::client

@@ -1,6 +1,6 @@
 // kbench-kv: one request to a Kinetic server from the command line. What the server says is printed
-// on stdout, its status on stderr when it is not SUCCESS. Exit code: 0 SUCCESS, 1 another status,
-// 2 wrong command line, 8 the server cannot be reached, is no Kinetic server or gave no answer.
+// on stdout, its status on stderr when it is not SUCCESS. Exit code: 0 SUCCESS, 2 wrong command
+// line, 8 another status, or no answer. `kbench kv ...` runs it.
 
 #include <CLI/CLI.hpp>
 #include <iostream>
@@ -14,7 +14,7 @@
 namespace kbench::client {
 namespace {
 
-constexpr int kExitOk = 0, kExitStatus = 1, kExitUsage = 2, kExitUnreachable = 8;
+constexpr int kExitOk = 0, kExitUsage = 2, kExitRefused = 8;
 
 class CommandLine {
  public:
@@ -29,6 +29,10 @@ class CommandLine {
     app_.add_option("--timeout", flags_.timeout, "Of connecting and of the request")
         ->capture_default_str();
     app_.add_flag("--hex", flags_.hex, "Print keys, versions and values in hexadecimal");
+    app_.add_option("--format", flags_.format)
+        ->check(CLI::IsMember({"text", "json"}))
+        ->capture_default_str();
+    app_.fallthrough();  // these options may come after the subcommand as well
     app_.set_version_flag("--version",
                           std::string(ReleaseVersion()) + " (" + std::string(BuildId()) + ")");
     app_.require_subcommand(1);
@@ -45,9 +49,12 @@ class CommandLine {
     KvSession session(&flags_);
     absl::Status status = session.Connect();
     if (status.ok()) status = action_(flags_, &session);
-    if (status.ok()) return session.success() ? kExitOk : kExitStatus;
+    if (status.ok()) {
+      session.Conclude();
+      return session.success() ? kExitOk : kExitRefused;
+    }
     std::cerr << "kbench-kv: " << status.message() << "\n";
-    return absl::IsInvalidArgument(status) ? kExitUsage : kExitUnreachable;
+    return absl::IsInvalidArgument(status) ? kExitUsage : kExitRefused;
   }
 
  private:
@@ -76,7 +83,7 @@ class CommandLine {
     }));
     get->add_flag("--metadata", flags_.metadata_only, "Version and tag instead of the value");
     for (const bool next : {true, false}) {
-      WithKey(Add(next ? "next" : "previous", "Print the neighbour's key and value",
+      WithKey(Add(next ? "next" : "prev", "Print the neighbour's key and value",
                   [next](const KvFlags& f, KvSession* s) {
                     return ShowObject(
                         f, s, next ? GetNextRequest(f.key) : GetPreviousRequest(f.key), true);
@@ -85,17 +92,17 @@ class CommandLine {
     WithKey(Add("version", "Print a key's version", ShowVersion));
     CLI::App* put = Versioned(WithKey(Add("put", "Store a value", Put)));
     put->add_option("--new-version", flags_.next);
-    CLI::Option* value = put->add_option("--value", flags_.value, "The value itself");
+    CLI::Option* value = put->add_option("VALUE", flags_.value, "The value itself");
     put->add_option("--value-file", flags_.value_file, "File of the value; - is stdin")
         ->excludes(value);
-    Versioned(WithKey(Add("delete", "Delete a key", Delete)));
-    CLI::App* keys = Add("keys", "Print keys from FIRST to LAST, all pages", Keys);
+    Versioned(WithKey(Add("del", "Delete a key", Delete)));
+    CLI::App* keys = Add("range", "Print keys from FIRST to LAST, all pages", Keys);
     AddRange(keys);
     keys->add_option("--max", flags_.max, "One page of at most so many");
     keys->add_flag("--reverse", flags_.reverse, "One page, from the last key down");
     Add("flush", "Make everything durable",
         [](const KvFlags&, KvSession* s) { return s->Ask(FlushRequest()); });
-    CLI::App* push = WithKey(Add("push", "Have the server put a key on a peer", Push));
+    CLI::App* push = WithKey(Add("p2p", "Have the server put a key on a peer", Push));
     push->add_option("--peer", flags_.peer, "HOST:PORT")->required();
     push->add_flag("--peer-tls", flags_.peer_tls);
     push->add_option("--new-key", flags_.new_key, "The key there");
@@ -119,33 +126,23 @@ class CommandLine {
     AddRange(Add("optimize", "Compact the medium", [](const KvFlags& f, KvSession* s) {
       return s->Ask(MediaOptimizeRequest({.start_key = f.key, .end_key = f.last_key}));
     }));
-    Add("set-cluster-version", "Of the device",
-        [](const KvFlags& f, KvSession* s) { return s->Ask(SetClusterVersionRequest(f.number)); })
-        ->add_option("VERSION", flags_.number)
-        ->required();
-    Add("firmware", "Send a firmware image", Firmware)
-        ->add_option("FILE", flags_.value_file)
-        ->required();
-    CLI::App* acl = Add("set-acl", "Give an identity a key and permissions (TLS)", SetAcl);
-    acl->add_option("IDENTITY", flags_.number)->required();
+    CLI::App* setup = Add("setup", "Change the device", Setup);
+    setup->add_option("--cluster-version", flags_.cluster_version);
+    setup->add_option("--firmware", flags_.value_file, "File of an image");
+    CLI::App* acl = Add("acl", "Give an identity a key and permissions (TLS)", SetAcl);
+    acl->add_option("IDENTITY", flags_.identity_to_set)->required();
     acl->add_option("PERMISSION", flags_.permissions,
                     "read write delete range setup p2p getlog security power")
         ->required();
     acl->add_option("--acl-key-file", flags_.acl_key_file, "File of its HMAC key")->required();
     acl->add_option("--scope", flags_.scope, "For keys that begin with this");
-    for (const bool lock : {true, false}) {
-      CLI::App* pin = Add(lock ? "set-lock-pin" : "set-erase-pin", "Change the PIN (TLS)",
-                          [lock](const KvFlags& f, KvSession* s) { return SetPin(f, s, lock); });
-      pin->add_option("--old-pin-file", flags_.old_pin_file, "File of the PIN that is set now");
-      pin->add_option("--pin-file", flags_.pin_file, "File of the new PIN; without it: none");
-    }
-    for (const auto& [name, op] : {std::pair("lock", kinetic::PinOp::kLock),
-                                   {"unlock", kinetic::PinOp::kUnlock},
-                                   {"erase", kinetic::PinOp::kErase},
-                                   {"secure-erase", kinetic::PinOp::kSecureErase}}) {
-      Add(name, "By PIN (TLS)", ByPin(op))
-          ->add_option("--pin-file", flags_.pin_file, "File of the PIN");
-    }
+    CLI::App* pin = Add("pin", "Set a PIN, or operate the device by it (TLS)", Pin);
+    pin->add_option("OP", flags_.pin_op)
+        ->required()
+        ->check(
+            CLI::IsMember({"set-lock", "set-erase", "lock", "unlock", "erase", "secure-erase"}));
+    pin->add_option("--pin-file", flags_.pin_file, "File of the PIN, or of the new one to set");
+    pin->add_option("--old-pin-file", flags_.old_pin_file, "set: file of the PIN that is set now");
     Add("power", "Set the power level", Power)
         ->add_option("LEVEL", flags_.level)
         ->required()

@@ -1,12 +1,18 @@
 // kbench: the one command a person types.
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/version.h"
 #include "controller/commands.h"
+#include "controller/local_fleet.h"
 
 namespace kbench {
 namespace {
@@ -24,6 +30,19 @@ std::string ExitCodesFooter() {
   return text;
 }
 
+// Becomes the kbench-kv that stands beside this program. `argv` begins with "kv". Returns only when
+// that fails.
+ExitCode RunKv(char** argv) {
+  const absl::StatusOr<std::string> directory = OwnBinDir();
+  if (!directory.ok()) return Fail(directory.status());
+  const std::string program = *directory + "/kbench-kv";
+  std::string name = "kbench-kv";
+  argv[0] = name.data();
+  execv(program.c_str(), argv);
+  return Fail(absl::InternalError(
+      absl::StrCat("cannot run ", program, ": ", std::strerror(errno), "; is it installed?")));
+}
+
 int Main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   CommandLine line;
@@ -39,6 +58,10 @@ int Main(int argc, char** argv) {
   line.app.add_subcommand("version", "Print the version")->callback([] {
     absl::PrintF("%s\n", Version());
   });
+  line.app.add_subcommand("kv", "One request to a Kinetic server (runs kbench-kv; see its --help)")
+      ->allow_extras();
+  // Its command line is its own, as it stands.
+  if (argc > 1 && absl::string_view(argv[1]) == "kv") return static_cast<int>(RunKv(argv + 1));
   try {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

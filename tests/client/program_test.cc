@@ -46,7 +46,7 @@ class KvTest : public ::testing::Test {
 
 TEST_F(KvTest, StoresAndFindsObjects) {
   ExpectOk(Kv({"noop"}));
-  ExpectOk(Kv({"put", "a", "--value", "one", "--new-version", "1"}));
+  ExpectOk(Kv({"put", "a", "one", "--new-version", "1"}));
   ExpectOk(Kv({"put", "b", "--value-file", dir_.Write("v", "two\n")}));
   ExpectOk(Kv({"get", "a"}), "one");
   ExpectOk(Tls({"get", "b"}), "two\n");
@@ -54,45 +54,62 @@ TEST_F(KvTest, StoresAndFindsObjects) {
   ExpectOk(Kv({"get", "a", "--metadata"}), "version 1\n");
   ExpectOk(Kv({"version", "a"}), "1\n");
   ExpectOk(Kv({"next", "a"}), "b\ntwo\n");
-  ExpectOk(Kv({"previous", "b"}), "a\none");
-  ExpectOk(Kv({"keys"}), "a\nb\n");
-  ExpectOk(Kv({"keys", "--reverse", "--max", "1"}), "b\n");
+  ExpectOk(Kv({"prev", "b"}), "a\none");
+  ExpectOk(Kv({"range"}), "a\nb\n");
+  ExpectOk(Kv({"range", "--reverse", "--max", "1"}), "b\n");
   ExpectOk(Kv({"flush"}));
   ExpectOk(Kv({"scan"}));
   ExpectOk(Kv({"optimize"}));
   Daemon peer("kbench-server", {});
-  const Finished pushed = Kv({"push", "a", "--peer", peer.address(), "--new-key", "c"});
+  const Finished pushed = Kv({"p2p", "a", "--peer", peer.address(), "--new-key", "c"});
   EXPECT_EQ(pushed.code, 0) << pushed.err;
   EXPECT_THAT(pushed.out, HasSubstr("a SUCCESS"));
   ExpectOk(Run(peer.address(), {"get", "c"}), "one");
 
-  const Finished mismatch = Kv({"put", "a", "--value", "x"});
-  EXPECT_EQ(mismatch.code, 1);
+  const Finished mismatch = Kv({"put", "a", "x"});
+  EXPECT_EQ(mismatch.code, 8);
   EXPECT_THAT(mismatch.err, HasSubstr("VERSION_MISMATCH"));
-  ExpectOk(Kv({"delete", "a", "--expected-version", "1"}));
+  ExpectOk(Kv({"del", "a", "--expected-version", "1"}));
   const Finished gone = Kv({"get", "a"});
-  EXPECT_EQ(gone.code, 1);
+  EXPECT_EQ(gone.code, 8);
   EXPECT_THAT(gone.err, HasSubstr("NOT_FOUND"));
+}
+
+TEST_F(KvTest, IsASubcommandOfKbenchAndTakesOptionsAnywhere) {
+  const std::vector<std::string> put = {
+      e2e::Program("kbench"), "kv", "put", "KEY", "VALUE", "--server", server_.address()};
+  ExpectOk(e2e::Run(put, seconds(20)));
+  const Finished got = e2e::Run({e2e::Program("kbench"), "kv", "get", "KEY", "--server",
+                                 server_.address(), "--format", "json"},
+                                seconds(20));
+  EXPECT_EQ(got.code, 0) << got.err;
+  EXPECT_THAT(got.out, HasSubstr(R"("status":"SUCCESS")"));
+  EXPECT_THAT(got.out, HasSubstr(R"("value":"VALUE")"));
+  const Finished gone = Kv({"get", "other", "--format", "json"});
+  EXPECT_EQ(gone.code, 8);
+  EXPECT_THAT(gone.out, HasSubstr(R"("status":"NOT_FOUND")"));
+  EXPECT_THAT(gone.err, HasSubstr("NOT_FOUND"));
+  EXPECT_THAT(Kv({"range", "--format", "json"}).out, HasSubstr(R"("keys":["KEY"])"));
 }
 
 TEST_F(KvTest, AdministersTheDevice) {
   EXPECT_THAT(Kv({"log", "limits", "configuration"}).out, HasSubstr("max_key_size 4096\n"));
-  EXPECT_EQ(Kv({"device-log", "nothing"}).code, 1);
+  EXPECT_EQ(Kv({"device-log", "nothing"}).code, 8);
   const std::string pin = dir_.Write("pin", "1234\n"), key = dir_.Write("key", "key of five\n");
-  EXPECT_EQ(Kv({"set-lock-pin", "--pin-file", pin}).code, 1) << "not over plain TCP";
-  ExpectOk(Tls({"set-lock-pin", "--pin-file", pin}));
-  ExpectOk(Tls({"lock", "--pin-file", pin}));
+  EXPECT_EQ(Kv({"pin", "set-lock", "--pin-file", pin}).code, 8) << "not over plain TCP";
+  ExpectOk(Tls({"pin", "set-lock", "--pin-file", pin}));
+  ExpectOk(Tls({"pin", "lock", "--pin-file", pin}));
   EXPECT_THAT(Kv({"noop"}).err, HasSubstr("DEVICE_LOCKED"));
-  ExpectOk(Tls({"unlock", "--pin-file", pin}));
-  ExpectOk(Tls({"set-acl", "5", "read", "--acl-key-file", key, "--scope", "x"}));
-  EXPECT_THAT(Kv({"--identity", "5", "--key-file", key, "put", "x", "--value", "v"}).err,
+  ExpectOk(Tls({"pin", "unlock", "--pin-file", pin}));
+  ExpectOk(Tls({"acl", "5", "read", "--acl-key-file", key, "--scope", "x"}));
+  EXPECT_THAT(Kv({"--identity", "5", "--key-file", key, "put", "x", "v"}).err,
               HasSubstr("NOT_AUTHORIZED"));
-  ExpectOk(Tls({"set-erase-pin", "--pin-file", pin}));
-  EXPECT_EQ(Tls({"erase"}).code, 1) << "no PIN";
-  ExpectOk(Tls({"erase", "--pin-file", pin}));
-  ExpectOk(Kv({"set-cluster-version", "3"}));
+  ExpectOk(Tls({"pin", "set-erase", "--pin-file", pin}));
+  EXPECT_EQ(Tls({"pin", "erase"}).code, 8) << "no PIN";
+  ExpectOk(Tls({"pin", "erase", "--pin-file", pin}));
+  ExpectOk(Kv({"setup", "--cluster-version", "3"}));
   ExpectOk(Kv({"noop"}));
-  const Finished firmware = Kv({"firmware", pin});
+  const Finished firmware = Kv({"setup", "--firmware", pin});
   EXPECT_EQ(firmware.code, 0) << firmware.err;
   ExpectOk(Kv({"power", "hibernate"}));
   EXPECT_THAT(Kv({"noop"}).err, HasSubstr("HIBERNATE"));
