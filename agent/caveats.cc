@@ -95,14 +95,15 @@ class Judge {
   // "NOT_FOUND 12, WRONG_HMAC 1".
   std::string Failures() const {
     std::array<uint64_t, kStatusSlots> statuses = {};
-    for (const OpStats& op : outcome_.ops) {
-      for (int i = 0; i < kStatusSlots; ++i) statuses[i] += op.statuses[i];
+    for (size_t op = 0; op < outcome_.ops.size(); ++op) {
+      const int good = StatusSlot(ExpectedStatus(spec_.ops[op].kind), Verdict::kByStatus);
+      for (int i = 0; i < kStatusSlots; ++i) {
+        if (i != good) statuses[i] += outcome_.ops[op].statuses[i];
+      }
     }
     std::string text;
     for (int i = 0; i < kStatusSlots; ++i) {
-      if (statuses[i] == 0 || i == StatusSlot(kinetic::StatusCode::kSuccess, Verdict::kByStatus)) {
-        continue;
-      }
+      if (statuses[i] == 0) continue;
       absl::StrAppend(&text, text.empty() ? "" : ", ", StatusSlotName(i), " ", statuses[i]);
     }
     return text;

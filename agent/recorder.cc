@@ -25,6 +25,7 @@ absl::string_view Name(Phase phase) {
 int StatusSlot(kinetic::StatusCode status, Verdict verdict) {
   if (verdict == Verdict::kWrongHmac) return kWrongHmacSlot;
   if (verdict == Verdict::kWrongValueLength) return kWrongLengthSlot;
+  if (verdict == Verdict::kUnexpectedHit) return kUnexpectedHitSlot;
   const int slot = static_cast<int>(status) + 1;
   return slot >= 0 && slot < kinetic::kStatusCodeCount ? slot : kUnknownStatusSlot;
 }
@@ -32,6 +33,7 @@ int StatusSlot(kinetic::StatusCode status, Verdict verdict) {
 std::string StatusSlotName(int slot) {
   if (slot == kWrongHmacSlot) return "WRONG_HMAC";
   if (slot == kWrongLengthSlot) return "WRONG_VALUE_LENGTH";
+  if (slot == kUnexpectedHitSlot) return "UNEXPECTED_HIT";
   if (slot == kUnknownStatusSlot) return "UNKNOWN";
   return kinetic::Name(static_cast<kinetic::StatusCode>(slot - 1));
 }

@@ -61,15 +61,22 @@ inline constexpr int kPhaseCount = 7;
 absl::string_view Name(Phase phase);
 
 // How an answer was judged, beyond its Kinetic status.
-enum class Verdict : uint8_t { kByStatus, kWrongHmac, kWrongValueLength };
+enum class Verdict : uint8_t {
+  kByStatus,
+  kWrongHmac,
+  kWrongValueLength,
+  kUnexpectedHit,  // a GET of a key that nobody writes was answered with SUCCESS
+};
 
-// Answers by status: the Kinetic codes from -1, unknown codes, and our own two verdicts.
+// Answers by status: the Kinetic codes from -1, unknown codes, and our own three verdicts.
 inline constexpr int kUnknownStatusSlot = kinetic::kStatusCodeCount;
 inline constexpr int kWrongHmacSlot = kUnknownStatusSlot + 1;
 inline constexpr int kWrongLengthSlot = kUnknownStatusSlot + 2;
-inline constexpr int kStatusSlots = kUnknownStatusSlot + 3;
+inline constexpr int kUnexpectedHitSlot = kUnknownStatusSlot + 3;
+inline constexpr int kStatusSlots = kUnknownStatusSlot + 4;
 int StatusSlot(kinetic::StatusCode status, Verdict verdict);
-// "SUCCESS", "NOT_FOUND", ..., "UNKNOWN", "WRONG_HMAC", "WRONG_VALUE_LENGTH".
+// "SUCCESS", "NOT_FOUND", ..., "UNKNOWN", "WRONG_HMAC", "WRONG_VALUE_LENGTH",
+// "UNEXPECTED_HIT".
 std::string StatusSlotName(int slot);
 
 inline constexpr size_t kErrorTextsMax = 8;

@@ -3,45 +3,86 @@
 namespace kbench {
 namespace {
 
-kinetic::MessageType TypeOf(OpKind kind) {
+using kinetic::MessageType;
+
+// What no key of ours lies behind: every key begins with 8 bytes of a 64-bit word, or its digits.
+constexpr absl::string_view kBehindAllKeys = "\xff\xff\xff\xff\xff\xff\xff\xff";
+
+MessageType TypeOf(OpKind kind) {
   switch (kind) {
     case OpKind::kGet:
-      return kinetic::MessageType::kGet;
+    case OpKind::kGetMiss:
+      return MessageType::kGet;
     case OpKind::kPut:
-      return kinetic::MessageType::kPut;
+    case OpKind::kPutConditional:
+      return MessageType::kPut;
     case OpKind::kDelete:
-      return kinetic::MessageType::kDelete;
+      return MessageType::kDelete;
+    case OpKind::kNext:
+      return MessageType::kGetNext;
+    case OpKind::kPrevious:
+      return MessageType::kGetPrevious;
+    case OpKind::kVersion:
+      return MessageType::kGetVersion;
+    case OpKind::kRange:
+      return MessageType::kGetKeyRange;
+    case OpKind::kFlush:
+      return MessageType::kFlushAllData;
+    case OpKind::kGetLog:
+      return MessageType::kGetLog;
     case OpKind::kNoop:
-      return kinetic::MessageType::kNoop;
+      return MessageType::kNoop;
   }
-  return kinetic::MessageType::kInvalid;
+  return MessageType::kInvalid;
 }
 
 }  // namespace
 
 RequestMaker::RequestMaker(const Options& options)
     : options_(options), key_text_(options.keys.size(), '\0') {
-  command_.has_header = true;
+  command_.has_header = log_command_.has_header = true;
+  log_command_.get_log.emplace().types = {kinetic::GetLog::Type::kStatistics};
+}
+
+void RequestMaker::AddKey(const Op& op) {
+  if (op.kind == OpKind::kGetMiss) {
+    options_.keys.WriteAbsent(op.key, key_text_.data());
+  } else {
+    options_.keys.Write(op.key, key_text_.data());
+  }
+  absl::string_view key = key_text_;
+  if (op.kind == OpKind::kRange) {
+    kinetic::Range& range = command_.range.emplace();
+    range.start_key = key;
+    range.start_key_inclusive = true;
+    range.end_key = kBehindAllKeys;
+    range.end_key_inclusive = true;
+    range.max_returned = options_.range_keys;
+    return;
+  }
+  // The neighbours of these are the key itself: so the answer, and its length, are known.
+  if (op.kind == OpKind::kNext) key.remove_suffix(1);
+  if (op.kind == OpKind::kPrevious && key_text_.back() != '\xff') ++key_text_.back();
+  kinetic::KeyValue& key_value = command_.key_value.emplace();
+  key_value.key = key;
+  if (WritesValue(op.kind) || op.kind == OpKind::kDelete) {
+    key_value.force = op.kind != OpKind::kPutConditional;
+    key_value.synchronization = options_.synchronization;
+  }
 }
 
 Bytes RequestMaker::Make(const Op& op, uint64_t sequence, std::string* head) {
-  command_.header.cluster_version = flow_.cluster_version;
-  command_.header.connection_id = flow_.connection_id;
-  command_.header.sequence = sequence;
-  command_.header.message_type = TypeOf(op.kind);
+  kinetic::Command& command = op.kind == OpKind::kGetLog ? log_command_ : command_;
+  command.header.cluster_version = flow_.cluster_version;
+  command.header.connection_id = flow_.connection_id;
+  command.header.sequence = sequence;
+  command.header.message_type = TypeOf(op.kind);
   command_.key_value.reset();
-  if (op.kind != OpKind::kNoop) {
-    options_.keys.Write(op.key, key_text_.data());
-    kinetic::KeyValue& key_value = command_.key_value.emplace();
-    key_value.key = key_text_;
-    if (op.kind != OpKind::kGet) {
-      key_value.force = true;
-      key_value.synchronization = options_.synchronization;
-    }
-  }
-  const Bytes value = op.kind == OpKind::kPut ? options_.values->ValueOf(op.key) : Bytes();
+  command_.range.reset();
+  if (HasKey(op.kind)) AddKey(op);
+  const Bytes value = WritesValue(op.kind) ? options_.values->ValueOf(op.key) : Bytes();
   head->clear();
-  encoder_.Append(command_, kinetic::Signature::Hmac(options_.identity, options_.key),
+  encoder_.Append(command, kinetic::Signature::Hmac(options_.identity, options_.key),
                   static_cast<uint32_t>(value.size()), head);
   return value;
 }

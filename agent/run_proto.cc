@@ -18,6 +18,7 @@ constexpr uint32_t kMostFlows = 1u << 20;
 constexpr uint32_t kMostDepth = 1u << 16;
 constexpr uint64_t kMostInFlight = 1u << 20;  // flows x depth: about 1 KiB of memory each
 constexpr uint32_t kMostKeyBytes = 4096;
+constexpr uint32_t kMostRangeKeys = 1'000'000;
 constexpr uint32_t kMostSocketBuffer = 1u << 30;
 constexpr uint32_t kMostSamples = 1u << 24;
 constexpr double kMostRate = 1e9;
@@ -146,12 +147,17 @@ absl::Status TakeWorkload(const control::RunSpec& from, RunSpec* to) {
     if (!seen.insert(op.kind).second) {
       return BadField(field + ".op", absl::StrCat(Name(op.kind), " is there twice"));
     }
+    if (op.kind == OpKind::kGetMiss && to->transport == TransportKind::kNull) {
+      return BadField(field + ".op", "is get_miss, but the null transport has every key");
+    }
     to->ops.push_back(op);
   }
   RETURN_IF_ERROR(CheckRange("keys", from.keys(), uint64_t{1}, KeyGenerator::kMostKeys));
   RETURN_IF_ERROR(
       CheckRange("key_bytes", from.key_bytes(), KeyGenerator::kSmallestKey, kMostKeyBytes));
   RETURN_IF_ERROR(CheckRange("value_bytes", from.value_bytes(), 0u, kinetic::kSpecMaxValueSize));
+  RETURN_IF_ERROR(CheckRange("range_keys", from.range_keys(), 1u, kMostRangeKeys));
+  to->range_keys = from.range_keys();
   to->keys = from.keys();
   to->key_bytes = from.key_bytes();
   to->value_bytes = from.value_bytes();

@@ -39,6 +39,7 @@ struct RunSpec {
   KeyOrder key_order = KeyOrder::kUniform;
   uint32_t key_bytes = 16;
   uint32_t value_bytes = 0;
+  uint32_t range_keys = 100;
   uint64_t seed = 0;
   uint64_t key_seed = 0;  // of the keys' names
   bool load = false;

@@ -200,12 +200,15 @@ void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot)
   Completion completion = {
       .status = reply.status, .text = reply.text, .response_bytes = reply.size};
   const bool success = reply.status == kinetic::StatusCode::kSuccess;
-  if (!reply.authentic && success) {
+  const bool expected = reply.status == ExpectedStatus(slot->kind);
+  if (!reply.authentic && (success || expected)) {
     completion.verdict = Verdict::kWrongHmac;
-  } else if (success && slot->kind == OpKind::kGet && reply.value_size != options_.value_bytes) {
+  } else if (success && !expected) {
+    completion.verdict = Verdict::kUnexpectedHit;
+  } else if (expected && ReadsValue(slot->kind) && reply.value_size != options_.value_bytes) {
     completion.verdict = Verdict::kWrongValueLength;
   }
-  const bool good = success && completion.verdict == Verdict::kByStatus;
+  const bool good = expected && completion.verdict == Verdict::kByStatus;
   record.outcome = good ? OpOutcome::kAnswered : OpOutcome::kFailed;
   record.woke = event.woke;
   record.received = event.received;
@@ -252,7 +255,12 @@ void Session::Expire(MonoTime now) {
   while (slots_.oldest() != nullptr &&
          now - slots_.oldest()->record.started >= options_.op_timeout) {
     Slot* slot = slots_.oldest();
-    Lose(slot, "no answer within the operation's time-out", now);
+    Lose(slot,
+         slot->sent ? "no answer within the operation's time-out; the request had left this host's "
+                      "client: the network or the server is late"
+                    : "not sent within the operation's time-out: the client, or a connection that "
+                      "takes no more, is late",
+         now);
     Release(slot);
   }
 }

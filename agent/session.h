@@ -46,7 +46,7 @@ class Session {
     Nanos op_timeout = Seconds(10);
     uint32_t sample_every = 0;  // one request in n is probed, at random; 0: none
     uint64_t sample_seed = 0;
-    uint32_t value_bytes = 0;  // a GET answered with another length has failed
+    uint32_t value_bytes = 0;  // what reads a value and gets another length has failed
     RequestMaker::Options requests;
     NowFunction now = &MonoNow;
   };

@@ -152,6 +152,7 @@ absl::Status Worker::Connect() {
             .requests = {.identity = spec_.identity,
                          .synchronization = spec_.synchronization,
                          .keys = KeyGenerator(spec_.key_seed, spec_.agent_index, spec_.key_bytes),
+                         .range_keys = spec_.range_keys,
                          .key = &key_,
                          .values = options_.values}},
         transport_.get()));

@@ -2,32 +2,70 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace kbench {
 
-absl::StatusOr<OpKind> ParseOpKind(absl::string_view name) {
-  for (OpKind kind : {OpKind::kGet, OpKind::kPut, OpKind::kDelete, OpKind::kNoop}) {
-    if (name == Name(kind)) return kind;
+namespace {
+
+struct OpTraits {
+  OpKind kind;
+  absl::string_view name;
+  bool has_key;
+  bool writes_value;
+  bool reads_value;
+};
+
+// In the order of OpKind.
+constexpr OpTraits kOps[] = {
+    {OpKind::kGet, "get", true, false, true},
+    {OpKind::kGetMiss, "get_miss", true, false, false},
+    {OpKind::kPut, "put", true, true, false},
+    {OpKind::kPutConditional, "put_conditional", true, true, false},
+    {OpKind::kDelete, "delete", true, false, false},
+    {OpKind::kNext, "next", true, false, true},
+    {OpKind::kPrevious, "previous", true, false, true},
+    {OpKind::kVersion, "version", true, false, false},
+    {OpKind::kRange, "range", true, false, false},
+    {OpKind::kFlush, "flush", false, false, false},
+    {OpKind::kGetLog, "getlog", false, false, false},
+    {OpKind::kNoop, "noop", false, false, false},
+};
+
+constexpr const OpTraits& Traits(OpKind kind) { return kOps[static_cast<size_t>(kind)]; }
+
+constexpr bool EveryOpStandsInItsPlace() {
+  for (size_t i = 0; i < std::size(kOps); ++i) {
+    if (static_cast<size_t>(kOps[i].kind) != i) return false;
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("'", name, "' is no operation; there are get, put, delete and noop"));
+  return std::size(kOps) == static_cast<size_t>(OpKind::kNoop) + 1;
+}
+static_assert(EveryOpStandsInItsPlace());
+
+}  // namespace
+
+absl::StatusOr<OpKind> ParseOpKind(absl::string_view name) {
+  for (const OpTraits& op : kOps) {
+    if (name == op.name) return op.kind;
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "'", name, "' is no operation; there are ",
+      absl::StrJoin(kOps, ", ", [](std::string* out, const OpTraits& op) {
+        absl::StrAppend(out, op.name);
+      })));
 }
 
-absl::string_view Name(OpKind kind) {
-  switch (kind) {
-    case OpKind::kGet:
-      return "get";
-    case OpKind::kPut:
-      return "put";
-    case OpKind::kDelete:
-      return "delete";
-    case OpKind::kNoop:
-      return "noop";
-  }
-  return "unknown";
+absl::string_view Name(OpKind kind) { return Traits(kind).name; }
+bool HasKey(OpKind kind) { return Traits(kind).has_key; }
+bool WritesValue(OpKind kind) { return Traits(kind).writes_value; }
+bool ReadsValue(OpKind kind) { return Traits(kind).reads_value; }
+
+kinetic::StatusCode ExpectedStatus(OpKind kind) {
+  return kind == OpKind::kGetMiss ? kinetic::StatusCode::kNotFound : kinetic::StatusCode::kSuccess;
 }
 
 absl::StatusOr<KeyOrder> ParseKeyOrder(absl::string_view name) {
@@ -40,10 +78,10 @@ absl::StatusOr<KeyOrder> ParseKeyOrder(absl::string_view name) {
 KeyGenerator::KeyGenerator(uint64_t seed, uint32_t agent_index, uint32_t key_bytes)
     : salt_(Mix64(seed)), agent_(uint64_t{agent_index} << 40), key_bytes_(key_bytes) {}
 
-void KeyGenerator::Write(uint64_t index, char* out) const {
+void KeyGenerator::WriteWord(uint64_t number, char* out) const {
   static constexpr char kDigits[] = "0123456789abcdef";
   static constexpr uint32_t kTextSize = 16, kRawSize = 8;
-  const uint64_t word = Mix64((agent_ | index) ^ salt_);
+  const uint64_t word = Mix64((agent_ | number) ^ salt_);
   const bool text = key_bytes_ >= kTextSize;
   const uint32_t used = text ? kTextSize : kRawSize;
   for (uint32_t i = 0; i < used; ++i) {
@@ -86,7 +124,7 @@ Op OpStream::Next() {
   op.kind = options_.ops[op.index].kind;
   if (options_.order == KeyOrder::kUniform) {
     op.key = uniform_key;
-  } else if (op.kind != OpKind::kNoop) {
+  } else if (HasKey(op.kind)) {
     op.key = next_key_;
     next_key_ = (next_key_ + 1) % options_.keys;
   }

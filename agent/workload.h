@@ -14,12 +14,33 @@
 #include "absl/strings/string_view.h"
 #include "base/bytes.h"
 #include "base/random.h"
+#include "kinetic/types.h"
 
 namespace kbench {
 
-enum class OpKind : uint8_t { kGet, kPut, kDelete, kNoop };
+enum class OpKind : uint8_t {
+  kGet,
+  kGetMiss,         // GET of a key that is never written: answered with NOT_FOUND
+  kPut,             // forced: whatever is there is replaced
+  kPutConditional,  // not forced: the server compares the stored version with this run's
+  kDelete,
+  kNext,      // GETNEXT that finds the key itself, and its value
+  kPrevious,  // GETPREVIOUS, the same
+  kVersion,
+  kRange,  // GETKEYRANGE from the key on
+  kFlush,
+  kGetLog,  // of the server's statistics
+  kNoop,
+};
 absl::StatusOr<OpKind> ParseOpKind(absl::string_view name);
+// "get", "get_miss", "put_conditional", ...: as campaigns write it.
 absl::string_view Name(OpKind kind);
+bool HasKey(OpKind kind);
+bool WritesValue(OpKind kind);
+// A good answer carries the value that the load, or a put of this run, wrote.
+bool ReadsValue(OpKind kind);
+// What a server that works says to it: SUCCESS, or NOT_FOUND to what is to miss.
+kinetic::StatusCode ExpectedStatus(OpKind kind);
 
 struct OpWeight {
   OpKind kind = OpKind::kNoop;
@@ -35,16 +56,20 @@ absl::StatusOr<KeyOrder> ParseKeyOrder(absl::string_view name);
 class KeyGenerator {
  public:
   static constexpr uint32_t kSmallestKey = 8;
-  static constexpr uint64_t kMostKeys = uint64_t{1} << 40;
+  static constexpr uint64_t kMostKeys = uint64_t{1} << 39;
   static constexpr uint32_t kMostAgents = 1u << 24;
 
   KeyGenerator(uint64_t seed, uint32_t agent_index, uint32_t key_bytes);
 
   uint32_t size() const { return key_bytes_; }
   // Writes size() bytes at `out`. Precondition: index < kMostKeys.
-  void Write(uint64_t index, char* out) const;
+  void Write(uint64_t index, char* out) const { WriteWord(index, out); }
+  // A key of the same form that is no agent's key number `index` for any index.
+  void WriteAbsent(uint64_t index, char* out) const { WriteWord(kMostKeys | index, out); }
 
  private:
+  void WriteWord(uint64_t number, char* out) const;
+
   uint64_t salt_;
   uint64_t agent_;
   uint32_t key_bytes_;
@@ -75,7 +100,7 @@ class ValuePool {
 struct Op {
   uint32_t index = 0;  // into the op list
   OpKind kind = OpKind::kNoop;
-  uint64_t key = 0;  // number of the key; meaningless for a NOOP
+  uint64_t key = 0;  // number of the key; meaningless where !HasKey(kind)
 };
 
 // The stream of operations of one session.

@@ -41,6 +41,7 @@ struct Settings {
   std::vector<OpWeight> ops = {{"get", 1}};
   int64_t value_bytes = 4096;
   int64_t keys = 1000;  // per agent
+  int64_t range_keys = 100;
   int64_t key_bytes = 16;
   std::string key_order = "uniform";
   std::string synchronization = "writeback";

@@ -1,5 +1,7 @@
 #include "controller/campaign_checks.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 
 namespace kbench {
@@ -69,9 +71,19 @@ void CheckServer(const Settings& s, bool local, const IsGiven& is_given,
     complaints->push_back(
         {"server.service_model", "server.service_model has no effect without server.service_time"});
   }
+}
+
+void CheckWorkload(const Settings& s, const IsGiven& is_given,
+                   std::vector<CampaignComplaint>* complaints) {
   if (is_given("workload.op") && is_given("workload.mix")) {
     complaints->push_back(
         {"workload.mix", "both workload.op and workload.mix are given; keep one"});
+  }
+  const auto misses = [](const OpWeight& share) { return share.op == "get_miss"; };
+  if (s.transport == "null" && std::any_of(s.ops.begin(), s.ops.end(), misses)) {
+    complaints->push_back({"transport",
+                           "the null transport has every key, so get_miss cannot be asked of it; "
+                           "drop one of them"});
   }
 }
 
@@ -93,6 +105,7 @@ void CheckCell(const Settings& settings, bool local, const IsGiven& is_given,
                std::vector<CampaignComplaint>* complaints) {
   CheckLoad(settings, is_given, complaints);
   CheckServer(settings, local, is_given, complaints);
+  CheckWorkload(settings, is_given, complaints);
 }
 
 }  // namespace kbench

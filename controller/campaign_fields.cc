@@ -151,7 +151,9 @@ CampaignField ServiceTime() {
 }
 
 const Words& OpNames() {
-  static const auto* const names = new Words{"get", "put", "delete", "noop"};
+  static const auto* const names = new Words{
+      "get",     "get_miss", "put",   "put_conditional", "delete", "next", "previous",
+      "version", "range",    "flush", "getlog",          "noop"};
   return *names;
 }
 
@@ -297,6 +299,7 @@ std::vector<CampaignField> MakeFields() {
       Size("workload.value_size", "value_size", 0, kMiB, &Settings::value_bytes),
       Count("workload.keys", "keys", 1, 1'000'000'000, &Settings::keys),
       Size("workload.key_size", "key_size", 8, 4096, &Settings::key_bytes),
+      Count("workload.range_keys", "range_keys", 1, 1'000'000, &Settings::range_keys),
       Choice("workload.key_order", "key_order", {"uniform", "sequential"}, &Settings::key_order),
       Choice("workload.synchronization", "synchronization", {"writeback", "writethrough", "flush"},
              &Settings::synchronization),

@@ -39,6 +39,7 @@ control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
   spec.set_key_order(s.key_order);
   spec.set_key_bytes(static_cast<uint32_t>(s.key_bytes));
   spec.set_value_bytes(static_cast<uint32_t>(s.value_bytes));
+  spec.set_range_keys(static_cast<uint32_t>(s.range_keys));
   spec.set_seed(inputs.seed);
   spec.set_key_seed(inputs.key_seed);
   spec.set_load(s.LoadsKeys());

@@ -58,6 +58,7 @@ TEST(RunProto, TakesEveryField) {
   EXPECT_EQ(spec->key_order, KeyOrder::kSequential);
   EXPECT_EQ(spec->key_bytes, 16u);
   EXPECT_EQ(spec->value_bytes, 100u);
+  EXPECT_EQ(spec->range_keys, 7u);
   EXPECT_EQ(spec->seed, 1u);
   EXPECT_TRUE(spec->load);
   EXPECT_EQ(spec->warmup, Nanos(7));
@@ -113,6 +114,12 @@ TEST(RunProto, RefusesWhatCannotBeAndNamesTheField) {
       {"key_order", [](auto* s) { s->set_key_order("zipf"); }},
       {"key_bytes", [](auto* s) { s->set_key_bytes(7); }},
       {"value_bytes", [](auto* s) { s->set_value_bytes((1 << 20) + 1); }},
+      {"range_keys", [](auto* s) { s->set_range_keys(0); }},
+      {"ops[0].op",
+       [](auto* s) {
+         s->set_transport("null");
+         s->mutable_ops(0)->set_op("get_miss");
+       }},
       {"warmup_ns", [](auto* s) { s->set_warmup_ns(-1); }},
       {"duration_ns", [](auto* s) { s->set_duration_ns(0); }},
       {"op_timeout_ns", [](auto* s) { s->set_op_timeout_ns(0); }},

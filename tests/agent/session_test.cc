@@ -190,6 +190,34 @@ TEST(Session, FailsAGetOfAnotherLengthThanWasLoaded) {
   EXPECT_EQ(stats.statuses[kWrongLengthSlot], 1u);
 }
 
+TEST(Session, FailsANeighbourOfAnotherLengthThanWasLoaded) {
+  for (OpKind kind : {OpKind::kNext, OpKind::kPrevious}) {
+    Rig rig({.ops = {{.kind = kind}}, .max_ops = 4}, [](const Request& request) {
+      Fate fate{.delay = Micros(5), .value_size = 100};
+      if (request.number == 1) fate.value_size = 99;
+      return fate;
+    });
+    const OpStats& stats = rig.Run().ops()[0];
+    EXPECT_EQ(stats.counts.answered, 3u);
+    EXPECT_EQ(stats.statuses[kWrongLengthSlot], 1u);
+  }
+}
+
+TEST(Session, TakesNotFoundForTheAnswerToAMissAndFailsAHit) {
+  Rig rig({.ops = {{.kind = OpKind::kGetMiss}}, .max_ops = 4}, [](const Request& request) {
+    Fate fate{.delay = Micros(5), .status = StatusCode::kNotFound};
+    if (request.number == 1) fate.status = StatusCode::kSuccess;
+    if (request.number == 2) fate.wrong_key = true;
+    return fate;
+  });
+  const OpStats& stats = rig.Run().ops()[0];
+  EXPECT_EQ(stats.counts.answered, 2u);
+  EXPECT_EQ(stats.counts.failed, 2u);
+  EXPECT_EQ(stats.statuses[StatusSlot(StatusCode::kNotFound, Verdict::kByStatus)], 2u);
+  EXPECT_EQ(stats.statuses[kUnexpectedHitSlot], 1u);
+  EXPECT_EQ(stats.statuses[kWrongHmacSlot], 1u);
+}
+
 TEST(Session, FailsAnAnswerSignedWithAnotherKey) {
   Rig rig({.max_ops = 4}, [](const Request& request) {
     return Fate{.delay = Micros(5), .wrong_key = request.number == 2};

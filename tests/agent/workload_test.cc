@@ -88,8 +88,26 @@ TEST(OpStream, UsesAllKeysInUniformOrder) {
   EXPECT_EQ(seen.size(), 50u);
 }
 
+TEST(KeyGenerator, AbsentKeysAreNobodysKeys) {
+  std::set<std::string> keys;
+  const auto text = [](const KeyGenerator& generator, bool absent, uint64_t index) {
+    std::string key(generator.size(), '\0');
+    absent ? generator.WriteAbsent(index, key.data()) : generator.Write(index, key.data());
+    return key;
+  };
+  for (uint32_t agent : {0u, 1u, KeyGenerator::kMostAgents - 1}) {
+    const KeyGenerator generator(5, agent, 20);
+    for (uint64_t index : {uint64_t{0}, uint64_t{1}, KeyGenerator::kMostKeys - 1}) {
+      for (bool absent : {false, true}) {
+        EXPECT_TRUE(keys.insert(text(generator, absent, index)).second);
+      }
+    }
+  }
+}
+
 TEST(OpKind, NamesAreRead) {
-  for (OpKind kind : {OpKind::kGet, OpKind::kPut, OpKind::kDelete, OpKind::kNoop}) {
+  for (auto kind = OpKind::kGet; kind <= OpKind::kNoop;
+       kind = static_cast<OpKind>(static_cast<int>(kind) + 1)) {
     EXPECT_EQ(*ParseOpKind(Name(kind)), kind);
   }
   EXPECT_FALSE(ParseOpKind("GET").ok());

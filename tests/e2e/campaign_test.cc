@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "absl/strings/str_join.h"
 #include "tests/e2e/campaign_run.h"
 
 namespace kbench::e2e {
@@ -206,6 +207,38 @@ TEST(Campaign, ServersThatAreSweptAreAllNamed) {
                                       {"--local", "1"});
   ASSERT_EQ(run.finished.code, 0) << run.finished.err;
   ExpectSaid(run.finished.out, "server " + first.address() + ", " + second.address());
+}
+
+TEST(Campaign, EveryOperationIsAnsweredAsItShould) {
+  const std::vector<std::string> names = {"get",      "get_miss", "put",   "put_conditional",
+                                          "next",     "previous", "range", "version",
+                                          "flush",    "getlog",   "noop"};
+  const TempDir dir;
+  const CampaignRun run = RunCampaign(
+      dir,
+      "name: all\n"
+      "workload: {mix: {" +
+          absl::StrJoin(names, ": 1, ") +
+          ": 1}, keys: 64, value_size: 300B, range_keys: 20}\n"
+          "transport: [socket, epoll, uring]\n"
+          "run: {warmup: 0s, duration: 200ms, repetitions: 1}\n",
+      {"--local", "1"});
+  ASSERT_EQ(run.finished.code, 0) << run.finished.err;
+  const std::vector<std::string> files =
+      FindFiles(run.result_dirs.at(0) + "/cells", "summary.json");
+  ASSERT_EQ(files.size(), 3u);
+  for (const std::string& file : files) {
+    const nlohmann::json ops = ReadJson(file).at("ops");
+    ASSERT_EQ(ops.size(), names.size());
+    for (const nlohmann::json& op : ops) {
+      SCOPED_TRACE(file + ": " + op.at("op").get<std::string>());
+      EXPECT_GT(op.at("counts").at("answered"), 0);
+      EXPECT_EQ(op.at("counts").at("failed"), 0) << op.at("first_errors");
+      const nlohmann::json& statuses = op.at("statuses");
+      EXPECT_EQ(statuses.size(), 1u);
+      EXPECT_TRUE(statuses.contains(op.at("op") == "get_miss" ? "NOT_FOUND" : "SUCCESS"));
+    }
+  }
 }
 
 TEST(Campaign, AgentsArePinged) {

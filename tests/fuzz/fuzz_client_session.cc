@@ -87,8 +87,14 @@ class Clients {
                   .requests = {.keys = KeyGenerator(1, 0, 16), .key = &key_, .values = &values_},
                   .now = &Now},
                  &line_),
-        ops_({.ops = {{.kind = OpKind::kGet}, {.kind = OpKind::kPut}}, .keys = 8}),
-        recorder_({.ops = 2, .samples_max = 16}) {
+        ops_({.ops = {{.kind = OpKind::kGet},
+                      {.kind = OpKind::kGetMiss},
+                      {.kind = OpKind::kPut},
+                      {.kind = OpKind::kNext},
+                      {.kind = OpKind::kRange},
+                      {.kind = OpKind::kGetLog}},
+              .keys = 8}),
+        recorder_({.ops = 6, .samples_max = 16}) {
     std::string pdu;
     kinetic::Encoder().Append(Greeting(), Signature::Unsolicited(), 0, &pdu);
     Take(pdu);
