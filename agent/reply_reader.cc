@@ -48,6 +48,9 @@ void ReplyReader::Take(const kinetic::Message& message) {
   }
   reply_.connection_id = command.header.connection_id.value_or(0);
   reply_.cluster_version = command.header.cluster_version.value_or(0);
+  reply_.limits = command.get_log.has_value() && command.get_log->limits.has_value()
+                      ? &*command.get_log->limits
+                      : nullptr;
   reply_.value_size = frames_.value_size();
   reply_.size = frames_.size();
 }

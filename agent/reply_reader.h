@@ -24,6 +24,7 @@ struct Reply {
   absl::string_view text;
   int64_t connection_id = 0;
   int64_t cluster_version = 0;
+  const kinetic::GetLog::Limits* limits = nullptr;  // null: none were said
   uint32_t value_size = 0;
   uint64_t size = 0;  // bytes on the wire
 };

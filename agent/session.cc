@@ -161,6 +161,7 @@ void Session::TakeUnsolicited(const Reply& reply) {
   const bool welcome = reply.status == kinetic::StatusCode::kSuccess;
   if (!ready_ && welcome) {
     connection_id_ = reply.connection_id;
+    if (reply.limits != nullptr) limits_ = *reply.limits;
     maker_.set_flow(
         {.connection_id = reply.connection_id, .cluster_version = reply.cluster_version});
     ready_ = true;

@@ -90,6 +90,8 @@ class Session {
   bool closed() const { return !closed_.empty(); }
   const std::string& closed_text() const { return closed_; }  // why the flow is gone
   int64_t connection_id() const { return connection_id_; }
+  // As the handshake said them.
+  const kinetic::GetLog::Limits& limits() const { return limits_; }
   // Of the stage's first request; zero: none yet.
   MonoTime first_started() const { return first_started_; }
   MonoTime first_intended() const { return first_intended_; }
@@ -130,6 +132,7 @@ class Session {
   RealTime last_kernel_received_;
   bool ready_ = false;
   int64_t connection_id_ = 0;
+  kinetic::GetLog::Limits limits_;
   MonoTime first_started_;
   MonoTime first_intended_;
   std::string closed_;

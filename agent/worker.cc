@@ -178,6 +178,36 @@ absl::Status Worker::Connect() {
                      "Kinetic handshake within ", FormatDuration(spec_.connect_timeout),
                      " (is it a Kinetic server?)"));
   }
+  return sessions_.empty() ? absl::OkStatus() : CheckLimits(sessions_.front()->limits());
+}
+
+absl::Status Worker::CheckLimits(const kinetic::GetLog::Limits& limits) const {
+  const auto uses = [this](bool (*trait)(OpKind)) {
+    return std::any_of(spec_.ops.begin(), spec_.ops.end(),
+                       [trait](const OpWeight& op) { return trait(op.kind); });
+  };
+  const auto refuse = [this](absl::string_view what, uint64_t asked, uint64_t limit,
+                             absl::string_view field) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("server ", spec_.server.ToString(), " takes ", what, " up to ", limit,
+                     ", and the workload asks for ", asked, "; lower ", field));
+  };
+  // Zero is how some servers say that there is none.
+  const auto above = [](uint64_t asked, const std::optional<uint32_t>& limit) {
+    return limit.value_or(0) > 0 && asked > *limit;
+  };
+  if ((spec_.load || uses(&HasKey)) && above(spec_.key_bytes, limits.max_key_size)) {
+    return refuse("key sizes in bytes", spec_.key_bytes, *limits.max_key_size, "workload.key_size");
+  }
+  if ((spec_.load || uses(&WritesValue)) && above(spec_.value_bytes, limits.max_value_size)) {
+    return refuse("value sizes in bytes", spec_.value_bytes, *limits.max_value_size,
+                  "workload.value_size");
+  }
+  if (uses([](OpKind kind) { return kind == OpKind::kRange; }) &&
+      above(spec_.range_keys, limits.max_key_range_count)) {
+    return refuse("range sizes in keys", spec_.range_keys, *limits.max_key_range_count,
+                  "workload.range_keys");
+  }
   return absl::OkStatus();
 }
 

@@ -74,6 +74,8 @@ class Worker {
   void Live();
 
   absl::Status Connect();
+  // What the server would refuse, or close the connection for, is not asked of it.
+  absl::Status CheckLimits(const kinetic::GetLog::Limits& limits) const;
   absl::Status Prove();
   absl::Status WriteKeys();
   absl::StatusOr<WorkerYield> RunWindow(const Window& window);

@@ -241,6 +241,30 @@ TEST(Campaign, EveryOperationIsAnsweredAsItShould) {
   }
 }
 
+TEST(Campaign, AsksNothingBeyondTheServersLimits) {
+  Daemon drive("kbench-server", {"--limits", "drive"});
+  for (const auto& [workload, field] : std::vector<std::pair<std::string, std::string>>{
+           {"op: get, key_size: 1025B", "workload.key_size"},
+           {"op: range, range_keys: 801", "workload.range_keys"}}) {
+    const TempDir dir;
+    const CampaignRun run = RunCampaign(dir,
+                                        "name: greedy\nserver: {address: '" + drive.address() +
+                                            "'}\nworkload: {" + workload +
+                                            "}\nrun: {warmup: 0s, duration: 50ms}\n",
+                                        {"--local", "1"});
+    EXPECT_EQ(run.finished.code, 2);
+    ExpectSaid(run.finished.err, "lower " + field);
+  }
+  const TempDir dir;
+  const CampaignRun run = RunCampaign(dir,
+                                      "name: modest\nserver: {address: '" + drive.address() +
+                                          "'}\nworkload: {op: range, range_keys: 800, "
+                                          "key_size: 1024B}\n"
+                                          "run: {warmup: 0s, duration: 50ms, repetitions: 1}\n",
+                                      {"--local", "1"});
+  EXPECT_EQ(run.finished.code, 0) << run.finished.err;
+}
+
 TEST(Campaign, AgentsArePinged) {
   Daemon agent("kbench-agent", {});
   const Finished ping =
