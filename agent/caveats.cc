@@ -156,7 +156,7 @@ class Judge {
   // A closed loop keeps every place occupied: the time that requests spent in flight fills them.
   // What is missing is time in which the client neither sent nor measured.
   void Little() {
-    if (outcome_.aborted || spec_.max_ops_per_flow > 0) return;
+    if (outcome_.aborted || spec_.max_ops_per_flow > 0 || outcome_.backoffs > 0) return;
     const double places = static_cast<double>(spec_.flows) * spec_.depth;
     const double room = places * static_cast<double>(outcome_.measured.count());
     double filled = 0, requests = 0;
@@ -252,6 +252,13 @@ class Judge {
     if (outcome_.late_answers > 0) {
       Add("late_answers", absl::StrFormat("%d answers came after their request's time-out of %s",
                                           outcome_.late_answers, FormatDuration(spec_.op_timeout)));
+    }
+    if (outcome_.backoffs > 0) {
+      Add("server_busy",
+          absl::StrFormat("the server said SERVICE_BUSY: flows paused %d times, for %s together, "
+                          "warm-up included; no response time holds these pauses, so throughput "
+                          "is not depth divided by response time",
+                          outcome_.backoffs, FormatDuration(outcome_.backed_off)));
     }
     if (outcome_.protocol_errors > 0) {
       Add("protocol_errors", absl::StrFormat("%d answers belonged to no request that was waiting",

@@ -191,6 +191,8 @@ void Runner::Merge(std::vector<WorkerYield> yields, RunOutcome* outcome) const {
     if (!spec_.worker_cpus.empty() && !yield.pinned) ++outcome->workers_unpinned;
     outcome->late_answers += yield.late_answers;
     outcome->protocol_errors += yield.protocol_errors;
+    outcome->backoffs += yield.backoffs;
+    outcome->backed_off += yield.backed_off;
     outcome->unsolicited += yield.unsolicited;
     if (yield.unsolicited > 0) outcome->unsolicited_text = yield.unsolicited_text;
     if (yield.first_started.is_set() && yield.first_started < first) {

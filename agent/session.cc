@@ -1,5 +1,6 @@
 #include "agent/session.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -9,6 +10,9 @@ namespace kbench {
 namespace {
 
 constexpr uint32_t kHeadRoom = 256;  // frame header and message of a request, beside its key
+// After SERVICE_BUSY. The end of a pause is seen at the pump's next tick.
+constexpr Nanos kFirstPause = Millis(1);
+constexpr Nanos kLongestPause = Millis(128);
 
 }  // namespace
 
@@ -35,11 +39,14 @@ void Session::Begin(const Stage& stage) {
   due_ = 0;
   first_started_ = first_intended_ = MonoTime();
   credit_count_ = 0;
+  pause_from_ = pause_until_ = MonoTime();
+  next_pause_ = kFirstPause;
   for (uint32_t i = 0; i < stage.depth; ++i) GiveCredit(stage.start);
 }
 
 void Session::Issue(MonoTime now, MonoTime end) {
   if (stage_.arrival == nullptr) {
+    if (pause_from_.is_set() && BackingOff()) return;
     while (!closed() && credit_count_ > 0 && !slots_.full() && due_ < stage_.max_ops &&
            now >= stage_.start && credits_[credit_first_] < end) {
       const MonoTime intended = credits_[credit_first_];
@@ -221,6 +228,11 @@ void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot)
   record.decoded = options_.now();
   Land(slot);
   GiveCredit(record.decoded);
+  if (reply.status == kinetic::StatusCode::kServiceBusy) {
+    BackOff(record.decoded);
+  } else {
+    next_pause_ = kFirstPause;
+  }
   stage_.recorder->Answered(record, completion, slot->measured);
 }
 
@@ -310,6 +322,26 @@ void Session::GiveCredit(MonoTime when) {
   if (stage_.arrival != nullptr || credit_count_ == stage_.depth) return;
   credits_[(credit_first_ + credit_count_) % credits_.size()] = when;
   ++credit_count_;
+}
+
+void Session::BackOff(MonoTime now) {
+  // Requests that were on their way when the pause began say nothing new.
+  if (stage_.arrival != nullptr || pause_from_.is_set()) return;
+  pause_from_ = now;
+  pause_until_ = now + next_pause_;
+  next_pause_ = std::min(next_pause_ * 2, kLongestPause);
+  ++findings_.backoffs;
+}
+
+bool Session::BackingOff() {
+  const MonoTime now = options_.now();
+  if (now < pause_until_) return true;
+  findings_.backed_off += now - pause_from_;
+  pause_from_ = MonoTime();
+  for (size_t i = 0; i < credit_count_; ++i) {
+    credits_[(credit_first_ + i) % credits_.size()] = now;
+  }
+  return false;
 }
 
 }  // namespace kbench

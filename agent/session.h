@@ -5,6 +5,11 @@
 // its place became free (the previous answer was decoded): the generator's own housekeeping is
 // then part of `wait`, and Little's law closes (depth = throughput x mean response).
 //
+// A server that answers SERVICE_BUSY asks for time. A closed loop gives it: it sends nothing for a
+// while, twice as long with every such answer on end, and counts the while apart; no request is
+// intended within it. An open loop's instants depend on nobody: there, busy answers are failures
+// like others.
+//
 // A session lives through stages: prove (one NOOP), load, run. The same code serves all.
 // It belongs to its worker's thread. Between Begin() and Finish() it allocates nothing.
 #pragma once
@@ -33,6 +38,8 @@ inline constexpr MonoTime kNever = MonoTime(INT64_MAX);
 struct SessionFindings {
   uint64_t late_answers = 0;     // of requests that had been given up as lost
   uint64_t protocol_errors = 0;  // answers to nothing we sent
+  uint64_t backoffs = 0;         // pauses after SERVICE_BUSY
+  Nanos backed_off;              // their sum
   uint64_t unsolicited = 0;      // statuses after the handshake
   kinetic::StatusCode unsolicited_status = kinetic::StatusCode::kInvalid;  // the last one
   std::string unsolicited_text;
@@ -111,6 +118,9 @@ class Session {
   void SettleLingering();
   void Close(std::string why);
   void GiveCredit(MonoTime when);
+  void BackOff(MonoTime now);
+  // True until the pause is over; then no free place counts as free since earlier.
+  bool BackingOff();
 
   Options options_;
   Transport* transport_;
@@ -122,6 +132,9 @@ class Session {
   std::vector<MonoTime> credits_;
   size_t credit_first_ = 0;
   size_t credit_count_ = 0;
+  MonoTime pause_from_;  // zero: no pause
+  MonoTime pause_until_;
+  Nanos next_pause_;
 
   uint64_t due_ = 0;  // in this stage
   uint32_t until_probe_ = 0;

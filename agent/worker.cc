@@ -358,6 +358,8 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
     const SessionFindings& findings = session->findings();
     yield.late_answers += findings.late_answers;
     yield.protocol_errors += findings.protocol_errors;
+    yield.backoffs += findings.backoffs;
+    yield.backed_off += findings.backed_off;
     yield.unsolicited += findings.unsolicited;
     if (findings.unsolicited > 0) yield.unsolicited_text = findings.unsolicited_text;
   }

@@ -36,6 +36,8 @@ struct WorkerYield {
   bool pinned = false;
   uint64_t late_answers = 0;
   uint64_t protocol_errors = 0;
+  uint64_t backoffs = 0;  // pauses after SERVICE_BUSY, and their sum over all flows
+  Nanos backed_off;
   uint64_t unsolicited = 0;
   std::string unsolicited_text;
 };

@@ -129,6 +129,7 @@ TEST(JudgeRun, FindsEachFaultAlone) {
        [](FinishedRun* r) {
          r->outcome.transport_facts = {{"TCP_CONGESTION", "refused: ENOENT"}};
        }},
+      {"server_busy", [](FinishedRun* r) { r->outcome.backoffs = 1; }},
       {"late_answers", [](FinishedRun* r) { r->outcome.late_answers = 1; }},
       {"protocol_errors", [](FinishedRun* r) { r->outcome.protocol_errors = 1; }},
       {"unsolicited_status", [](FinishedRun* r) { r->outcome.unsolicited = 1; }},

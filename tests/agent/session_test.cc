@@ -218,6 +218,32 @@ TEST(Session, TakesNotFoundForTheAnswerToAMissAndFailsAHit) {
   EXPECT_EQ(stats.statuses[kWrongHmacSlot], 1u);
 }
 
+TEST(Session, GivesABusyServerTimeInAClosedLoopAndCountsItApart) {
+  for (const bool open : {false, true}) {
+    SCOPED_TRACE(open);
+    RigOptions options{.depth = 2, .max_ops = 40};
+    if (open) options.open = Constant(1000);
+    Rig rig(options, [](const Request& request) {
+      Fate fate{.delay = Micros(5)};
+      if (request.number >= 10 && request.number < 13) fate.status = StatusCode::kServiceBusy;
+      return fate;
+    });
+    const Recorder& recorder = rig.Run();
+    EXPECT_EQ(recorder.totals().failed, 3u);
+    EXPECT_EQ(recorder.totals().answered, 37u);
+    EXPECT_LT(recorder.ops()[0].response.max(), Micros(100)) << "no response time holds a pause";
+    const SessionFindings& findings = rig.session().findings();
+    if (open) {
+      EXPECT_EQ(findings.backoffs, 0u);
+      continue;
+    }
+    // Two in flight when the first pause begins: so two or three pauses, of 1 ms and 2 ms at least.
+    EXPECT_GE(findings.backoffs, 2u);
+    EXPECT_GE(findings.backed_off, Millis(3));
+    EXPECT_LT(findings.backed_off, Millis(200));
+  }
+}
+
 TEST(Session, FailsAnAnswerSignedWithAnotherKey) {
   Rig rig({.max_ops = 4}, [](const Request& request) {
     return Fate{.delay = Micros(5), .wrong_key = request.number == 2};
