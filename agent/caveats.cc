@@ -230,11 +230,12 @@ class Judge {
     }
   }
 
-  // Of a closed loop that sleeps while it waits for probed requests; an open loop wakes to send.
+  // Of a closed loop that sleeps while it waits for probed requests; an open loop wakes to send,
+  // and one that pauses wakes to look whether the pause is over.
   void Waits() {
     const double answers = static_cast<double>(totals_.answered + totals_.failed);
     if (spec_.sample_every == 0 || spec_.poll != PollMode::kBlock || spec_.open.has_value() ||
-        answers == 0) {
+        answers == 0 || outcome_.backoffs > 0) {
       return;
     }
     const double explained = kWaitsPerAnswer + BytesMoved(outcome_) / answers / kBytesPerWait;

@@ -36,6 +36,15 @@ MessageType TypeOf(OpKind kind) {
   return MessageType::kInvalid;
 }
 
+// The shortest change of *key that lies behind it: nothing of its length stands between, but keys
+// that begin with it. The whole of a key of 0xff bytes has nothing of its length behind it.
+absl::string_view JustBehind(std::string* key) {
+  const size_t last = key->find_last_not_of('\xff');
+  if (last == std::string::npos) return *key;
+  ++(*key)[last];
+  return absl::string_view(*key).substr(0, last + 1);
+}
+
 }  // namespace
 
 RequestMaker::RequestMaker(const Options& options)
@@ -62,7 +71,7 @@ void RequestMaker::AddKey(const Op& op) {
   }
   // The neighbours of these are the key itself: so the answer, and its length, are known.
   if (op.kind == OpKind::kNext) key.remove_suffix(1);
-  if (op.kind == OpKind::kPrevious && key_text_.back() != '\xff') ++key_text_.back();
+  if (op.kind == OpKind::kPrevious) key = JustBehind(&key_text_);
   kinetic::KeyValue& key_value = command_.key_value.emplace();
   key_value.key = key;
   if (WritesValue(op.kind) || op.kind == OpKind::kDelete) {

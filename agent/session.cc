@@ -230,7 +230,7 @@ void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot)
   GiveCredit(record.decoded);
   if (reply.status == kinetic::StatusCode::kServiceBusy) {
     BackOff(record.decoded);
-  } else {
+  } else if (!pause_from_.is_set()) {
     next_pause_ = kFirstPause;
   }
   stage_.recorder->Answered(record, completion, slot->measured);
@@ -279,6 +279,7 @@ void Session::Expire(MonoTime now) {
 }
 
 void Session::Finish() {
+  if (pause_from_.is_set()) EndPause(options_.now());
   while (slots_.oldest() != nullptr) {
     Lose(slots_.oldest(), "unanswered when the run ended", options_.now());
   }
@@ -336,12 +337,16 @@ void Session::BackOff(MonoTime now) {
 bool Session::BackingOff() {
   const MonoTime now = options_.now();
   if (now < pause_until_) return true;
-  findings_.backed_off += now - pause_from_;
-  pause_from_ = MonoTime();
+  EndPause(now);
   for (size_t i = 0; i < credit_count_; ++i) {
     credits_[(credit_first_ + i) % credits_.size()] = now;
   }
   return false;
+}
+
+void Session::EndPause(MonoTime now) {
+  findings_.backed_off += now - pause_from_;
+  pause_from_ = MonoTime();
 }
 
 }  // namespace kbench

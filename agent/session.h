@@ -7,11 +7,12 @@
 //
 // A server that answers SERVICE_BUSY asks for time. A closed loop gives it: it sends nothing for a
 // while, twice as long with every such answer on end, and counts the while apart; no request is
-// intended within it. An open loop's instants depend on nobody: there, busy answers are failures
-// like others.
+// intended within it. It does not send the refused request again. An open loop's instants depend on
+// nobody: there, busy answers are failures like others.
 //
 // A session lives through stages: prove (one NOOP), load, run. The same code serves all.
-// It belongs to its worker's thread. Between Begin() and Finish() it allocates nothing.
+// It belongs to its worker's thread. Between Begin() and Finish() it allocates nothing, but for the
+// answers to ranges and logs, which are lists (docs/architecture.md).
 #pragma once
 
 #include <cstdint>
@@ -121,6 +122,7 @@ class Session {
   void BackOff(MonoTime now);
   // True until the pause is over; then no free place counts as free since earlier.
   bool BackingOff();
+  void EndPause(MonoTime now);
 
   Options options_;
   Transport* transport_;

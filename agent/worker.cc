@@ -203,8 +203,16 @@ absl::Status Worker::CheckLimits(const kinetic::GetLog::Limits& limits) const {
     return refuse("value sizes in bytes", spec_.value_bytes, *limits.max_value_size,
                   "workload.value_size");
   }
-  if (uses([](OpKind kind) { return kind == OpKind::kRange; }) &&
-      above(spec_.range_keys, limits.max_key_range_count)) {
+  const bool ranges = uses([](OpKind kind) { return kind == OpKind::kRange; });
+  // A key of an answer stands behind its tag and its length, and all of them beside the rest.
+  constexpr uint64_t kRest = 1024, kBesideKey = 4;
+  if (ranges &&
+      spec_.range_keys * (spec_.key_bytes + kBesideKey) + kRest > kinetic::kSpecMaxMessageSize) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("an answer of ", spec_.range_keys, " keys of ", spec_.key_bytes,
+                     " bytes does not fit into a message; lower workload.range_keys"));
+  }
+  if (ranges && above(spec_.range_keys, limits.max_key_range_count)) {
     return refuse("range sizes in keys", spec_.range_keys, *limits.max_key_range_count,
                   "workload.range_keys");
   }

@@ -13,8 +13,8 @@ namespace kbench {
 namespace {
 
 struct OpTraits {
-  OpKind kind;
   absl::string_view name;
+  OpKind kind;
   bool has_key;
   bool writes_value;
   bool reads_value;
@@ -22,18 +22,18 @@ struct OpTraits {
 
 // In the order of OpKind.
 constexpr OpTraits kOps[] = {
-    {OpKind::kGet, "get", true, false, true},
-    {OpKind::kGetMiss, "get_miss", true, false, false},
-    {OpKind::kPut, "put", true, true, false},
-    {OpKind::kPutConditional, "put_conditional", true, true, false},
-    {OpKind::kDelete, "delete", true, false, false},
-    {OpKind::kNext, "next", true, false, true},
-    {OpKind::kPrevious, "previous", true, false, true},
-    {OpKind::kVersion, "version", true, false, false},
-    {OpKind::kRange, "range", true, false, false},
-    {OpKind::kFlush, "flush", false, false, false},
-    {OpKind::kGetLog, "getlog", false, false, false},
-    {OpKind::kNoop, "noop", false, false, false},
+    {"get", OpKind::kGet, true, false, true},
+    {"get_miss", OpKind::kGetMiss, true, false, false},
+    {"put", OpKind::kPut, true, true, false},
+    {"put_conditional", OpKind::kPutConditional, true, true, false},
+    {"delete", OpKind::kDelete, true, false, false},
+    {"next", OpKind::kNext, true, false, true},
+    {"previous", OpKind::kPrevious, true, false, true},
+    {"version", OpKind::kVersion, true, false, false},
+    {"range", OpKind::kRange, true, false, false},
+    {"flush", OpKind::kFlush, false, false, false},
+    {"getlog", OpKind::kGetLog, false, false, false},
+    {"noop", OpKind::kNoop, false, false, false},
 };
 
 constexpr const OpTraits& Traits(OpKind kind) { return kOps[static_cast<size_t>(kind)]; }
@@ -54,9 +54,8 @@ absl::StatusOr<OpKind> ParseOpKind(absl::string_view name) {
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "'", name, "' is no operation; there are ",
-      absl::StrJoin(kOps, ", ", [](std::string* out, const OpTraits& op) {
-        absl::StrAppend(out, op.name);
-      })));
+      absl::StrJoin(kOps, ", ",
+                    [](std::string* out, const OpTraits& op) { absl::StrAppend(out, op.name); })));
 }
 
 absl::string_view Name(OpKind kind) { return Traits(kind).name; }

@@ -114,35 +114,33 @@ absl::StatusOr<Reply> Client::Receive(MonoTime deadline) {
   }
 }
 
-absl::Status Client::VisitKeys(absl::string_view first, absl::string_view last,
-                               const std::function<bool(absl::string_view key)>& visit) {
+absl::StatusOr<Reply> Client::VisitKeys(absl::string_view first, absl::string_view last,
+                                        const std::function<bool(absl::string_view key)>& visit) {
   constexpr uint32_t kUnlimited = UINT32_MAX;  // on the wire
   constexpr uint32_t kPage = 200;
   const uint32_t allowed = limits().max_key_range_count.value_or(kPage);
   const uint32_t page = allowed == 0 || allowed == kUnlimited ? kPage : allowed;
   std::string from(first);
   for (bool inclusive = true;; inclusive = false) {
-    ASSIGN_OR_RETURN(const Reply reply, Call(KeyRangeRequest({.start_key = from,
-                                                              .end_key = last,
-                                                              .start_key_inclusive = inclusive,
-                                                              .end_key_inclusive = true,
-                                                              .max_returned = page})));
-    if (reply.status != kinetic::StatusCode::kSuccess) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("the server refused a range of keys: ", reply.Describe()));
+    ASSIGN_OR_RETURN(Reply reply, Call(KeyRangeRequest({.start_key = from,
+                                                        .end_key = last,
+                                                        .start_key_inclusive = inclusive,
+                                                        .end_key_inclusive = true,
+                                                        .max_returned = page})));
+    const auto& range = reply.command().range;
+    // A page that is not full may still be cut short: only an empty one is the end.
+    if (reply.status != kinetic::StatusCode::kSuccess || !range.has_value() ||
+        range->keys.empty()) {
+      return reply;
     }
-    if (!reply.command().range.has_value() || reply.command().range->keys.empty()) break;
-    const std::vector<kinetic::Text>& keys = reply.command().range->keys;
-    for (const kinetic::Text key : keys) {
+    for (const kinetic::Text key : range->keys) {
       if (inclusive ? key < from : key <= from) {
         return absl::DataLossError("the server gives keys that are not in the range asked for");
       }
-      if (!visit(key)) return absl::OkStatus();
+      if (!visit(key)) return reply;
     }
-    // A page that is not full may still be cut short: only an empty one is the end.
-    from = std::string(keys.back());
+    from = std::string(range->keys.back());
   }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<Batch> Batch::Start(Client* client, uint32_t id) {

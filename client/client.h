@@ -70,9 +70,10 @@ class Client {
   absl::Status SendUnanswered(const kinetic::Command& command, absl::string_view value = "");
 
   // Every key from `first` to `last`, both included, in pages of what the server allows; stops
-  // early when `visit` returns false. Keys that come or go meanwhile may or may not be seen.
-  absl::Status VisitKeys(absl::string_view first, absl::string_view last,
-                         const std::function<bool(absl::string_view key)>& visit);
+  // early when `visit` returns false. Keys that come or go meanwhile may or may not be seen. Gives
+  // the last reply: SUCCESS, or the server's refusal.
+  absl::StatusOr<Reply> VisitKeys(absl::string_view first, absl::string_view last,
+                                  const std::function<bool(absl::string_view key)>& visit);
 
  private:
   Client(const Options& options, Stream stream);

@@ -5,7 +5,6 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -16,6 +15,7 @@
 #include "base/address.h"
 #include "base/status_macros.h"
 #include "base/units.h"
+#include "client/log_text.h"
 #include "client/requests.h"
 
 namespace kbench::client {
@@ -96,11 +96,7 @@ void KvSession::Conclude() {
     if (kv.tag.has_value()) told["tag"] = text(*kv.tag);
     if (kv.algorithm.has_value()) told["algorithm"] = *kv.algorithm;
   }
-  if (command.range.has_value()) {
-    for (const kinetic::Text key : command.range->keys) keys_.emplace_back(key);
-  }
-  for (const std::string& key : keys_) told["keys"].push_back(text(key));
-  if (!reply_.value.empty()) told["value"] = text(reply_.value);
+  told.update(told_);
   // Bytes that are no text are told with --hex; without it what cannot be shown is replaced.
   std::cout << told.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
 }
@@ -119,10 +115,18 @@ absl::Status ShowObject(const KvFlags& flags, KvSession* session, const Command&
     return absl::OkStatus();
   }
   session->out() << session->Shown(reply.value) << std::flush;
+  session->told()["value"] = session->Shown(reply.value);
   return absl::OkStatus();
 }
 
 namespace {
+
+void ShowKeys(const std::vector<kinetic::Text>& keys, KvSession* session) {
+  for (const kinetic::Text key : keys) {
+    session->out() << session->Shown(key) << "\n";
+    session->told()["keys"].push_back(session->Shown(key));
+  }
+}
 
 absl::StatusOr<kinetic::Synchronization> SynchronizationOf(const std::string& name) {
   if (name == "writethrough") return kinetic::Synchronization::kWriteThrough;
@@ -151,89 +155,25 @@ absl::Status Delete(const KvFlags& flags, KvSession* session) {
 }
 
 absl::Status Keys(const KvFlags& flags, KvSession* session) {
-  if (flags.reverse || flags.max > 0) {
-    kinetic::Range range = {.start_key = flags.key,
-                            .end_key = flags.last_key,
-                            .start_key_inclusive = true,
-                            .end_key_inclusive = true};
-    if (flags.max > 0) range.max_returned = flags.max;
-    if (flags.reverse) range.reverse = true;
-    RETURN_IF_ERROR(session->Ask(KeyRangeRequest(range)));
-    if (!session->reply().command().range.has_value()) return absl::OkStatus();
-    for (const kinetic::Text key : session->reply().command().range->keys) {
-      session->out() << session->Shown(key) << "\n";
-    }
-    return absl::OkStatus();
+  session->told()["keys"] = nlohmann::ordered_json::array();
+  if (!flags.reverse && flags.max == 0) {
+    return session->Take(
+        session->client()->VisitKeys(flags.key, flags.last_key, [&](absl::string_view key) {
+          ShowKeys({key}, session);
+          return true;
+        }));
   }
-  std::vector<std::string> all;
-  RETURN_IF_ERROR(
-      session->client()->VisitKeys(flags.key, flags.last_key, [&](absl::string_view key) {
-        session->out() << session->Shown(key) << "\n";
-        all.emplace_back(key);
-        return true;
-      }));
-  session->set_keys(std::move(all));
-  return session->Ask(NoopRequest());
+  kinetic::Range range = {.start_key = flags.key,
+                          .end_key = flags.last_key,
+                          .start_key_inclusive = true,
+                          .end_key_inclusive = true};
+  if (flags.max > 0) range.max_returned = flags.max;
+  if (flags.reverse) range.reverse = true;
+  RETURN_IF_ERROR(session->Ask(KeyRangeRequest(range)));
+  const auto& found = session->reply().command().range;
+  if (found.has_value()) ShowKeys(found->keys, session);
+  return absl::OkStatus();
 }
-
-namespace {
-
-void ShowLog(const GetLog& log, KvSession* session) {
-  for (const GetLog::Utilization& u : log.utilizations) {
-    session->out() << "utilization " << u.name << " "
-                   << (u.value.has_value() ? absl::StrCat(*u.value) : "unknown") << "\n";
-  }
-  for (const GetLog::Temperature& t : log.temperatures) {
-    session->out() << "temperature " << t.name << " "
-                   << (t.current.has_value() ? absl::StrCat(*t.current) : "unknown") << "\n";
-  }
-  if (log.capacity.has_value()) {
-    session->out() << "capacity_bytes " << log.capacity->nominal_capacity_bytes.value_or(0)
-                   << "\nportion_full " << log.capacity->portion_full.value_or(0) << "\n";
-  }
-  if (log.configuration.has_value()) {
-    const GetLog::Configuration& c = *log.configuration;
-    for (const auto& [name, text] : {std::pair("vendor", c.vendor),
-                                     {"model", c.model},
-                                     {"serial_number", c.serial_number},
-                                     {"world_wide_name", c.world_wide_name},
-                                     {"version", c.version},
-                                     {"protocol_version", c.protocol_version}}) {
-      if (text.has_value()) session->out() << name << " " << *text << "\n";
-    }
-    session->out() << "port " << c.port.value_or(0) << "\ntls_port " << c.tls_port.value_or(0)
-                   << "\n";
-  }
-  for (const GetLog::Statistics& s : log.statistics) {
-    session->out() << "statistics " << kinetic::Name(s.message_type) << " count " << s.count
-                   << " bytes " << s.bytes << "\n";
-  }
-  if (log.messages.has_value()) session->out() << *log.messages;
-  if (log.limits.has_value()) {
-    const GetLog::Limits& l = *log.limits;
-    for (const auto& [name, limit] :
-         {std::pair("max_key_size", l.max_key_size),
-          {"max_value_size", l.max_value_size},
-          {"max_version_size", l.max_version_size},
-          {"max_tag_size", l.max_tag_size},
-          {"max_connections", l.max_connections},
-          {"max_outstanding_read_requests", l.max_outstanding_read_requests},
-          {"max_outstanding_write_requests", l.max_outstanding_write_requests},
-          {"max_message_size", l.max_message_size},
-          {"max_key_range_count", l.max_key_range_count},
-          {"max_identity_count", l.max_identity_count},
-          {"max_pin_size", l.max_pin_size},
-          {"max_operation_count_per_batch", l.max_operation_count_per_batch},
-          {"max_batch_count_per_device", l.max_batch_count_per_device}}) {
-      if (limit.has_value()) {
-        session->out() << name << " " << (*limit == UINT32_MAX ? "unlimited" : absl::StrCat(*limit))
-                       << "\n";
-      }
-    }
-  }
-}
-
-}  // namespace
 
 absl::Status Log(const KvFlags& flags, KvSession* session) {
   static const std::map<std::string, GetLog::Type> kTypes = {
@@ -247,14 +187,17 @@ absl::Status Log(const KvFlags& flags, KvSession* session) {
   std::vector<GetLog::Type> types;
   for (const std::string& log : flags.logs) types.push_back(kTypes.at(log));
   RETURN_IF_ERROR(session->Ask(GetLogRequest(types)));
-  if (session->reply().command().get_log.has_value())
-    ShowLog(*session->reply().command().get_log, session);
+  const auto& log = session->reply().command().get_log;
+  if (!log.has_value()) return absl::OkStatus();
+  ShowLog(*log, &session->out());
+  session->told()["log"] = LogJson(*log);
   return absl::OkStatus();
 }
 
 absl::Status DeviceLog(const KvFlags& flags, KvSession* session) {
   RETURN_IF_ERROR(session->Ask(DeviceLogRequest(flags.name)));
   session->out() << session->Shown(session->reply().value) << std::flush;
+  if (session->success()) session->told()["value"] = session->Shown(session->reply().value);
   return absl::OkStatus();
 }
 
@@ -272,9 +215,14 @@ absl::Status Push(const KvFlags& flags, KvSession* session) {
   if (!told.has_value()) return absl::OkStatus();
   for (const auto& one : told->operations) {
     if (!one.status.has_value()) continue;
-    session->out() << session->Shown(one.key.value_or("")) << " "
-                   << kinetic::Name(one.status->code.value_or(StatusCode::kInvalid)) << " "
-                   << one.status->message.value_or("") << "\n";
+    const StatusCode code = one.status->code.value_or(StatusCode::kInvalid);
+    // Some servers say SUCCESS of the whole all the same.
+    if (code != StatusCode::kSuccess) session->set_failed();
+    const std::string key = session->Shown(one.key.value_or(""));
+    const std::string message(one.status->message.value_or(""));
+    session->out() << key << " " << kinetic::Name(code) << " " << message << "\n";
+    session->told()["operations"].push_back(
+        {{"key", key}, {"status", kinetic::Name(code)}, {"message", message}});
   }
   return absl::OkStatus();
 }
@@ -284,10 +232,9 @@ absl::Status Scan(const KvFlags& flags, KvSession* session) {
                                                  .end_key = flags.last_key,
                                                  .start_key_inclusive = true,
                                                  .end_key_inclusive = true})));
-  if (!session->reply().command().range.has_value()) return absl::OkStatus();
-  for (const kinetic::Text key : session->reply().command().range->keys) {
-    session->out() << session->Shown(key) << "\n";
-  }
+  session->told()["keys"] = nlohmann::ordered_json::array();
+  const auto& broken = session->reply().command().range;
+  if (broken.has_value()) ShowKeys(broken->keys, session);
   return absl::OkStatus();
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -56,26 +57,30 @@ class KvSession {
   }
   // Where text goes: nowhere, when JSON is asked for.
   std::ostream& out() { return json() ? nowhere_ : std::cout; }
-  // Beside the reply's own, the keys of all pages.
-  void set_keys(std::vector<std::string> keys) { keys_ = std::move(keys); }
+  // Takes a reply that was asked for by other means.
+  absl::Status Take(absl::StatusOr<Reply> reply);
+  // What JSON tells beside status, message and the metadata of the reply.
+  nlohmann::ordered_json& told() { return told_; }
+  // A part of what was asked for failed, whatever the reply's status says.
+  void set_failed() { failed_ = true; }
   // What was said, as one line of JSON, if that is the format.
   void Conclude();
 
   const Reply& reply() const { return reply_; }
   Client* client() { return client_.get(); }
-  bool success() const { return reply_.status == kinetic::StatusCode::kSuccess; }
+  bool success() const { return reply_.status == kinetic::StatusCode::kSuccess && !failed_; }
   std::string Shown(absl::string_view bytes) const {
     return flags_.hex ? absl::BytesToHexString(bytes) : std::string(bytes);
   }
 
  private:
   bool json() const { return flags_.format == "json"; }
-  absl::Status Take(absl::StatusOr<Reply> reply);
 
   const KvFlags& flags_;
   std::unique_ptr<Client> client_;
   Reply reply_;
-  std::vector<std::string> keys_;
+  nlohmann::ordered_json told_ = nlohmann::ordered_json::object();
+  bool failed_ = false;
   std::ostream nowhere_{nullptr};
 };
 

@@ -38,6 +38,7 @@ ExitCode RunKv(char** argv) {
   const std::string program = *directory + "/kbench-kv";
   std::string name = "kbench-kv";
   argv[0] = name.data();
+  std::signal(SIGPIPE, SIG_DFL);  // an ignored signal would stay so
   execv(program.c_str(), argv);
   return Fail(absl::InternalError(
       absl::StrCat("cannot run ", program, ": ", std::strerror(errno), "; is it installed?")));

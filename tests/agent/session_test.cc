@@ -244,6 +244,20 @@ TEST(Session, GivesABusyServerTimeInAClosedLoopAndCountsItApart) {
   }
 }
 
+TEST(Session, DoublesItsPausesWhileTheServerStaysBusy) {
+  Rig rig({.duration = Seconds(2)}, [](const Request& request) {
+    Fate fate{.delay = Micros(5)};
+    if (request.number > 0) fate.status = StatusCode::kServiceBusy;
+    return fate;
+  });
+  const uint64_t sent = rig.Run().totals().sent;
+  // 1, 2, 4, ..., 64 ms, each up to the next tick, and then 128 ms each.
+  EXPECT_GE(sent, 2000 / 138u);
+  EXPECT_LE(sent, 8 + 2000 / 128u);
+  EXPECT_GE(rig.session().findings().backed_off, Millis(1990)) << "the last pause counts as well";
+  EXPECT_LE(rig.session().findings().backed_off, Millis(2020));
+}
+
 TEST(Session, FailsAnAnswerSignedWithAnotherKey) {
   Rig rig({.max_ops = 4}, [](const Request& request) {
     return Fate{.delay = Micros(5), .wrong_key = request.number == 2};

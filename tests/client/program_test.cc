@@ -65,6 +65,9 @@ TEST_F(KvTest, StoresAndFindsObjects) {
   EXPECT_EQ(pushed.code, 0) << pushed.err;
   EXPECT_THAT(pushed.out, HasSubstr("a SUCCESS"));
   ExpectOk(Run(peer.address(), {"get", "c"}), "one");
+  const Finished absent = Kv({"p2p", "absent", "--peer", peer.address(), "--format", "json"});
+  EXPECT_EQ(absent.code, 8);
+  EXPECT_THAT(absent.out, HasSubstr(R"("operations":[{"key":"absent","status":"NOT_FOUND")"));
 
   const Finished mismatch = Kv({"put", "a", "x"});
   EXPECT_EQ(mismatch.code, 8);
@@ -90,6 +93,10 @@ TEST_F(KvTest, IsASubcommandOfKbenchAndTakesOptionsAnywhere) {
   EXPECT_THAT(gone.out, HasSubstr(R"("status":"NOT_FOUND")"));
   EXPECT_THAT(gone.err, HasSubstr("NOT_FOUND"));
   EXPECT_THAT(Kv({"range", "--format", "json"}).out, HasSubstr(R"("keys":["KEY"])"));
+  EXPECT_THAT(Kv({"range", "none", "none", "--format", "json"}).out, HasSubstr(R"("keys":[])"));
+  ExpectOk(Kv({"put", "empty", ""}));
+  EXPECT_THAT(Kv({"get", "empty", "--format", "json"}).out, HasSubstr(R"("value":"")"));
+  EXPECT_THAT(Kv({"log", "limits", "--format", "json"}).out, HasSubstr(R"("max_key_size":4096)"));
 }
 
 TEST_F(KvTest, AdministersTheDevice) {

@@ -95,11 +95,12 @@ struct Mover {
   // One generation is there, whole: the last that ended, or the one whose answer did not arrive.
   void Check(Client* client) {
     std::map<std::string, uint64_t> found;
-    const absl::Status visited = client->VisitKeys("b", "c", [&](absl::string_view key) {
+    const auto visited = client->VisitKeys("b", "c", [&](absl::string_view key) {
       ++found[std::string(key.substr(0, key.find('/')))];
       return true;
     });
-    ASSERT_TRUE(visited.ok()) << visited;
+    ASSERT_TRUE(visited.ok()) << visited.status();
+    ASSERT_EQ(visited->status, kinetic::StatusCode::kSuccess) << visited->Describe();
     if (ended == 0 && found.empty()) return;
     ASSERT_EQ(found.size(), 1u);
     EXPECT_EQ(found.begin()->second, kBatchKeys) << "half a batch";
