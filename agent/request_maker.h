@@ -25,7 +25,7 @@ class RequestMaker {
     int64_t identity = kinetic::kFactoryIdentity;
     kinetic::Synchronization synchronization = kinetic::Synchronization::kWriteBack;
     KeyGenerator keys;
-    uint32_t range_keys = 100;  // most keys that a GETKEYRANGE asks for
+    uint32_t range_keys = 100;              // most keys that a GETKEYRANGE asks for
     const kinetic::HmacKey* key = nullptr;  // outlives the maker; of this thread alone
     const ValuePool* values = nullptr;      // outlives the maker
   };

@@ -366,11 +366,10 @@ class Parser {
 
 bool Settings::LoadsKeys() const {
   if (load != LoadKeys::kAuto) return load == LoadKeys::kYes;
-  return std::any_of(ops.begin(), ops.end(),
-                     [](const OpWeight& share) {
-                       return share.op == "get" || share.op == "next" || share.op == "previous" ||
-                              share.op == "version" || share.op == "range";
-                     });
+  return std::any_of(ops.begin(), ops.end(), [](const OpWeight& share) {
+    return share.op == "get" || share.op == "next" || share.op == "previous" ||
+           share.op == "version" || share.op == "range";
+  });
 }
 
 absl::StatusOr<Campaign> ParseCampaign(absl::string_view file, absl::string_view text,

@@ -151,9 +151,9 @@ CampaignField ServiceTime() {
 }
 
 const Words& OpNames() {
-  static const auto* const names = new Words{
-      "get",     "get_miss", "put",   "put_conditional", "delete", "next", "previous",
-      "version", "range",    "flush", "getlog",          "noop"};
+  static const auto* const names =
+      new Words{"get",      "get_miss", "put",   "put_conditional", "delete", "next",
+                "previous", "version",  "range", "flush",           "getlog", "noop"};
   return *names;
 }
 

@@ -47,16 +47,11 @@ void RunArmed(const Case& c) {
   const std::atomic<bool> stop = false;
   pump.AwaitHandshakes(MonoNow() + Seconds(5), stop);
 
-  const std::vector<OpWeight> ops = {{.kind = OpKind::kPut},
-                                     {.kind = OpKind::kGet},
-                                     {.kind = OpKind::kDelete},
-                                     {.kind = OpKind::kPutConditional},
-                                     {.kind = OpKind::kNext},
-                                     {.kind = OpKind::kPrevious},
-                                     {.kind = OpKind::kVersion},
-                                     {.kind = OpKind::kRange},
-                                     {.kind = OpKind::kFlush},
-                                     {.kind = OpKind::kNoop}};
+  const std::vector<OpWeight> ops = {{.kind = OpKind::kPut},     {.kind = OpKind::kGet},
+                                     {.kind = OpKind::kDelete},  {.kind = OpKind::kPutConditional},
+                                     {.kind = OpKind::kNext},    {.kind = OpKind::kPrevious},
+                                     {.kind = OpKind::kVersion}, {.kind = OpKind::kRange},
+                                     {.kind = OpKind::kFlush},   {.kind = OpKind::kNoop}};
   Recorder recorder({.ops = ops.size(), .samples_max = 500, .clocks = ReadClockPair()});
   const MonoTime start = MonoNow();
   const MonoTime measure_from = start + Millis(50);

@@ -210,19 +210,18 @@ TEST(Campaign, ServersThatAreSweptAreAllNamed) {
 }
 
 TEST(Campaign, EveryOperationIsAnsweredAsItShould) {
-  const std::vector<std::string> names = {"get",      "get_miss", "put",   "put_conditional",
-                                          "next",     "previous", "range", "version",
-                                          "flush",    "getlog",   "noop"};
+  const std::vector<std::string> names = {"get",   "get_miss", "put",   "put_conditional",
+                                          "next",  "previous", "range", "version",
+                                          "flush", "getlog",   "noop"};
   const TempDir dir;
-  const CampaignRun run = RunCampaign(
-      dir,
-      "name: all\n"
-      "workload: {mix: {" +
-          absl::StrJoin(names, ": 1, ") +
-          ": 1}, keys: 64, value_size: 300B, range_keys: 20}\n"
-          "transport: [socket, epoll, uring]\n"
-          "run: {warmup: 0s, duration: 200ms, repetitions: 1}\n",
-      {"--local", "1"});
+  const CampaignRun run = RunCampaign(dir,
+                                      "name: all\n"
+                                      "workload: {mix: {" +
+                                          absl::StrJoin(names, ": 1, ") +
+                                          ": 1}, keys: 64, value_size: 300B, range_keys: 20}\n"
+                                          "transport: [socket, epoll, uring]\n"
+                                          "run: {warmup: 0s, duration: 200ms, repetitions: 1}\n",
+                                      {"--local", "1"});
   ASSERT_EQ(run.finished.code, 0) << run.finished.err;
   const std::vector<std::string> files =
       FindFiles(run.result_dirs.at(0) + "/cells", "summary.json");
@@ -247,11 +246,11 @@ TEST(Campaign, AsksNothingBeyondTheServersLimits) {
            {"op: get, key_size: 1025B", "workload.key_size"},
            {"op: range, range_keys: 801", "workload.range_keys"}}) {
     const TempDir dir;
-    const CampaignRun run = RunCampaign(dir,
-                                        "name: greedy\nserver: {address: '" + drive.address() +
-                                            "'}\nworkload: {" + workload +
-                                            "}\nrun: {warmup: 0s, duration: 50ms}\n",
-                                        {"--local", "1"});
+    const CampaignRun run =
+        RunCampaign(dir,
+                    "name: greedy\nserver: {address: '" + drive.address() + "'}\nworkload: {" +
+                        workload + "}\nrun: {warmup: 0s, duration: 50ms}\n",
+                    {"--local", "1"});
     EXPECT_EQ(run.finished.code, 2);
     ExpectSaid(run.finished.err, "lower " + field);
   }
