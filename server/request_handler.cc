@@ -228,7 +228,8 @@ Objection RequestHandler::GetVersion(const IncomingRequest& request, const KeyVa
   return std::nullopt;
 }
 
-Objection RequestHandler::CheckRange(const kinetic::Range& range, uint32_t* keys_max) const {
+Objection RequestHandler::CheckRange(const IncomingRequest& request, uint32_t* keys_max) const {
+  const kinetic::Range& range = RangeOf(*request.command);
   const size_t longest = std::max(OrEmpty(range.start_key).size(), OrEmpty(range.end_key).size());
   if (longest > parts_.limits->key_size) {
     return Invalid(absl::StrCat("a key of ", longest, " bytes is above the limit of ",
@@ -240,14 +241,13 @@ Objection RequestHandler::CheckRange(const kinetic::Range& range, uint32_t* keys
                                 parts_.limits->range_keys, " keys"));
   }
   if (*keys_max == 0) return Invalid("maxReturned is 0");
-  return std::nullopt;
+  return request.caller.MaySomewhere(Permission::kRange);
 }
 
 Objection RequestHandler::GetKeyRange(const IncomingRequest& request, Command* response) {
   const kinetic::Range& range = RangeOf(*request.command);
   uint32_t keys_max = 0;
-  RETURN_IF_REFUSED(CheckRange(range, &keys_max));
-  RETURN_IF_REFUSED(request.caller.MaySomewhere(Permission::kRange));
+  RETURN_IF_REFUSED(CheckRange(request, &keys_max));
   keys_.clear();
   uint64_t bytes = 0;
   const absl::Status scanned =
@@ -279,8 +279,7 @@ Objection RequestHandler::Flush() {
 Objection RequestHandler::Scan(const IncomingRequest& request, Result* result) {
   const kinetic::Range& range = RangeOf(*request.command);
   uint32_t keys_max = 0;
-  RETURN_IF_REFUSED(CheckRange(range, &keys_max));
-  RETURN_IF_REFUSED(request.caller.MaySomewhere(Permission::kRange));
+  RETURN_IF_REFUSED(CheckRange(request, &keys_max));
   if (range.reverse.value_or(false)) return Invalid("a media scan goes forward");
   std::optional<MonoTime> deadline;
   if (const uint64_t ms = request.command->header.timeout_ms.value_or(0); ms > 0) {
@@ -298,8 +297,7 @@ Objection RequestHandler::Scan(const IncomingRequest& request, Result* result) {
 Objection RequestHandler::Optimize(const IncomingRequest& request, Result* result) {
   const kinetic::Range& range = RangeOf(*request.command);
   uint32_t keys_max = 0;
-  RETURN_IF_REFUSED(CheckRange(range, &keys_max));
-  RETURN_IF_REFUSED(request.caller.MaySomewhere(Permission::kRange));
+  RETURN_IF_REFUSED(CheckRange(request, &keys_max));
   result->task = std::make_unique<CompactTask>(parts_.store, range, parts_.wake);
   return std::nullopt;
 }

@@ -83,8 +83,8 @@ class RequestHandler {
   Objection Scan(const IncomingRequest& request, Result* result);
   Objection Optimize(const IncomingRequest& request, Result* result);
   Objection Push(const IncomingRequest& request, Result* result);
-  // The bounds and the number of keys that a request about a range may have.
-  Objection CheckRange(const kinetic::Range& range, uint32_t* keys_max) const;
+  // The bounds, the number of keys and the permission that a request about a range may have.
+  Objection CheckRange(const IncomingRequest& request, uint32_t* keys_max) const;
 
   void Conclude(Objection objection, Command* response);
 
