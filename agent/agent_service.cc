@@ -7,9 +7,9 @@
 #include "agent/run_proto.h"
 #include "agent/run_stream.h"
 #include "agent/runner.h"
-#include "agent/transport.h"
 #include "base/units.h"
 #include "base/version.h"
+#include "transport/transport.h"
 
 namespace kbench {
 

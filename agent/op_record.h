@@ -11,29 +11,12 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "transport/send_stamps.h"
 
 namespace kbench {
 
-enum OpFlags : uint32_t {
-  kMergedSendStamp = 1u << 0,
-  kSharedReceiveStamp = 1u << 1,
-  kMultiSegmentRequest = 1u << 2,
-  kShortSend = 1u << 3,
-  kRetransmitted = 1u << 4,
-  kNothingOutstanding = 1u << 5,
-};
-
 // What became of a request. A failed op is data, not an error.
 enum class OpOutcome : uint8_t { kPending, kAnswered, kFailed, kLost };
-
-// Written by the transport while it carries a request.
-struct SendStamps {
-  MonoTime submitted;      // just before the system call that gave the first byte to the kernel
-  MonoTime send_returned;  // after the system call that gave the last byte
-  RealTime kernel_scheduled;
-  RealTime kernel_sent;
-  uint32_t flags = 0;  // OpFlags
-};
 
 struct OpRecord {
   uint32_t op = 0;  // index into the workload's op list

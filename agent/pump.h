@@ -14,8 +14,8 @@
 
 #include "agent/recorder.h"
 #include "agent/session.h"
-#include "agent/transport.h"
 #include "base/clock.h"
+#include "transport/transport.h"
 
 namespace kbench {
 

@@ -10,8 +10,8 @@
 #include "agent/recorder.h"
 #include "agent/resource_use.h"
 #include "agent/server_trace.h"
-#include "agent/transport.h"
 #include "base/clock.h"
+#include "transport/transport.h"
 
 namespace kbench {
 

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "agent/arrival.h"
-#include "agent/transport.h"
 #include "agent/workload.h"
 #include "base/address.h"
 #include "base/clock.h"
 #include "kinetic/types.h"
+#include "transport/transport.h"
 
 namespace kbench {
 

@@ -25,10 +25,10 @@
 #include "agent/reply_reader.h"
 #include "agent/request_maker.h"
 #include "agent/slot_table.h"
-#include "agent/transport.h"
 #include "agent/workload.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "transport/transport.h"
 
 namespace kbench {
 

@@ -19,9 +19,9 @@
 #include "agent/run_control.h"
 #include "agent/run_spec.h"
 #include "agent/session.h"
-#include "agent/transport.h"
 #include "base/address.h"
 #include "kinetic/hmac.h"
+#include "transport/transport.h"
 
 namespace kbench {
 

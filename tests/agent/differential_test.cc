@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "agent/runner.h"
-#include "agent/transport.h"
 #include "agent/workload.h"
 #include "tests/agent/recording_server.h"
 #include "tests/agent/specs.h"
+#include "transport/transport.h"
 
 namespace kbench {
 namespace {

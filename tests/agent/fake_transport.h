@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "agent/transport.h"
 #include "base/clock.h"
 #include "kinetic/codec.h"
 #include "kinetic/hmac.h"
+#include "transport/transport.h"
 
 namespace kbench {
 

@@ -4,9 +4,9 @@
 
 #include "agent/pump.h"
 #include "agent/session.h"
-#include "agent/transport.h"
 #include "tests/agent/recording_server.h"
 #include "tests/base/counted_heap.h"
+#include "transport/transport.h"
 
 namespace kbench {
 namespace {

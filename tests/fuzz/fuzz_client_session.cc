@@ -16,12 +16,12 @@
 
 #include "agent/recorder.h"
 #include "agent/session.h"
-#include "agent/transport.h"
 #include "agent/workload.h"
 #include "client/dialogue.h"
 #include "client/requests.h"
 #include "kinetic/codec.h"
 #include "tests/fuzz/script.h"
+#include "transport/transport.h"
 
 namespace kbench {
 namespace {

@@ -1,0 +1,188 @@
+#include "transport/socket_flows.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace kbench {
+namespace {
+
+// Received pieces begin on cache lines; a buffer offset of a few bytes past a page can halve the
+// kernel's copy speed on some processors.
+constexpr size_t RoundUp(size_t n) { return (n + 63) & ~size_t{63}; }
+
+size_t ChunkOf(const TransportOptions& options) {
+  const size_t limit = options.max_bytes_per_call;
+  const size_t chunk = std::max<size_t>(options.receive_chunk_bytes, 1);
+  return RoundUp(limit == 0 ? chunk : std::min(chunk, limit));
+}
+
+}  // namespace
+
+SocketFlows::SocketFlows(const TransportOptions& options)
+    : options_(options),
+      frames_(options.frames_max),
+      parts_(SendQueue::kCallParts),
+      chunk_(ChunkOf(options)),
+      arena_size_(chunk_ * std::clamp<size_t>(options.flows_max, 1, 4)),
+      arena_(new (std::align_val_t(4096)) uint8_t[arena_size_]) {
+  flows_.reserve(options.flows_max);
+  queued_.reserve(options.flows_max);
+  newly_blocked_.reserve(options.flows_max);
+  events_.reserve(options.frames_max + 3 * size_t{options.flows_max});
+}
+
+absl::StatusOr<FlowId> SocketFlows::Connect(const SocketAddress& peer, Nanos timeout) {
+  if (flows_.size() == options_.flows_max) {
+    return absl::ResourceExhaustedError(absl::StrCat("cannot open another flow to ", ToString(peer),
+                                                     ": flows_max is ", options_.flows_max));
+  }
+  ASSIGN_OR_RETURN(FlowSocket socket, ConnectFlow(peer, timeout, options_));
+  Flow flow{.fd = std::move(socket.fd), .stamped = socket.stamps};
+  if (flow.stamped) flow.stamps = StampMatcher(std::min(options_.frames_max, 1024u));
+  if (flows_.empty()) flow_facts_ = std::move(socket.facts);
+  flows_.push_back(std::move(flow));
+  ++open_count_;
+  return FlowId(flows_.size() - 1);
+}
+
+void SocketFlows::Close(FlowId id) {
+  Flow& f = flow(id);
+  if (!f.open()) return;
+  frames_.Clear(&f.line);
+  f.blocked = false;
+  f.fd.Reset();
+  --open_count_;
+}
+
+void SocketFlows::End(FlowId id, int error) {
+  Close(id);
+  events_.push_back({.kind = TransportEvent::Kind::kClosed, .flow = id, .error = error});
+}
+
+void SocketFlows::Queue(FlowId id, const OutgoingFrame& frame) {
+  Flow& f = flow(id);
+  if (!f.open() || f.send_error != 0) return;
+  frames_.Push(&f.line, frame);
+  if (frame.probe && f.stamped) {
+    f.stamps.Expect(static_cast<uint32_t>(f.line.queued - 1), frame.stamps);
+    f.wants_stamp = true;
+  }
+  if (!f.queued && !f.blocked) {
+    f.queued = true;
+    queued_.push_back(id);
+  }
+}
+
+void SocketFlows::BeginPoll() {
+  events_.clear();
+  newly_blocked_.clear();
+  arena_used_ = 0;
+}
+
+void SocketFlows::FlushQueued() {
+  for (FlowId id : queued_) {
+    flow(id).queued = false;
+    Flush(id);
+  }
+  queued_.clear();
+}
+
+void SocketFlows::Flush(FlowId id) {
+  Flow& f = flow(id);
+  const bool was_blocked = std::exchange(f.blocked, false);
+  while (f.open() && !f.line.empty()) {
+    const SendQueue::Call call =
+        frames_.Gather(f.line, options_.flush, options_.max_bytes_per_call, parts_);
+    msghdr header = {.msg_iov = parts_.data(), .msg_iovlen = call.parts};
+    StampControl control;
+    const bool stamped = call.probed && f.stamped;
+    if (stamped) AskForSendStamps(&header, &control);
+    const MonoTime submitted = MonoNow();
+    const ssize_t sent = sendmsg(f.fd.get(), &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const int error = errno;
+    const MonoTime returned = MonoNow();
+    ++counters_.system_calls;
+    if (sent < 0 && error == EINTR) continue;
+    if (sent < 0 && error != EAGAIN) {
+      // The peer's last words may still be in the receive queue: the flow ends when they are read.
+      f.send_error = error;
+      frames_.Clear(&f.line);
+      return;
+    }
+    const size_t taken = sent < 0 ? 0 : static_cast<size_t>(sent);
+    frames_.Accept(&f.line, taken, submitted, returned, [&](uint32_t token) {
+      events_.push_back({.kind = TransportEvent::Kind::kSent, .flow = id, .token = token});
+    });
+    if (stamped) Drain(&f);
+    if (taken < call.bytes) {
+      ++counters_.short_sends;
+      f.blocked = true;
+      if (!was_blocked) newly_blocked_.push_back(id);
+      return;
+    }
+  }
+}
+
+bool SocketFlows::Receive(FlowId id, int flags, MonoTime woke) {
+  Flow& f = flow(id);
+  uint8_t* const buffer = arena_.get() + arena_used_;
+  const size_t limit = options_.max_bytes_per_call;
+  const size_t room = limit == 0 ? chunk_ : std::min<size_t>(chunk_, limit);
+  iovec part = {.iov_base = buffer, .iov_len = room};
+  msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+  StampControl control;
+  if (f.wants_stamp) AskForReceiveStamp(&header, &control);
+  const ssize_t got =
+      f.wants_stamp ? recvmsg(f.fd.get(), &header, flags) : recv(f.fd.get(), buffer, room, flags);
+  const int error = errno;
+  const MonoTime received = MonoNow();
+  ++counters_.system_calls;
+  if (got < 0 && (error == EAGAIN || error == EINTR)) return false;
+  if (got <= 0) {
+    End(id, got == 0 ? f.send_error : error);
+    return true;
+  }
+  const size_t bytes = static_cast<size_t>(got);
+  counters_.short_receives += bytes == room;
+  arena_used_ += RoundUp(bytes);
+  if (!f.stamps.empty()) {
+    const auto last_sent = static_cast<uint32_t>(f.line.accepted - 1);
+    if (!f.stamps.CompleteThrough(last_sent)) Drain(&f);
+    f.stamps.ForgetThrough(last_sent);
+  }
+  events_.push_back({.kind = TransportEvent::Kind::kReceived,
+                     .flow = id,
+                     .bytes = Bytes(buffer, bytes),
+                     .woke = woke.is_set() ? woke : received,
+                     .received = received,
+                     .kernel_received = f.wants_stamp ? ReceiveStamp(&header) : RealTime()});
+  return true;
+}
+
+void SocketFlows::Drain(Flow* f) {
+  if (!f->stamped || !f->open()) return;
+  const DrainCount count = DrainErrorQueue(f->fd.get(), &f->stamps);
+  counters_.system_calls += count.system_calls;
+  counters_.stamps_drained += count.stamps;
+}
+
+FactList SocketFlows::facts() const {
+  FactList facts = flow_facts_;
+  facts.emplace_back("flush", options_.flush == FlushMode::kBatch ? "batch" : "op");
+  facts.emplace_back("poll", options_.poll == PollMode::kBlock ? "block" : "spin");
+  facts.emplace_back("receive_chunk_bytes", absl::StrCat(chunk_));
+  uint64_t abandoned = 0;
+  for (const Flow& f : flows_) abandoned += f.stamps.abandoned();
+  if (abandoned > 0) facts.emplace_back("stamps_abandoned", absl::StrCat(abandoned));
+  return facts;
+}
+
+}  // namespace kbench

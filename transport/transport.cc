@@ -1,0 +1,53 @@
+#include "transport/transport.h"
+
+#include "absl/strings/str_cat.h"
+#include "transport/epoll_transport.h"
+#include "transport/null_transport.h"
+#include "transport/socket_transport.h"
+#include "transport/uring_transport.h"
+
+namespace kbench {
+
+absl::StatusOr<TransportKind> ParseTransportKind(absl::string_view name) {
+  for (TransportKind kind : {TransportKind::kSocket, TransportKind::kEpoll, TransportKind::kUring,
+                             TransportKind::kNull}) {
+    if (name == Name(kind)) return kind;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", name, "' is no transport; there are socket, epoll, uring and null"));
+}
+
+absl::string_view Name(TransportKind kind) {
+  switch (kind) {
+    case TransportKind::kSocket:
+      return "socket";
+    case TransportKind::kEpoll:
+      return "epoll";
+    case TransportKind::kUring:
+      return "uring";
+    case TransportKind::kNull:
+      return "null";
+  }
+  return "unknown";
+}
+
+absl::StatusOr<std::unique_ptr<Transport>> MakeTransport(TransportKind kind,
+                                                         const TransportOptions& options) {
+  if (options.flows_max == 0 || options.frames_max == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("transport ", Name(kind), ": flows_max and frames_max must be at least 1"));
+  }
+  switch (kind) {
+    case TransportKind::kSocket:
+      return std::make_unique<SocketTransport>(options);
+    case TransportKind::kEpoll:
+      return EpollTransport::Make(options);
+    case TransportKind::kUring:
+      return UringTransport::Make(options);
+    case TransportKind::kNull:
+      return std::make_unique<NullTransport>(options);
+  }
+  return absl::InvalidArgumentError("unknown transport kind");
+}
+
+}  // namespace kbench

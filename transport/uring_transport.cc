@@ -1,0 +1,459 @@
+#include "transport/uring_transport.h"
+
+#include <linux/errqueue.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+
+namespace kbench {
+namespace {
+
+// Linux 6.17: the socket command that turns the error queue's stamps into completions. From 6.18 on
+// it is free of a list corruption under a full completion queue. Not in this Debian's headers.
+constexpr uint32_t kTxTimestampCommand = 4;  // SOCKET_URING_OP_TX_TIMESTAMP
+constexpr uint32_t kStampTypeShift = 17;     // IORING_TIMESTAMP_TYPE_SHIFT
+constexpr int kCommandMajor = 6, kCommandMinor = 18;
+
+bool KernelHasStampCommand() {
+  utsname name;
+  int major = 0, minor = 0;
+  if (uname(&name) != 0 || sscanf(name.release, "%d.%d", &major, &minor) != 2) return false;
+  return std::pair(major, minor) >= std::pair(kCommandMajor, kCommandMinor);
+}
+
+size_t ChunkOf(const TransportOptions& options) {
+  const size_t limit = options.max_bytes_per_call;
+  const size_t chunk = std::max<size_t>(options.receive_chunk_bytes, 1);
+  return limit == 0 ? chunk : std::min(chunk, limit);
+}
+
+bool TryAgain(int result) { return result == -EAGAIN || result == -EINTR; }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Transport>> UringTransport::Make(const TransportOptions& options,
+                                                                bool stamp_command) {
+  if (options.flows_max > kFlowsMax) {
+    return absl::InvalidArgumentError(absl::StrCat("transport uring: ", options.flows_max,
+                                                   " flows on one worker; at most ", kFlowsMax,
+                                                   " fit its ring: use more workers"));
+  }
+  const bool command = options.kernel_stamps && stamp_command && KernelHasStampCommand();
+  ASSIGN_OR_RETURN(
+      UringRing ring,
+      UringRing::Make({.submissions = 4 * options.flows_max + 8,
+                       .completions = 8 * options.flows_max +
+                                      (command ? 4 * std::min(options.frames_max, 8'000u) : 0u),
+                       .wide_completions = command,
+                       .spin = options.poll == PollMode::kSpin}));
+  return std::unique_ptr<Transport>(new UringTransport(options, std::move(ring), command, command));
+}
+
+UringTransport::UringTransport(const TransportOptions& options, UringRing ring, bool wide,
+                               bool stamp_command)
+    : options_(options),
+      ring_(std::move(ring)),
+      wide_(wide),
+      stamp_command_(stamp_command),
+      frames_(options.frames_max),
+      chunk_(ChunkOf(options)) {
+  flows_.reserve(options.flows_max);
+  for (auto* list : {&todo_, &working_, &fresh_, &answered_}) list->reserve(options.flows_max);
+  aside_.reserve(64 + 8 * size_t{options.flows_max});
+  events_.reserve(2 * size_t{options.frames_max} + 4 * size_t{options.flows_max});
+}
+
+UringTransport::~UringTransport() {
+  for (uint32_t i = 0; i < flows_.size(); ++i) Close(FlowId(i));
+}
+
+absl::StatusOr<FlowId> UringTransport::Connect(const SocketAddress& peer, Nanos timeout) {
+  if (flows_.size() == options_.flows_max) {
+    return absl::ResourceExhaustedError(absl::StrCat("cannot open another flow to ", ToString(peer),
+                                                     ": flows_max is ", options_.flows_max));
+  }
+  ASSIGN_OR_RETURN(FlowSocket socket, ConnectFlow(peer, timeout, options_));
+  const FlowId id = FlowId(flows_.size());
+  auto made = std::make_unique<Flow>();
+  made->fd = std::move(socket.fd);
+  made->stamped = socket.stamps;
+  if (made->stamped) made->stamps = StampMatcher(std::min(options_.frames_max, 1024u));
+  made->fits = static_cast<uint64_t>(std::max(socket.send_buffer_bytes, 0)) / 4;
+  made->buffer = std::make_unique_for_overwrite<uint8_t[]>(chunk_);
+  if (flows_.empty()) flow_facts_ = std::move(socket.facts);
+  flows_.push_back(std::move(made));
+  if (flow(id).stamped) {
+    if (stamp_command_) stamp_command_ = TryStampCommand(id);
+    if (!stamp_command_) stamp_source_ = "error queue";
+  }
+  List(id);
+  return id;
+}
+
+bool UringTransport::TryStampCommand(FlowId id) {
+  PrepareStamps(id);
+  EnterAside(0);
+  for (const Completion& completion : aside_) {
+    const bool ours =
+        completion.user_data == (uint64_t{Index(id)} << 8 | static_cast<uint64_t>(Work::kStamps));
+    if (ours && completion.result < 0 && (completion.flags & IORING_CQE_F_MORE) == 0) {
+      return false;
+    }
+  }
+  stamp_source_ = "io_uring TX_TIMESTAMP command";
+  return true;
+}
+
+void UringTransport::List(FlowId id) {
+  Flow& f = flow(id);
+  if (std::exchange(f.listed, true)) return;
+  todo_.push_back(id);
+}
+
+void UringTransport::Send(FlowId id, const OutgoingFrame& frame) {
+  Flow& f = flow(id);
+  if (f.state != State::kOpen || f.send_error != 0) return;
+  frames_.Push(&f.line, frame);
+  if (frame.probe && f.stamped) {
+    f.stamps.Expect(static_cast<uint32_t>(f.line.queued - 1), frame.stamps);
+    f.wants_stamp = true;
+  }
+  List(id);
+}
+
+void UringTransport::ProbesAnswered(FlowId id) { flow(id).wants_stamp = false; }
+
+std::span<const TransportEvent> UringTransport::Poll(MonoTime deadline) {
+  events_.clear();
+  answered_.clear();
+  if (!aside_.empty()) {
+    const MonoTime now = MonoNow();
+    for (size_t i = 0; i < aside_.size(); ++i) Complete(aside_[i], now);
+    aside_.clear();
+    // The bytes lie in the flows' buffers: no receive may be armed before they are read.
+    if (!events_.empty()) {
+      SettleStamps();
+      return events_;
+    }
+  }
+  for (;;) {
+    const Batch batch = Prepare();
+    const MonoTime now = MonoNow();
+    Submit(batch, now, events_.empty() ? deadline : now);
+    Reap();
+    if (!events_.empty() || now >= deadline) break;
+  }
+  SettleStamps();
+  return events_;
+}
+
+io_uring_sqe* UringTransport::Entry(FlowId id, Work work) {
+  io_uring_sqe* entry = ring_.NextEntry();
+  entry->fd = flow(id).fd.get();
+  entry->user_data = uint64_t{Index(id)} << 8 | static_cast<uint64_t>(work);
+  ++flow(id).in_flight;
+  return entry;
+}
+
+UringTransport::Batch UringTransport::Prepare() {
+  Batch batch;
+  std::swap(todo_, working_);
+  for (FlowId id : working_) {
+    Flow& f = flow(id);
+    f.listed = false;
+    if (f.state == State::kEnding) PrepareCancel(id);
+    if (f.state != State::kOpen) continue;
+    if (!f.sending && !f.line.empty()) PrepareSend(id, &batch);
+    // A receive that is armed would see the stamps in the error queue and spin on them.
+    const bool wait_for_drain = f.fresh && f.call_probed && !stamp_command_;
+    if (wait_for_drain) {
+      List(id);
+    } else if (!f.receiving) {
+      PrepareReceive(id);
+    }
+    if (f.stamped && stamp_command_ && !f.watching_stamps) PrepareStamps(id);
+  }
+  working_.clear();
+  return batch;
+}
+
+void UringTransport::PrepareSend(FlowId id, Batch* batch) {
+  Flow& f = flow(id);
+  const SendQueue::Call call =
+      frames_.Gather(f.line, options_.flush, options_.max_bytes_per_call, f.parts);
+  f.send_header = {.msg_iov = f.parts.data(), .msg_iovlen = call.parts};
+  f.call_bytes = call.bytes;
+  f.call_probed = call.probed && f.stamped;
+  if (f.call_probed) AskForSendStamps(&f.send_header, &f.send_control);
+  io_uring_sqe* entry = Entry(id, Work::kSend);
+  entry->opcode = IORING_OP_SENDMSG;
+  entry->addr = reinterpret_cast<uint64_t>(&f.send_header);
+  entry->len = 1;
+  entry->msg_flags = MSG_NOSIGNAL;
+  f.sending = true;
+  f.fresh = true;
+  fresh_.push_back(id);
+  f.sent_since_receive += call.bytes;
+  ++batch->sends;
+  if (f.call_probed && stamp_command_) batch->stamps += 2;
+  if (f.call_probed && !stamp_command_) batch->by_queue = true;
+  if (!call.takes_line || f.sent_since_receive > f.fits) batch->together = false;
+}
+
+void UringTransport::PrepareReceive(FlowId id) {
+  Flow& f = flow(id);
+  // An idle flow's next bytes may answer a probe that is not queued yet. While requests are in
+  // flight, a receive without a stamp brings the bytes of an earlier one.
+  f.receive_with_stamp = f.stamped && (f.wants_stamp || f.sent_since_receive == 0);
+  io_uring_sqe* entry = Entry(id, Work::kReceive);
+  entry->ioprio = IORING_RECVSEND_POLL_FIRST;
+  if (f.receive_with_stamp) {
+    f.receive_part = {.iov_base = f.buffer.get(), .iov_len = chunk_};
+    f.receive_header = {.msg_iov = &f.receive_part, .msg_iovlen = 1};
+    AskForReceiveStamp(&f.receive_header, &f.receive_control);
+    entry->opcode = IORING_OP_RECVMSG;
+    entry->addr = reinterpret_cast<uint64_t>(&f.receive_header);
+    entry->len = 1;
+  } else {
+    entry->opcode = IORING_OP_RECV;
+    entry->addr = reinterpret_cast<uint64_t>(f.buffer.get());
+    entry->len = static_cast<uint32_t>(chunk_);
+  }
+  f.receiving = true;
+}
+
+void UringTransport::PrepareStamps(FlowId id) {
+  io_uring_sqe* entry = Entry(id, Work::kStamps);
+  entry->opcode = IORING_OP_URING_CMD;
+  entry->cmd_op = kTxTimestampCommand;
+  flow(id).watching_stamps = true;
+}
+
+void UringTransport::PrepareCancel(FlowId id) {
+  Flow& f = flow(id);
+  if (f.cancelled) return;
+  if (f.in_flight == 0) return FinishEnd(id);
+  io_uring_sqe* entry = Entry(id, Work::kCancel);
+  entry->opcode = IORING_OP_ASYNC_CANCEL;
+  entry->cancel_flags = IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ALL;
+  f.cancelled = true;
+}
+
+void UringTransport::Submit(const Batch& batch, MonoTime now, MonoTime deadline) {
+  const MonoTime submitted = MonoNow();
+  for (FlowId id : fresh_) {
+    flow(id).submitted = submitted;
+    flow(id).fresh = false;
+  }
+  if (batch.by_queue) {
+    ring_.Submit();
+    for (FlowId id : fresh_) {
+      if (flow(id).call_probed) Drain(&flow(id));
+    }
+    fresh_.clear();
+    return;
+  }
+  fresh_.clear();
+  if (now >= deadline) return ring_.Enter(0, Nanos(0));
+  if (options_.poll == PollMode::kSpin) {
+    if (ring_.unsubmitted() > 0) ring_.Enter(0, Nanos(0));
+    while (!ring_.HasCompletions() && MonoNow() < deadline) {
+      if (ring_.HasKernelWork()) ring_.Enter(0, Nanos(0));
+    }
+    return;
+  }
+  if (batch.sends > 0 && batch.together) {
+    ring_.Enter(batch.sends + batch.stamps + 1, std::min(deadline - now, kTogether));
+  } else {
+    ring_.Enter(1, deadline - now);
+  }
+}
+
+UringTransport::Completion UringTransport::Take(const io_uring_cqe& cqe) const {
+  Completion taken{.user_data = cqe.user_data, .result = cqe.res, .flags = cqe.flags};
+  if (wide_) {
+    taken.stamp = RealTime(static_cast<int64_t>(cqe.big_cqe[0]) * 1'000'000'000 +
+                           static_cast<int64_t>(cqe.big_cqe[1]));
+  }
+  return taken;
+}
+
+void UringTransport::Reap() {
+  const MonoTime now = MonoNow();
+  ring_.Reap([&](const io_uring_cqe& cqe) { Complete(Take(cqe), now); });
+}
+
+void UringTransport::Complete(const Completion& completion, MonoTime now) {
+  const FlowId id = FlowId(completion.user_data >> 8);
+  Flow& f = flow(id);
+  if ((completion.flags & IORING_CQE_F_MORE) == 0) --f.in_flight;
+  switch (static_cast<Work>(completion.user_data & 0xff)) {
+    case Work::kSend:
+      CompleteSend(id, completion.result, now);
+      break;
+    case Work::kReceive:
+      CompleteReceive(id, completion.result, now);
+      break;
+    case Work::kStamps:
+      CompleteStamps(id, completion);
+      break;
+    case Work::kCancel:
+      break;
+  }
+  if (f.state == State::kEnding && f.in_flight == 0) FinishEnd(id);
+}
+
+void UringTransport::CompleteSend(FlowId id, int result, MonoTime now) {
+  Flow& f = flow(id);
+  f.sending = false;
+  if (result < 0 && !TryAgain(result)) {
+    // The peer's last words may still be in the receive queue: the flow ends when they are read.
+    if (f.send_error == 0) f.send_error = -result;
+    frames_.Clear(&f.line);
+    return;
+  }
+  const size_t taken = static_cast<size_t>(std::max(result, 0));
+  if (f.state == State::kOpen) {
+    frames_.Accept(&f.line, taken, f.submitted, now, [&](uint32_t token) {
+      events_.push_back({.kind = TransportEvent::Kind::kSent, .flow = id, .token = token});
+    });
+  }
+  if (taken < f.call_bytes) ++counters_.short_sends;
+  if (f.call_probed && !stamp_command_) Drain(&f);
+  if (!f.line.empty()) List(id);
+}
+
+void UringTransport::CompleteReceive(FlowId id, int result, MonoTime now) {
+  Flow& f = flow(id);
+  f.receiving = false;
+  if (f.state != State::kOpen) return;
+  if (TryAgain(result)) return List(id);
+  if (result <= 0) return BeginEnd(id, result == 0 ? f.send_error : -result);
+  const size_t bytes = static_cast<size_t>(result);
+  counters_.short_receives += bytes == chunk_;
+  f.sent_since_receive = 0;
+  List(id);
+  if (!f.stamps.empty()) answered_.push_back(id);
+  events_.push_back(
+      {.kind = TransportEvent::Kind::kReceived,
+       .flow = id,
+       .bytes = Bytes(f.buffer.get(), bytes),
+       .woke = now,
+       .received = now,
+       .kernel_received = f.receive_with_stamp ? ReceiveStamp(&f.receive_header) : RealTime()});
+}
+
+void UringTransport::CompleteStamps(FlowId id, const Completion& completion) {
+  Flow& f = flow(id);
+  if ((completion.flags & IORING_CQE_F_MORE) == 0) {
+    f.watching_stamps = false;
+    if (completion.result >= 0 && f.state == State::kOpen) List(id);
+    return;
+  }
+  // The ring's filler (see UringRing::Reap) lands on the stamp of an entry half a ring away, which
+  // is long taken in a ring of this size; were it not, its seconds would be zero.
+  if (completion.stamp < RealTime(1'000'000'000)) return;
+  ++counters_.stamps_drained;
+  const auto key = static_cast<uint32_t>(completion.result);
+  const uint32_t type = completion.flags >> kStampTypeShift;
+  if (type == SCM_TSTAMP_SCHED) f.stamps.Apply(SendStampKind::kScheduled, key, completion.stamp);
+  if (type == SCM_TSTAMP_SND) f.stamps.Apply(SendStampKind::kSent, key, completion.stamp);
+}
+
+void UringTransport::BeginEnd(FlowId id, int error) {
+  Flow& f = flow(id);
+  f.state = State::kEnding;
+  f.error = error;
+  if (!f.sending) frames_.Clear(&f.line);
+  List(id);
+}
+
+void UringTransport::FinishEnd(FlowId id) {
+  Flow& f = flow(id);
+  if (f.state == State::kEnded) return;
+  f.state = State::kEnded;
+  frames_.Clear(&f.line);
+  f.fd.Reset();
+  if (f.silent) return;
+  events_.push_back({.kind = TransportEvent::Kind::kClosed, .flow = id, .error = f.error});
+}
+
+// Stamps of frames that are sent are due with the first bytes received after them: what is still
+// in the error queue is fetched, what is not is given up.
+void UringTransport::SettleStamps() {
+  for (FlowId id : answered_) {
+    Flow& f = flow(id);
+    if (f.line.accepted == 0) continue;
+    const auto last_sent = static_cast<uint32_t>(f.line.accepted - 1);
+    if (!f.stamps.CompleteThrough(last_sent)) Drain(&f);
+    f.stamps.ForgetThrough(last_sent);
+  }
+}
+
+void UringTransport::Drain(Flow* f) {
+  if (!f->fd.valid()) return;
+  const DrainCount count = DrainErrorQueue(f->fd.get(), &f->stamps);
+  counters_.system_calls += count.system_calls;
+  counters_.stamps_drained += count.stamps;
+}
+
+void UringTransport::EnterAside(uint32_t wanted) {
+  ring_.Enter(wanted, Seconds(1));
+  ring_.Reap([&](const io_uring_cqe& cqe) { aside_.push_back(Take(cqe)); });
+}
+
+void UringTransport::Close(FlowId id) {
+  Flow& f = flow(id);
+  if (f.state == State::kEnded) return;
+  f.silent = true;
+  f.state = State::kEnding;
+  for (;;) {
+    // Completions of this flow count now; those of others wait for the next Poll().
+    size_t kept = 0;
+    for (const Completion& completion : aside_) {
+      if (FlowId(completion.user_data >> 8) == id) {
+        Complete(completion, MonoTime());
+      } else {
+        aside_[kept++] = completion;
+      }
+    }
+    aside_.resize(kept);
+    if (f.in_flight == 0) break;
+    PrepareCancel(id);
+    EnterAside(1);
+  }
+  FinishEnd(id);
+}
+
+TransportCounters UringTransport::counters() const {
+  TransportCounters counters = counters_;
+  counters.system_calls += ring_.enters();
+  counters.waits += ring_.waits();
+  return counters;
+}
+
+FactList UringTransport::facts() const {
+  FactList facts = {{"transport", "uring"}};
+  for (auto& fact : ring_.facts()) facts.push_back(std::move(fact));
+  facts.insert(facts.end(), flow_facts_.begin(), flow_facts_.end());
+  facts.emplace_back("flush", options_.flush == FlushMode::kBatch ? "batch" : "op");
+  facts.emplace_back("poll", options_.poll == PollMode::kBlock ? "block" : "spin");
+  facts.emplace_back("receive_chunk_bytes", absl::StrCat(chunk_));
+  facts.emplace_back("send_stamps_by", stamp_source_);
+  uint64_t abandoned = 0;
+  for (const auto& f : flows_) abandoned += f->stamps.abandoned();
+  if (abandoned > 0) facts.emplace_back("stamps_abandoned", absl::StrCat(abandoned));
+  facts.emplace_back("wait", "io_uring_enter, submitting and waiting in one call");
+  return facts;
+}
+
+}  // namespace kbench
