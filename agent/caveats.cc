@@ -55,6 +55,7 @@ class Judge {
   std::vector<Caveat> Verdicts() {
     Aborted();
     Outcomes();
+    Values();
     Generator();
     Clocks();
     Records();
@@ -90,6 +91,21 @@ class Judge {
                           totals_.failed, totals_.answered + totals_.failed, Failures(),
                           FirstWords()));
     }
+  }
+
+  void Values() {
+    if (!spec_.verify) return;
+    uint64_t wrong = 0;
+    for (const OpStats& op : outcome_.ops) {
+      wrong += op.statuses[kWrongValueSlot] + op.statuses[kWrongLengthSlot];
+    }
+    if (wrong > 0) {
+      Add("wrong_values",
+          absl::StrFormat("%d values that were read are not those that were written", wrong));
+    }
+    Add("values_verified",
+        "every value that was read was checked against what it says of itself; the check is the "
+        "client's, made after the bytes came, and part of decode");
   }
 
   // "NOT_FOUND 12, WRONG_HMAC 1".

@@ -26,6 +26,7 @@ int StatusSlot(kinetic::StatusCode status, Verdict verdict) {
   if (verdict == Verdict::kWrongHmac) return kWrongHmacSlot;
   if (verdict == Verdict::kWrongValueLength) return kWrongLengthSlot;
   if (verdict == Verdict::kUnexpectedHit) return kUnexpectedHitSlot;
+  if (verdict == Verdict::kWrongValue) return kWrongValueSlot;
   const int slot = static_cast<int>(status) + 1;
   return slot >= 0 && slot < kinetic::kStatusCodeCount ? slot : kUnknownStatusSlot;
 }
@@ -34,6 +35,7 @@ std::string StatusSlotName(int slot) {
   if (slot == kWrongHmacSlot) return "WRONG_HMAC";
   if (slot == kWrongLengthSlot) return "WRONG_VALUE_LENGTH";
   if (slot == kUnexpectedHitSlot) return "UNEXPECTED_HIT";
+  if (slot == kWrongValueSlot) return "WRONG_VALUE";
   if (slot == kUnknownStatusSlot) return "UNKNOWN";
   return kinetic::Name(static_cast<kinetic::StatusCode>(slot - 1));
 }

@@ -65,18 +65,20 @@ enum class Verdict : uint8_t {
   kByStatus,
   kWrongHmac,
   kWrongValueLength,
+  kWrongValue,     // verified, and found to be another one than was written
   kUnexpectedHit,  // a GET of a key that nobody writes was answered with SUCCESS
 };
 
-// Answers by status: the Kinetic codes from -1, unknown codes, and our own three verdicts.
+// Answers by status: the Kinetic codes from -1, unknown codes, and our own four verdicts.
 inline constexpr int kUnknownStatusSlot = kinetic::kStatusCodeCount;
 inline constexpr int kWrongHmacSlot = kUnknownStatusSlot + 1;
 inline constexpr int kWrongLengthSlot = kUnknownStatusSlot + 2;
 inline constexpr int kUnexpectedHitSlot = kUnknownStatusSlot + 3;
-inline constexpr int kStatusSlots = kUnknownStatusSlot + 4;
+inline constexpr int kWrongValueSlot = kUnknownStatusSlot + 4;
+inline constexpr int kStatusSlots = kUnknownStatusSlot + 5;
 int StatusSlot(kinetic::StatusCode status, Verdict verdict);
 // "SUCCESS", "NOT_FOUND", ..., "UNKNOWN", "WRONG_HMAC", "WRONG_VALUE_LENGTH",
-// "UNEXPECTED_HIT".
+// "UNEXPECTED_HIT", "WRONG_VALUE".
 std::string StatusSlotName(int slot);
 
 inline constexpr size_t kErrorTextsMax = 8;
@@ -103,7 +105,8 @@ struct OpStats {
 struct Completion {
   kinetic::StatusCode status = kinetic::StatusCode::kInvalid;
   Verdict verdict = Verdict::kByStatus;
-  absl::string_view text;  // the server's own words, if any
+  absl::string_view text;  // the server's own words, if any; our own of a verdict
+  bool good = false;       // what the operation is to get
   uint64_t response_bytes = 0;
 };
 

@@ -15,8 +15,10 @@ constexpr uint32_t kExpectedMessage = 8192;
 
 }  // namespace
 
-ReplyReader::ReplyReader(const kinetic::HmacKey* key)
-    : key_(key), frames_({}, kinetic::FrameReader::ValuePolicy::kCount) {
+ReplyReader::ReplyReader(const kinetic::HmacKey* key, bool check_values)
+    : key_(key),
+      check_values_(check_values),
+      frames_({}, kinetic::FrameReader::ValuePolicy::kCount) {
   std::array<uint8_t, kinetic::kFrameHeaderSize + kExpectedMessage> pretended = {};
   kinetic::EncodeFrameHeader({.message_size = kExpectedMessage}, pretended.data());
   for (Bytes half :
@@ -27,7 +29,9 @@ ReplyReader::ReplyReader(const kinetic::HmacKey* key)
 
 absl::StatusOr<const Reply*> ReplyReader::Next(Bytes* in) {
   if (in->empty()) return nullptr;
+  if (check_values_ && frames_.at_boundary()) value_check_.Begin();
   ASSIGN_OR_RETURN(const bool complete, frames_.Consume(in));
+  if (check_values_) value_check_.Take(frames_.value_piece());
   if (!complete) return nullptr;
   RETURN_IF_ERROR(decoder_.Decode(frames_.message()));
   Take(decoder_.message());
@@ -51,6 +55,8 @@ void ReplyReader::Take(const kinetic::Message& message) {
   reply_.limits = command.get_log.has_value() && command.get_log->limits.has_value()
                       ? &*command.get_log->limits
                       : nullptr;
+  reply_.key = command.key_value.has_value() ? command.key_value->key.value_or(absl::string_view())
+                                             : absl::string_view();
   reply_.value_size = frames_.value_size();
   reply_.size = frames_.size();
 }

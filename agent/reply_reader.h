@@ -1,5 +1,5 @@
 // The bytes a flow receives, as answers: cut into PDUs, decoded, their HMAC checked. Values are
-// counted, not copied.
+// counted, and checked if that is asked for, but not copied.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "agent/value_label.h"
 #include "base/bytes.h"
 #include "kinetic/codec.h"
 #include "kinetic/frame.h"
@@ -25,18 +26,22 @@ struct Reply {
   int64_t connection_id = 0;
   int64_t cluster_version = 0;
   const kinetic::GetLog::Limits* limits = nullptr;  // null: none were said
+  absl::string_view key;  // of an object that was read; empty when none was named
   uint32_t value_size = 0;
   uint64_t size = 0;  // bytes on the wire
 };
 
 class ReplyReader {
  public:
-  explicit ReplyReader(const kinetic::HmacKey* key);
+  // With `check_values` every value is looked at: see value_fault().
+  ReplyReader(const kinetic::HmacKey* key, bool check_values);
 
   // The next complete answer in *in, moving *in past it; null when *in holds no more. An error
   // means that this is no Kinetic stream (any more): every later call repeats it.
   absl::StatusOr<const Reply*> Next(Bytes* in);
 
+  // Of the last reply, if values are checked: ValueCheck::Fault().
+  absl::string_view value_fault(uint64_t key) const { return value_check_.Fault(key); }
   // False when a part of the next PDU has been taken.
   bool at_boundary() const { return frames_.at_boundary(); }
 
@@ -44,6 +49,8 @@ class ReplyReader {
   void Take(const kinetic::Message& message);
 
   const kinetic::HmacKey* key_;
+  bool check_values_;
+  ValueCheck value_check_;
   kinetic::FrameReader frames_;
   kinetic::Decoder decoder_;
   Reply reply_;

@@ -1,5 +1,7 @@
 #include "agent/request_maker.h"
 
+#include <array>
+
 namespace kbench {
 namespace {
 
@@ -14,6 +16,7 @@ MessageType TypeOf(OpKind kind) {
     case OpKind::kGetMiss:
       return MessageType::kGet;
     case OpKind::kPut:
+    case OpKind::kPutNew:
     case OpKind::kPutConditional:
       return MessageType::kPut;
     case OpKind::kDelete:
@@ -26,6 +29,8 @@ MessageType TypeOf(OpKind kind) {
       return MessageType::kGetVersion;
     case OpKind::kRange:
       return MessageType::kGetKeyRange;
+    case OpKind::kBatch:
+      return MessageType::kEndBatch;
     case OpKind::kFlush:
       return MessageType::kFlushAllData;
     case OpKind::kGetLog:
@@ -49,18 +54,28 @@ absl::string_view JustBehind(std::string* key) {
 
 RequestMaker::RequestMaker(const Options& options)
     : options_(options), key_text_(options.keys.size(), '\0') {
-  command_.has_header = log_command_.has_header = true;
+  command_.has_header = batch_command_.has_header = log_command_.has_header = true;
   log_command_.get_log.emplace().types = {kinetic::GetLog::Type::kStatistics};
 }
 
-void RequestMaker::AddKey(const Op& op) {
-  if (op.kind == OpKind::kGetMiss) {
-    options_.keys.WriteAbsent(op.key, key_text_.data());
-  } else {
-    options_.keys.Write(op.key, key_text_.data());
-  }
+uint64_t RequestMaker::WordOf(const Op& op) const {
+  if (op.kind == OpKind::kGetMiss) return options_.keys.AbsentWord(op.key);
+  if (op.kind == OpKind::kPutNew) return options_.keys.NewWord(op.key);
+  return options_.keys.Word(op.key);
+}
+
+void RequestMaker::SetHeader(kinetic::Command* command, MessageType type, uint64_t sequence) {
+  command->header.cluster_version = flow_.cluster_version;
+  command->header.connection_id = flow_.connection_id;
+  command->header.sequence = sequence;
+  command->header.message_type = type;
+  command->header.batch_id.reset();
+}
+
+void RequestMaker::AddKey(OpKind kind, uint64_t word) {
+  options_.keys.Write(word, key_text_.data());
   absl::string_view key = key_text_;
-  if (op.kind == OpKind::kRange) {
+  if (kind == OpKind::kRange) {
     kinetic::Range& range = command_.range.emplace();
     range.start_key = key;
     range.start_key_inclusive = true;
@@ -70,30 +85,69 @@ void RequestMaker::AddKey(const Op& op) {
     return;
   }
   // The neighbours of these are the key itself: so the answer, and its length, are known.
-  if (op.kind == OpKind::kNext) key.remove_suffix(1);
-  if (op.kind == OpKind::kPrevious) key = JustBehind(&key_text_);
+  if (kind == OpKind::kNext) key.remove_suffix(1);
+  if (kind == OpKind::kPrevious) key = JustBehind(&key_text_);
   kinetic::KeyValue& key_value = command_.key_value.emplace();
   key_value.key = key;
-  if (WritesValue(op.kind) || op.kind == OpKind::kDelete) {
-    key_value.force = op.kind != OpKind::kPutConditional;
+  if (WritesValue(kind) || kind == OpKind::kDelete) {
+    key_value.force = kind != OpKind::kPutConditional && kind != OpKind::kPutNew;
     key_value.synchronization = options_.synchronization;
   }
 }
 
+void RequestMaker::Append(const kinetic::Command& command, std::string* head) {
+  encoder_.Append(command, kinetic::Signature::Hmac(options_.identity, options_.key), 0, head);
+}
+
+Bytes RequestMaker::AppendPut(uint64_t word, std::string* head) {
+  constexpr int kWriteBits = 44;
+  const ValuePool& values = *options_.values;
+  encoder_.Append(command_, kinetic::Signature::Hmac(options_.identity, options_.key),
+                  values.value_size(), head);
+  if (!values.labelled()) return values.BodyOf(word);
+  const uint64_t version = uint64_t{options_.flow} << kWriteBits | ++writes_;
+  std::array<uint8_t, kValueLabelSize> label;
+  EncodeValueLabel(values.LabelOf(word, version), label.data());
+  head->append(reinterpret_cast<const char*>(label.data()), label.size());
+  return values.BodyOf(word);
+}
+
 Bytes RequestMaker::Make(const Op& op, uint64_t sequence, std::string* head) {
   kinetic::Command& command = op.kind == OpKind::kGetLog ? log_command_ : command_;
-  command.header.cluster_version = flow_.cluster_version;
-  command.header.connection_id = flow_.connection_id;
-  command.header.sequence = sequence;
-  command.header.message_type = TypeOf(op.kind);
+  SetHeader(&command, TypeOf(op.kind), sequence);
   command_.key_value.reset();
   command_.range.reset();
-  if (HasKey(op.kind)) AddKey(op);
-  const Bytes value = WritesValue(op.kind) ? options_.values->ValueOf(op.key) : Bytes();
   head->clear();
-  encoder_.Append(command, kinetic::Signature::Hmac(options_.identity, options_.key),
-                  static_cast<uint32_t>(value.size()), head);
-  return value;
+  const uint64_t word = HasKey(op.kind) ? WordOf(op) : 0;
+  if (HasKey(op.kind)) AddKey(op.kind, word);
+  if (WritesValue(op.kind)) return AppendPut(word, head);
+  Append(command, head);
+  return {};
+}
+
+Bytes RequestMaker::MakeBatchPut(const Op& op, uint32_t number, uint32_t id, uint64_t start,
+                                 uint64_t sequence, std::string* head) {
+  head->clear();
+  if (number == 0) {
+    batch_command_.batch.reset();
+    SetHeader(&batch_command_, MessageType::kStartBatch, start);
+    batch_command_.header.batch_id = id;
+    Append(batch_command_, head);
+  }
+  command_.range.reset();
+  SetHeader(&command_, MessageType::kPut, sequence);
+  command_.header.batch_id = id;
+  const uint64_t word = options_.keys.Word((op.key + number) % options_.key_count);
+  AddKey(OpKind::kPut, word);
+  return AppendPut(word, head);
+}
+
+void RequestMaker::MakeBatchEnd(uint32_t id, uint64_t sequence, std::string* head) {
+  head->clear();
+  SetHeader(&batch_command_, MessageType::kEndBatch, sequence);
+  batch_command_.header.batch_id = id;
+  batch_command_.batch.emplace().count = options_.batch_ops;
+  Append(batch_command_, head);
 }
 
 }  // namespace kbench

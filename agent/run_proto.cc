@@ -19,6 +19,7 @@ constexpr uint32_t kMostDepth = 1u << 16;
 constexpr uint64_t kMostInFlight = 1u << 20;  // flows x depth: about 1 KiB of memory each
 constexpr uint32_t kMostKeyBytes = 4096;
 constexpr uint32_t kMostRangeKeys = 1'000'000;
+constexpr uint32_t kMostBatchOps = 100'000;
 constexpr uint32_t kMostSocketBuffer = 1u << 30;
 constexpr uint32_t kMostSamples = 1u << 24;
 constexpr double kMostRate = 1e9;
@@ -150,6 +151,9 @@ absl::Status TakeWorkload(const control::RunSpec& from, RunSpec* to) {
     if (op.kind == OpKind::kGetMiss && to->transport == TransportKind::kNull) {
       return BadField(field + ".op", "is get_miss, but the null transport has every key");
     }
+    if (op.kind == OpKind::kBatch && to->transport == TransportKind::kNull) {
+      return BadField(field + ".op", "is batch, but the null transport keeps no batches");
+    }
     to->ops.push_back(op);
   }
   RETURN_IF_ERROR(CheckRange("keys", from.keys(), uint64_t{1}, KeyGenerator::kMostKeys));
@@ -158,6 +162,23 @@ absl::Status TakeWorkload(const control::RunSpec& from, RunSpec* to) {
   RETURN_IF_ERROR(CheckRange("value_bytes", from.value_bytes(), 0u, kinetic::kSpecMaxValueSize));
   RETURN_IF_ERROR(CheckRange("range_keys", from.range_keys(), 1u, kMostRangeKeys));
   to->range_keys = from.range_keys();
+  RETURN_IF_ERROR(CheckRange("batch_ops", from.batch_ops(), 1u, kMostBatchOps));
+  if (seen.contains(OpKind::kBatch) &&
+      uint64_t{to->flows} * to->depth * (from.batch_ops() + 1) > kMostInFlight) {
+    return BadField("batch_ops", absl::StrCat(to->flows, " flows of ", to->depth, " batches of ",
+                                              from.batch_ops(), " puts each are above ",
+                                              kMostInFlight, " messages in flight on one agent"));
+  }
+  to->batch_ops = from.batch_ops();
+  to->verify = from.verify();
+  if (to->verify && from.value_bytes() < kValueLabelSize) {
+    return BadField("verify", absl::StrCat("values of ", from.value_bytes(),
+                                           " bytes are too short to say what they are; it takes ",
+                                           kValueLabelSize));
+  }
+  if (to->verify && to->transport == TransportKind::kNull) {
+    return BadField("verify", "is set, but the null transport keeps no values");
+  }
   to->keys = from.keys();
   to->key_bytes = from.key_bytes();
   to->value_bytes = from.value_bytes();

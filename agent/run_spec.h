@@ -40,6 +40,8 @@ struct RunSpec {
   uint32_t key_bytes = 16;
   uint32_t value_bytes = 0;
   uint32_t range_keys = 100;
+  uint32_t batch_ops = 10;  // puts of a batch
+  bool verify = false;      // look at every value that is read
   uint64_t seed = 0;
   uint64_t key_seed = 0;  // of the keys' names
   bool load = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -14,14 +15,20 @@ constexpr uint32_t kHeadRoom = 256;  // frame header and message of a request, b
 constexpr Nanos kFirstPause = Millis(1);
 constexpr Nanos kLongestPause = Millis(128);
 
+// The transport stamps the frames of a batch one by one, the last one into the record.
+void BeginAtFirstFrame(Slot* slot) {
+  if (slot->kind != OpKind::kBatch) return;
+  slot->record.send.submitted = slot->parts[0].stamps.submitted;
+}
+
 }  // namespace
 
 Session::Session(const Options& options, Transport* transport)
     : options_(options),
       transport_(transport),
-      slots_(options.depth_max, kHeadRoom + options.requests.keys.size()),
+      slots_(options.depth_max, kHeadRoom + options.requests.keys.size(), options.batch_parts),
       maker_(options.requests),
-      reader_(options.requests.key),
+      reader_(options.requests.key, options.verify),
       credits_(options.depth_max),
       probe_random_(options.sample_seed) {
   // The first distance is drawn as the others are, and runs on over stages: a short stage, or a
@@ -84,8 +91,6 @@ void Session::Send(const Op& op, MonoTime intended) {
     first_started_ = record.started;
     first_intended_ = intended;
   }
-  const Bytes value = maker_.Make(op, record.sequence, &slot->head);
-  record.encoded = options_.now();
   if (alone) record.flags |= kNothingOutstanding;
   // Every n-th request on average, at random distances: a fixed stride could keep step with a
   // period of the workload and see the same kind of request every time.
@@ -94,12 +99,40 @@ void Session::Send(const Op& op, MonoTime intended) {
     ++probes_in_flight_;
     until_probe_ = NextProbe();
   }
+  if (HasKey(op.kind)) slot->key = maker_.WordOf(op);
+  if (op.kind == OpKind::kBatch) return SendBatch(op, slot);
+  const Bytes value = maker_.Make(op, record.sequence, &slot->head);
+  record.encoded = options_.now();
   if (slot->measured) stage_.recorder->Sent(op.index, slot->head.size() + value.size());
-  transport_->Send(options_.flow, {.head = AsBytes(slot->head),
-                                   .value = value,
-                                   .token = slot->number,
-                                   .probe = record.probed,
-                                   .stamps = &record.send});
+  Hand(AsBytes(slot->head), value, slot, &record.send, record.probed);
+}
+
+void Session::Hand(Bytes head, Bytes value, Slot* slot, SendStamps* stamps, bool probe) {
+  transport_->Send(
+      options_.flow,
+      {.head = head, .value = value, .token = slot->number, .probe = probe, .stamps = stamps});
+}
+
+// Its record is that of its last message, but submitted with its first.
+void Session::SendBatch(const Op& op, Slot* slot) {
+  OpRecord& record = slot->record;
+  const uint32_t puts = maker_.batch_ops();
+  slots_.Extend(slot, puts + 1);
+  slot->unsent_frames = puts + 1;
+  const uint32_t id = slot->number + 1;
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < puts; ++i) {
+    BatchPart& part = slot->parts[i];
+    part.stamps = SendStamps{};
+    const Bytes value = maker_.MakeBatchPut(op, i, id, slots_.SequenceOf(*slot, 0),
+                                            slots_.SequenceOf(*slot, i + 1), &part.head);
+    bytes += part.head.size() + value.size();
+    Hand(AsBytes(part.head), value, slot, &part.stamps, false);
+  }
+  maker_.MakeBatchEnd(id, record.sequence, &slot->head);
+  record.encoded = options_.now();
+  if (slot->measured) stage_.recorder->Sent(op.index, bytes + slot->head.size());
+  Hand(AsBytes(slot->head), {}, slot, &record.send, record.probed);
 }
 
 void Session::Take(const TransportEvent& event) {
@@ -107,6 +140,7 @@ void Session::Take(const TransportEvent& event) {
   switch (event.kind) {
     case TransportEvent::Kind::kSent: {
       Slot* slot = slots_.at(event.token);
+      if (--slot->unsent_frames > 0) return;
       slot->sent = true;
       if (slot->state == Slot::State::kOver) Release(slot);
       return;
@@ -147,6 +181,14 @@ void Session::TakeBytes(const TransportEvent& event) {
       // Some refusals come unsigned, as a status, but say whose request they refuse.
       if (!reply->ack_sequence.has_value() || slots_.Find(*reply->ack_sequence) == nullptr)
         continue;
+    }
+    if (TakeBatchStep(*reply)) {
+      // Its bytes are a neighbour in the stream like those of any other answer.
+      if (held != nullptr) {
+        held->record.flags |= kSharedReceiveStamp;
+        release(std::exchange(held, nullptr));
+      }
+      continue;
     }
     Slot* slot = Match(*reply);
     if (slot == nullptr) continue;
@@ -198,26 +240,61 @@ Slot* Session::Match(const Reply& reply) {
   return nullptr;
 }
 
+bool Session::TakeBatchStep(const Reply& reply) {
+  if (options_.batch_parts == 0 || !reply.ack_sequence.has_value()) return false;
+  Slot* slot = slots_.FindBatch(*reply.ack_sequence);
+  if (slot == nullptr) return false;
+  const bool good = reply.status == kinetic::StatusCode::kSuccess;
+  if (!good && slot->step_status == kinetic::StatusCode::kSuccess) slot->step_status = reply.status;
+  return true;
+}
+
 void Session::Land(Slot* slot) {
   slots_.Land(slot);
   if (slot->record.probed && --probes_in_flight_ == 0) transport_->ProbesAnswered(options_.flow);
 }
 
-void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot) {
-  OpRecord& record = slot->record;
+absl::string_view Session::ValueFault(const Reply& reply, const Slot& slot) const {
+  // A neighbour's value is that of the key that came with it.
+  const bool neighbour = slot.kind == OpKind::kNext || slot.kind == OpKind::kPrevious;
+  const std::optional<uint64_t> key =
+      neighbour ? maker_.keys().WordOf(reply.key) : std::optional<uint64_t>(slot.key);
+  if (!key.has_value()) return "its key is none that kbench wrote";
+  return reader_.value_fault(*key);
+}
+
+Completion Session::Complete(const Reply& reply, const Slot& slot) const {
+  using kinetic::StatusCode;
   Completion completion = {
       .status = reply.status, .text = reply.text, .response_bytes = reply.size};
-  const bool success = reply.status == kinetic::StatusCode::kSuccess;
-  const bool expected = reply.status == ExpectedStatus(slot->kind);
+  const bool success = reply.status == StatusCode::kSuccess;
+  const bool expected = reply.status == ExpectedStatus(slot.kind);
   if (!reply.authentic && (success || expected)) {
     completion.verdict = Verdict::kWrongHmac;
   } else if (success && !expected) {
     completion.verdict = Verdict::kUnexpectedHit;
-  } else if (expected && ReadsValue(slot->kind) && reply.value_size != options_.value_bytes) {
+  } else if (success && slot.step_status != StatusCode::kSuccess) {
+    completion.status = slot.step_status;
+    completion.text = "said to a message of the batch, and SUCCESS to its end";
+  } else if (expected && ReadsValue(slot.kind) && reply.value_size != options_.value_bytes) {
     completion.verdict = Verdict::kWrongValueLength;
+  } else if (expected && ReadsValue(slot.kind) && options_.verify) {
+    const absl::string_view fault = ValueFault(reply, slot);
+    if (!fault.empty()) {
+      completion.verdict = Verdict::kWrongValue;
+      completion.text = fault;
+    }
   }
-  const bool good = expected && completion.verdict == Verdict::kByStatus;
-  record.outcome = good ? OpOutcome::kAnswered : OpOutcome::kFailed;
+  completion.good =
+      completion.status == ExpectedStatus(slot.kind) && completion.verdict == Verdict::kByStatus;
+  return completion;
+}
+
+void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot) {
+  OpRecord& record = slot->record;
+  const Completion completion = Complete(reply, *slot);
+  record.outcome = completion.good ? OpOutcome::kAnswered : OpOutcome::kFailed;
+  BeginAtFirstFrame(slot);
   record.woke = event.woke;
   record.received = event.received;
   record.kernel_received = event.kernel_received;
@@ -246,13 +323,15 @@ void Session::Lose(Slot* slot, absl::string_view why, MonoTime now) {
 }
 
 void Session::Release(Slot* slot) {
-  OpRecord& record = slot->record;
-  if (!slot->sent || (record.probed && !slot->settled)) return;
-  if (record.probed && slot->measured) {
-    record.flags |= record.send.flags;
-    stage_.recorder->Sample(record);
-  }
+  if (!slot->sent || (slot->record.probed && !slot->settled)) return;
+  if (slot->record.probed && slot->measured) KeepSample(slot);
   slots_.Free(slot);
+}
+
+void Session::KeepSample(Slot* slot) {
+  BeginAtFirstFrame(slot);
+  slot->record.flags |= slot->record.send.flags;
+  stage_.recorder->Sample(slot->record);
 }
 
 void Session::SettleLingering() {
@@ -285,8 +364,7 @@ void Session::Finish() {
   }
   for (Slot& slot : slots_.all()) {
     if (slot.state == Slot::State::kOver && slot.record.probed && slot.measured) {
-      slot.record.flags |= slot.record.send.flags;
-      stage_.recorder->Sample(slot.record);
+      KeepSample(&slot);
     }
     slot.measured = false;  // what still comes belongs to no stage
   }

@@ -54,6 +54,8 @@ class Session {
     Nanos op_timeout = Seconds(10);
     uint32_t sample_every = 0;  // one request in n is probed, at random; 0: none
     uint64_t sample_seed = 0;
+    uint32_t batch_parts = 0;  // frames of a batch but the last; 0: there are no batches
+    bool verify = false;       // look at every value that is read
     uint32_t value_bytes = 0;  // what reads a value and gets another length has failed
     RequestMaker::Options requests;
     NowFunction now = &MonoNow;
@@ -107,15 +109,23 @@ class Session {
 
  private:
   void Send(const Op& op, MonoTime intended);
+  void SendBatch(const Op& op, Slot* slot);
+  void Hand(Bytes head, Bytes value, Slot* slot, SendStamps* stamps, bool probe);
   uint32_t NextProbe();
   void TakeBytes(const TransportEvent& event);
   void TakeUnsolicited(const Reply& reply);
   Slot* Match(const Reply& reply);
+  // True when the reply answers a message within a batch: nothing is decided before its last.
+  bool TakeBatchStep(const Reply& reply);
   // The request is over, in whatever way.
   void Land(Slot* slot);
   void Judge(const Reply& reply, const TransportEvent& event, Slot* slot);
+  Completion Complete(const Reply& reply, const Slot& slot) const;
+  absl::string_view ValueFault(const Reply& reply, const Slot& slot) const;
   void Lose(Slot* slot, absl::string_view why, MonoTime now);
   void Release(Slot* slot);
+  // Into the trace, with all the stamps it will get.
+  void KeepSample(Slot* slot);
   void SettleLingering();
   void Close(std::string why);
   void GiveCredit(MonoTime when);

@@ -4,13 +4,15 @@
 
 namespace kbench {
 
-SlotTable::SlotTable(uint32_t depth, uint32_t head_bytes)
+SlotTable::SlotTable(uint32_t depth, uint32_t head_bytes, uint32_t parts)
     : slots_(SizeFor(depth) + 1), bits_(static_cast<uint32_t>(std::bit_width(SizeFor(depth)))) {
   for (uint32_t i = 0; i < slots_.size(); ++i) slots_[i].number = i;
   slots_[end()].before = slots_[end()].after = end();
   free_.reserve(end());
   for (uint32_t i = end(); i-- > 0;) {
     slots_[i].head.reserve(head_bytes);
+    slots_[i].parts.resize(parts);
+    for (BatchPart& part : slots_[i].parts) part.head.reserve(2 * size_t{head_bytes});
     free_.push_back(i);
   }
 }
@@ -25,10 +27,17 @@ Slot* SlotTable::Take() {
   anchor.before = slot->number;
   slot->state = Slot::State::kInFlight;
   slot->sent = slot->settled = slot->measured = false;
+  slot->unsent_frames = 1;
+  slot->step_status = kinetic::StatusCode::kSuccess;
   slot->record = OpRecord{};
-  slot->record.sequence = (++issued_ << bits_) | slot->number;
+  slot->record.sequence = slot->first_sequence = (++issued_ << bits_) | slot->number;
   ++in_flight_;
   return slot;
+}
+
+void SlotTable::Extend(Slot* slot, uint32_t more) {
+  issued_ += more;
+  slot->record.sequence = SequenceOf(*slot, more);
 }
 
 void SlotTable::Land(Slot* slot) {
@@ -43,11 +52,22 @@ void SlotTable::Free(Slot* slot) {
   free_.push_back(slot->number);
 }
 
-Slot* SlotTable::Find(uint64_t sequence) {
+Slot* SlotTable::InFlight(uint64_t sequence) {
   const uint64_t number = sequence & ((uint64_t{1} << bits_) - 1);
   if (number >= end()) return nullptr;
   Slot* slot = &slots_[number];
-  const bool found = slot->state == Slot::State::kInFlight && slot->record.sequence == sequence;
+  return slot->state == Slot::State::kInFlight ? slot : nullptr;
+}
+
+Slot* SlotTable::Find(uint64_t sequence) {
+  Slot* slot = InFlight(sequence);
+  return slot != nullptr && slot->record.sequence == sequence ? slot : nullptr;
+}
+
+Slot* SlotTable::FindBatch(uint64_t sequence) {
+  Slot* slot = InFlight(sequence);
+  const bool found =
+      slot != nullptr && sequence >= slot->first_sequence && sequence < slot->record.sequence;
   return found ? slot : nullptr;
 }
 

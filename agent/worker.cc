@@ -39,6 +39,19 @@ bool IsRefusal(kinetic::StatusCode status) {
          status == StatusCode::kShutdown;
 }
 
+// Frames of a batch but the last; 0 when the mix has none.
+uint32_t BatchParts(const RunSpec& spec) {
+  const auto is_batch = [](const OpWeight& op) { return op.kind == OpKind::kBatch; };
+  return std::any_of(spec.ops.begin(), spec.ops.end(), is_batch) ? spec.batch_ops : 0;
+}
+
+// Runs of one campaign share their keys' names; what is new in a run must not.
+uint64_t NumberOf(absl::string_view run_id) {
+  uint64_t number = 0;
+  for (const char c : run_id) number = Mix64(number ^ static_cast<uint8_t>(c));
+  return number;
+}
+
 std::string FirstError(const Recorder& recorder) {
   for (const OpStats& stats : recorder.ops()) {
     if (!stats.first_errors.empty() && !stats.first_errors[0].empty()) return stats.first_errors[0];
@@ -115,19 +128,20 @@ absl::Status Worker::Connect() {
   const uint32_t flows = static_cast<uint32_t>(flow_numbers_.size());
   // One flow in a closed loop has nothing to do but wait for its answer: the classic client.
   const bool plain = flows == 1 && !spec_.open.has_value() && spec_.poll == PollMode::kBlock;
-  absl::StatusOr<std::unique_ptr<Transport>> transport =
-      MakeTransport(spec_.transport, {.flows_max = flows,
-                                      .frames_max = flows * SlotTable::SizeFor(spec_.depth),
-                                      .poll = spec_.poll,
-                                      .flush = spec_.flush,
-                                      .kernel_stamps = spec_.sample_every > 0,
-                                      .send_buffer_bytes = spec_.send_buffer_bytes,
-                                      .receive_buffer_bytes = spec_.receive_buffer_bytes,
-                                      .congestion_control = spec_.congestion_control,
-                                      .deadline_slack = plain ? Pump::kTick : Nanos(),
-                                      .max_bytes_per_call = spec_.max_bytes_per_call,
-                                      .null_value_bytes = spec_.value_bytes,
-                                      .null_hmac_key = spec_.hmac_key});
+  absl::StatusOr<std::unique_ptr<Transport>> transport = MakeTransport(
+      spec_.transport,
+      {.flows_max = flows,
+       .frames_max = flows * SlotTable::SizeFor(spec_.depth) * (BatchParts(spec_) + 1),
+       .poll = spec_.poll,
+       .flush = spec_.flush,
+       .kernel_stamps = spec_.sample_every > 0,
+       .send_buffer_bytes = spec_.send_buffer_bytes,
+       .receive_buffer_bytes = spec_.receive_buffer_bytes,
+       .congestion_control = spec_.congestion_control,
+       .deadline_slack = plain ? Pump::kTick : Nanos(),
+       .max_bytes_per_call = spec_.max_bytes_per_call,
+       .null_value_bytes = spec_.value_bytes,
+       .null_hmac_key = spec_.hmac_key});
   // This machine refuses, not the server: the run asks for what cannot be here.
   if (!transport.ok()) return absl::InvalidArgumentError(transport.status().message());
   transport_ = *std::move(transport);
@@ -142,19 +156,24 @@ absl::Status Worker::Connect() {
     }
     const uint64_t seed = SessionSeed(spec_.seed, spec_.agent_index, number);
     sessions_.push_back(std::make_unique<Session>(
-        Session::Options{
-            .flow = *flow,
-            .depth_max = spec_.depth,
-            .op_timeout = spec_.op_timeout,
-            .sample_every = spec_.sample_every,
-            .sample_seed = Mix64(seed),
-            .value_bytes = spec_.value_bytes,
-            .requests = {.identity = spec_.identity,
-                         .synchronization = spec_.synchronization,
-                         .keys = KeyGenerator(spec_.key_seed, spec_.agent_index, spec_.key_bytes),
-                         .range_keys = spec_.range_keys,
-                         .key = &key_,
-                         .values = options_.values}},
+        Session::Options{.flow = *flow,
+                         .depth_max = spec_.depth,
+                         .op_timeout = spec_.op_timeout,
+                         .sample_every = spec_.sample_every,
+                         .sample_seed = Mix64(seed),
+                         .batch_parts = BatchParts(spec_),
+                         .verify = spec_.verify,
+                         .value_bytes = spec_.value_bytes,
+                         .requests = {.identity = spec_.identity,
+                                      .synchronization = spec_.synchronization,
+                                      .keys = KeyGenerator(spec_.key_seed, spec_.agent_index,
+                                                           spec_.key_bytes, NumberOf(spec_.run_id)),
+                                      .range_keys = spec_.range_keys,
+                                      .key_count = spec_.keys,
+                                      .batch_ops = spec_.batch_ops,
+                                      .flow = number,
+                                      .key = &key_,
+                                      .values = options_.values}},
         transport_.get()));
   }
   pump_ = std::make_unique<Pump>(Pump::Options{.poll = spec_.poll}, transport_.get(), &sessions_);
@@ -186,23 +205,15 @@ absl::Status Worker::CheckLimits(const kinetic::GetLog::Limits& limits) const {
     return std::any_of(spec_.ops.begin(), spec_.ops.end(),
                        [trait](const OpWeight& op) { return trait(op.kind); });
   };
-  const auto refuse = [this](absl::string_view what, uint64_t asked, uint64_t limit,
-                             absl::string_view field) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("server ", spec_.server.ToString(), " takes ", what, " up to ", limit,
-                     ", and the workload asks for ", asked, "; lower ", field));
-  };
-  // Zero is how some servers say that there is none.
-  const auto above = [](uint64_t asked, const std::optional<uint32_t>& limit) {
-    return limit.value_or(0) > 0 && asked > *limit;
-  };
-  if ((spec_.load || uses(&HasKey)) && above(spec_.key_bytes, limits.max_key_size)) {
-    return refuse("key sizes in bytes", spec_.key_bytes, *limits.max_key_size, "workload.key_size");
+  if (spec_.load || uses(&HasKey)) {
+    RETURN_IF_ERROR(CheckLimit("key sizes in bytes", spec_.key_bytes, limits.max_key_size,
+                               "workload.key_size"));
   }
-  if ((spec_.load || uses(&WritesValue)) && above(spec_.value_bytes, limits.max_value_size)) {
-    return refuse("value sizes in bytes", spec_.value_bytes, *limits.max_value_size,
-                  "workload.value_size");
+  if (spec_.load || uses(&WritesValue)) {
+    RETURN_IF_ERROR(CheckLimit("value sizes in bytes", spec_.value_bytes, limits.max_value_size,
+                               "workload.value_size"));
   }
+  if (BatchParts(spec_) > 0) RETURN_IF_ERROR(CheckBatchLimits(limits));
   const bool ranges = uses([](OpKind kind) { return kind == OpKind::kRange; });
   // A key of an answer stands behind its tag and its length, and all of them beside the rest.
   constexpr uint64_t kRest = 1024, kBesideKey = 4;
@@ -212,11 +223,28 @@ absl::Status Worker::CheckLimits(const kinetic::GetLog::Limits& limits) const {
         absl::StrCat("an answer of ", spec_.range_keys, " keys of ", spec_.key_bytes,
                      " bytes does not fit into a message; lower workload.range_keys"));
   }
-  if (ranges && above(spec_.range_keys, limits.max_key_range_count)) {
-    return refuse("range sizes in keys", spec_.range_keys, *limits.max_key_range_count,
-                  "workload.range_keys");
-  }
-  return absl::OkStatus();
+  if (!ranges) return absl::OkStatus();
+  return CheckLimit("range sizes in keys", spec_.range_keys, limits.max_key_range_count,
+                    "workload.range_keys");
+}
+
+absl::Status Worker::CheckBatchLimits(const kinetic::GetLog::Limits& limits) const {
+  RETURN_IF_ERROR(CheckLimit("changes in a batch", spec_.batch_ops,
+                             limits.max_operation_count_per_batch, "workload.batch_ops"));
+  RETURN_IF_ERROR(CheckLimit("bytes in a batch",
+                             uint64_t{spec_.batch_ops} * (spec_.key_bytes + spec_.value_bytes),
+                             limits.max_batch_size, "workload.batch_ops"));
+  return CheckLimit("open batches", spec_.depth, limits.max_batch_count_per_device, "load.depth");
+}
+
+absl::Status Worker::CheckLimit(absl::string_view what, uint64_t asked,
+                                const std::optional<uint32_t>& limit,
+                                absl::string_view field) const {
+  // Zero is how some servers say that there is none.
+  if (limit.value_or(0) == 0 || asked <= *limit) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("server ", spec_.server.ToString(), " takes ", what, " up to ", *limit,
+                   ", and the workload asks for ", asked, "; lower ", field));
 }
 
 void Worker::PumpUntilDone(const Recorder* recorder) {
@@ -313,7 +341,10 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
                                                                    .keys = spec_.keys,
                                                                    .order = spec_.key_order,
                                                                    .seed = seed,
-                                                                   .first_key = first_key}));
+                                                                   .first_key = first_key,
+                                                                   .batch_ops = spec_.batch_ops,
+                                                                   .flow = flow,
+                                                                   .flows = spec_.flows}));
     if (spec_.open.has_value()) {
       // The flows' streams together are the agent's, and the agents' are the run's: evenly
       // interleaved, or a Poisson process.

@@ -8,6 +8,7 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -78,6 +79,9 @@ class Worker {
   absl::Status Connect();
   // What the server would refuse, or close the connection for, is not asked of it.
   absl::Status CheckLimits(const kinetic::GetLog::Limits& limits) const;
+  absl::Status CheckBatchLimits(const kinetic::GetLog::Limits& limits) const;
+  absl::Status CheckLimit(absl::string_view what, uint64_t asked,
+                          const std::optional<uint32_t>& limit, absl::string_view field) const;
   absl::Status Prove();
   absl::Status WriteKeys();
   absl::StatusOr<WorkerYield> RunWindow(const Window& window);

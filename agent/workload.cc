@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -25,12 +26,14 @@ constexpr OpTraits kOps[] = {
     {"get", OpKind::kGet, true, false, true},
     {"get_miss", OpKind::kGetMiss, true, false, false},
     {"put", OpKind::kPut, true, true, false},
+    {"put_new", OpKind::kPutNew, true, true, false},
     {"put_conditional", OpKind::kPutConditional, true, true, false},
     {"delete", OpKind::kDelete, true, false, false},
     {"next", OpKind::kNext, true, false, true},
     {"previous", OpKind::kPrevious, true, false, true},
     {"version", OpKind::kVersion, true, false, false},
     {"range", OpKind::kRange, true, false, false},
+    {"batch", OpKind::kBatch, true, true, false},
     {"flush", OpKind::kFlush, false, false, false},
     {"getlog", OpKind::kGetLog, false, false, false},
     {"noop", OpKind::kNoop, false, false, false},
@@ -74,20 +77,31 @@ absl::StatusOr<KeyOrder> ParseKeyOrder(absl::string_view name) {
       absl::StrCat("'", name, "' is no key order; there are uniform and sequential"));
 }
 
-KeyGenerator::KeyGenerator(uint64_t seed, uint32_t agent_index, uint32_t key_bytes)
-    : salt_(Mix64(seed)), agent_(uint64_t{agent_index} << 40), key_bytes_(key_bytes) {}
+KeyGenerator::KeyGenerator(uint64_t seed, uint32_t agent_index, uint32_t key_bytes, uint64_t run)
+    : salt_(Mix64(seed)),
+      new_salt_(Mix64(salt_ ^ Mix64(run ^ 0x6e6577))),  // "new"
+      agent_(uint64_t{agent_index} << 40),
+      key_bytes_(key_bytes) {}
 
-void KeyGenerator::WriteWord(uint64_t number, char* out) const {
+void KeyGenerator::Write(uint64_t word, char* out) const {
   static constexpr char kDigits[] = "0123456789abcdef";
-  static constexpr uint32_t kTextSize = 16, kRawSize = 8;
-  const uint64_t word = Mix64((agent_ | number) ^ salt_);
-  const bool text = key_bytes_ >= kTextSize;
-  const uint32_t used = text ? kTextSize : kRawSize;
+  const uint32_t used = is_text() ? kTextSize : kRawSize;
   for (uint32_t i = 0; i < used; ++i) {
-    out[i] = text ? kDigits[(word >> (60 - 4 * i)) & 0xf]
-                  : static_cast<char>((word >> (56 - 8 * i)) & 0xff);
+    out[i] = is_text() ? kDigits[(word >> (60 - 4 * i)) & 0xf]
+                       : static_cast<char>((word >> (56 - 8 * i)) & 0xff);
   }
   std::memset(out + used, '.', key_bytes_ - used);
+}
+
+std::optional<uint64_t> KeyGenerator::WordOf(absl::string_view key) const {
+  if (key.size() != key_bytes_) return std::nullopt;
+  uint64_t word = 0;
+  if (is_text()) {
+    if (!absl::SimpleHexAtoi(key.substr(0, kTextSize), &word)) return std::nullopt;
+    return word;
+  }
+  for (uint32_t i = 0; i < kRawSize; ++i) word = word << 8 | static_cast<uint8_t>(key[i]);
+  return word;
 }
 
 ValuePool::ValuePool(uint64_t seed, uint32_t value_bytes) : value_bytes_(value_bytes) {
@@ -101,10 +115,14 @@ ValuePool::ValuePool(uint64_t seed, uint32_t value_bytes) : value_bytes_(value_b
     const uint64_t word = random.Next();
     std::memcpy(start_ + 8 * i, &word, 8);
   }
+  for (uint64_t i = 0; i < kVariants; ++i) body_crcs_[i] = ValueCrc(0, Body(i));
 }
 
 OpStream::OpStream(const Options& options)
-    : options_(options), random_(options.seed), next_key_(options.first_key) {
+    : options_(options),
+      random_(options.seed),
+      next_key_(options.first_key),
+      next_new_(options.flow) {
   double total = 0;
   for (const OpWeight& op : options_.ops) total += op.weight;
   double sum = 0;
@@ -121,11 +139,14 @@ Op OpStream::Next() {
   op.index = static_cast<uint32_t>(
       std::min<ptrdiff_t>(it - upto_.begin(), static_cast<ptrdiff_t>(upto_.size()) - 1));
   op.kind = options_.ops[op.index].kind;
-  if (options_.order == KeyOrder::kUniform) {
+  if (op.kind == OpKind::kPutNew) {
+    op.key = next_new_;
+    next_new_ += options_.flows;
+  } else if (options_.order == KeyOrder::kUniform) {
     op.key = uniform_key;
   } else if (HasKey(op.kind)) {
     op.key = next_key_;
-    next_key_ = (next_key_ + 1) % options_.keys;
+    next_key_ = (next_key_ + (op.kind == OpKind::kBatch ? options_.batch_ops : 1)) % options_.keys;
   }
   return op;
 }

@@ -5,13 +5,16 @@
 // stack is given the same bytes to send.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "agent/value_label.h"
 #include "base/bytes.h"
 #include "base/random.h"
 #include "kinetic/types.h"
@@ -22,18 +25,20 @@ enum class OpKind : uint8_t {
   kGet,
   kGetMiss,         // GET of a key that is never written: answered with NOT_FOUND
   kPut,             // forced: whatever is there is replaced
+  kPutNew,          // of a key that no run wrote before
   kPutConditional,  // not forced: the server compares the stored version with this run's
   kDelete,
   kNext,      // GETNEXT that finds the key itself, and its value
   kPrevious,  // GETPREVIOUS, the same
   kVersion,
   kRange,  // GETKEYRANGE from the key on
+  kBatch,  // START_BATCH, puts of the key and those behind it, END_BATCH: one operation
   kFlush,
   kGetLog,  // of the server's statistics
   kNoop,
 };
 absl::StatusOr<OpKind> ParseOpKind(absl::string_view name);
-// "get", "get_miss", "put_conditional", ...: as campaigns write it.
+// "get", "get_miss", "put_new", ...: as campaigns write it.
 absl::string_view Name(OpKind kind);
 bool HasKey(OpKind kind);
 bool WritesValue(OpKind kind);
@@ -59,25 +64,38 @@ class KeyGenerator {
   static constexpr uint64_t kMostKeys = uint64_t{1} << 39;
   static constexpr uint32_t kMostAgents = 1u << 24;
 
-  KeyGenerator(uint64_t seed, uint32_t agent_index, uint32_t key_bytes);
+  // `run` tells runs apart, for keys that are to be new in each.
+  KeyGenerator(uint64_t seed, uint32_t agent_index, uint32_t key_bytes, uint64_t run = 0);
 
   uint32_t size() const { return key_bytes_; }
-  // Writes size() bytes at `out`. Precondition: index < kMostKeys.
-  void Write(uint64_t index, char* out) const { WriteWord(index, out); }
-  // A key of the same form that is no agent's key number `index` for any index.
-  void WriteAbsent(uint64_t index, char* out) const { WriteWord(kMostKeys | index, out); }
+  // The word of key number `index`. Precondition: index < kMostKeys.
+  uint64_t Word(uint64_t index) const { return Mix64((agent_ | index) ^ salt_); }
+  // The word of a key that is no agent's key number `index` for any index.
+  uint64_t AbsentWord(uint64_t index) const { return Word(kMostKeys | index); }
+  // The word of the run's new key number `index`: distinct within the run, and from all other keys
+  // as far as chance goes (of 10^9 keys two are alike with a probability of 1 in 37).
+  uint64_t NewWord(uint64_t index) const { return Mix64((agent_ | index) ^ new_salt_); }
+
+  // Writes the key of a word, size() bytes, at `out`.
+  void Write(uint64_t word, char* out) const;
+  // Back again; nothing for a text that is no key of ours.
+  std::optional<uint64_t> WordOf(absl::string_view key) const;
 
  private:
-  void WriteWord(uint64_t number, char* out) const;
+  bool is_text() const { return key_bytes_ >= kTextSize; }
+
+  static constexpr uint32_t kTextSize = 16, kRawSize = 8;
 
   uint64_t salt_;
+  uint64_t new_salt_;
   uint64_t agent_;
   uint32_t key_bytes_;
 };
 
-// Values, made once and never written again: frames point into it. The value of a key is a window
-// of `value_bytes` into seeded noise that starts at one of a few page boundaries, so that keys
-// differ, and every value has the alignment that a copy likes best.
+// Values, made once and never written again: frames point into it. The value of a key is its label
+// (agent/value_label.h), which goes into the frame's head, and then a window into seeded noise. The
+// window begins a label's length behind one of a few page boundaries, so that keys differ. Values
+// too short for a label are noise alone.
 class ValuePool {
  public:
   static constexpr size_t kAlignment = 4096;
@@ -86,13 +104,24 @@ class ValuePool {
   ValuePool(uint64_t seed, uint32_t value_bytes);
 
   uint32_t value_size() const { return value_bytes_; }
-  // Valid as long as the pool.
-  Bytes ValueOf(uint64_t key_index) const {
-    return {start_ + (key_index % kVariants) * kAlignment, value_bytes_};
+  bool labelled() const { return value_bytes_ >= kValueLabelSize; }
+  // What follows the label of the value with this word. Valid as long as the pool.
+  Bytes BodyOf(uint64_t word) const { return Body(word % kVariants); }
+  ValueLabel LabelOf(uint64_t word, uint64_t version) const {
+    return {.length = value_bytes_,
+            .key = word,
+            .version = version,
+            .body_crc = body_crcs_[word % kVariants]};
   }
 
  private:
+  Bytes Body(uint64_t variant) const {
+    return Bytes(start_ + variant * kAlignment, value_bytes_)
+        .subspan(labelled() ? kValueLabelSize : 0);
+  }
+
   uint32_t value_bytes_;
+  std::array<uint32_t, kVariants> body_crcs_ = {};
   std::unique_ptr<uint8_t[]> storage_;
   uint8_t* start_;
 };
@@ -100,7 +129,8 @@ class ValuePool {
 struct Op {
   uint32_t index = 0;  // into the op list
   OpKind kind = OpKind::kNoop;
-  uint64_t key = 0;  // number of the key; meaningless where !HasKey(kind)
+  // Number of the key, or of the new key of a kPutNew; meaningless where !HasKey(kind).
+  uint64_t key = 0;
 };
 
 // The stream of operations of one session.
@@ -112,6 +142,10 @@ class OpStream {
     KeyOrder order = KeyOrder::kUniform;
     uint64_t seed = 0;       // of this session: see SessionSeed()
     uint64_t first_key = 0;  // sequential order begins here
+    uint32_t batch_ops = 1;  // keys that a batch takes
+    // New keys are numbered by all flows together: flow, flow + flows, flow + 2 flows, ...
+    uint32_t flow = 0;
+    uint32_t flows = 1;
   };
 
   explicit OpStream(const Options& options);
@@ -122,6 +156,7 @@ class OpStream {
   std::vector<double> upto_;  // cumulative weights, the last one 1
   Random random_;
   uint64_t next_key_;
+  uint64_t next_new_;
 };
 
 // Seed of flow `flow` of agent `agent`: unrelated streams for related numbers.

@@ -42,6 +42,8 @@ struct Settings {
   int64_t value_bytes = 4096;
   int64_t keys = 1000;  // per agent
   int64_t range_keys = 100;
+  int64_t batch_ops = 10;
+  bool verify = false;
   int64_t key_bytes = 16;
   std::string key_order = "uniform";
   std::string synchronization = "writeback";

@@ -9,7 +9,8 @@ namespace {
 
 using IsGiven = std::function<bool(absl::string_view)>;
 
-constexpr int64_t kMostInFlight = 1 << 20;  // what an agent accepts (agent/run_proto.cc)
+constexpr int64_t kSelfDescribingBytes = 32;  // as agent/value_label.h lays them out
+constexpr int64_t kMostInFlight = 1 << 20;    // what an agent accepts (agent/run_proto.cc)
 
 void CheckLoad(const Settings& s, const IsGiven& is_given,
                std::vector<CampaignComplaint>* complaints) {
@@ -79,11 +80,37 @@ void CheckWorkload(const Settings& s, const IsGiven& is_given,
     complaints->push_back(
         {"workload.mix", "both workload.op and workload.mix are given; keep one"});
   }
-  const auto misses = [](const OpWeight& share) { return share.op == "get_miss"; };
-  if (s.transport == "null" && std::any_of(s.ops.begin(), s.ops.end(), misses)) {
+  const auto uses = [&s](absl::string_view op) {
+    return std::any_of(s.ops.begin(), s.ops.end(),
+                       [op](const OpWeight& share) { return share.op == op; });
+  };
+  const bool null = s.transport == "null";
+  if (null && uses("get_miss")) {
     complaints->push_back({"transport",
                            "the null transport has every key, so get_miss cannot be asked of it; "
                            "drop one of them"});
+  }
+  if (null && uses("batch")) {
+    complaints->push_back({"transport",
+                           "the null transport keeps no batches, so batch cannot be asked of it; "
+                           "drop one of them"});
+  }
+  if (null && s.verify) {
+    complaints->push_back({"workload.verify",
+                           "the null transport keeps no values, so there is nothing to verify; "
+                           "drop one of them"});
+  }
+  if (s.verify && s.value_bytes < kSelfDescribingBytes) {
+    complaints->push_back(
+        {"workload.verify",
+         absl::StrCat("workload.verify needs values that say what they are, which takes ",
+                      kSelfDescribingBytes, " bytes; workload.value_size is ", s.value_bytes)});
+  }
+  if (uses("batch") && s.flows * s.depth * (s.batch_ops + 1) > kMostInFlight) {
+    complaints->push_back(
+        {"workload.batch_ops", absl::StrCat("load.flows ", s.flows, " x load.depth ", s.depth,
+                                            " batches of ", s.batch_ops, " puts are above ",
+                                            kMostInFlight, " messages in flight on one agent")});
   }
 }
 

@@ -152,8 +152,8 @@ CampaignField ServiceTime() {
 
 const Words& OpNames() {
   static const auto* const names =
-      new Words{"get",      "get_miss", "put",   "put_conditional", "delete", "next",
-                "previous", "version",  "range", "flush",           "getlog", "noop"};
+      new Words{"get",      "get_miss", "put",   "put_new", "put_conditional", "delete", "next",
+                "previous", "version",  "range", "batch",   "flush",           "getlog", "noop"};
   return *names;
 }
 
@@ -234,6 +234,18 @@ CampaignField Load() {
   return field;
 }
 
+CampaignField Flag(std::string path, std::string axis, bool Settings::*member) {
+  CampaignField field{
+      .path = std::move(path), .axis = std::move(axis), .expects = "one of true, false"};
+  field.apply = [member](absl::string_view text, Settings* s) -> Text {
+    if (text != "true" && text != "false") return Refuse(text, "is neither");
+    s->*member = text == "true";
+    return std::string(text);
+  };
+  field.show = [member](const Settings& s) -> std::string { return s.*member ? "true" : "false"; };
+  return field;
+}
+
 CampaignField Mode() {
   CampaignField field{.path = "load.mode", .axis = "mode", .expects = "one of closed, open"};
   field.apply = [](absl::string_view text, Settings* s) -> Text {
@@ -300,6 +312,8 @@ std::vector<CampaignField> MakeFields() {
       Count("workload.keys", "keys", 1, 1'000'000'000, &Settings::keys),
       Size("workload.key_size", "key_size", 8, 4096, &Settings::key_bytes),
       Count("workload.range_keys", "range_keys", 1, 1'000'000, &Settings::range_keys),
+      Count("workload.batch_ops", "batch_ops", 1, 100'000, &Settings::batch_ops),
+      Flag("workload.verify", "verify", &Settings::verify),
       Choice("workload.key_order", "key_order", {"uniform", "sequential"}, &Settings::key_order),
       Choice("workload.synchronization", "synchronization", {"writeback", "writethrough", "flush"},
              &Settings::synchronization),

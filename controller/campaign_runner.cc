@@ -56,6 +56,20 @@ std::string Summarize(const RunOutcome& outcome) {
   return text;
 }
 
+// Values that the run's reads found to be others than were written.
+uint64_t WrongValues(const analysis::RunEvidence& run) {
+  uint64_t wrong = 0;
+  for (const result::RunResult& agent : run.agents) {
+    for (const result::OpResult& op : agent.ops()) {
+      for (const char* status : {"WRONG_VALUE", "WRONG_VALUE_LENGTH"}) {
+        const auto found = op.statuses().find(status);
+        if (found != op.statuses().end()) wrong += found->second;
+      }
+    }
+  }
+  return wrong;
+}
+
 class CampaignRun {
  public:
   CampaignRun(const Campaign& campaign, const CampaignRunOptions& options,
@@ -198,6 +212,7 @@ class CampaignRun {
           !stored.ok()) {
         return StoreFailed(stored);
       }
+      if (cell.settings.verify) wrong_values_ += WrongValues(outcome.evidence);
       evidence_.runs.push_back(std::move(outcome.evidence));
       if (!outcome.status.ok()) {
         return Annotate(outcome.status,
@@ -205,7 +220,11 @@ class CampaignRun {
                                      cell.info.Label(), ")"));
       }
     }
-    return absl::OkStatus();
+    if (wrong_values_ == 0) return absl::OkStatus();
+    return absl::AbortedError(
+        absl::StrCat(wrong_values_,
+                     " values that were read are not those that were written; the "
+                     "report's caveats name the runs"));
   }
 
   RunRequest RequestFor(const PlannedRun& run, const Settings& settings,
@@ -243,7 +262,8 @@ class CampaignRun {
   }
 
   void Keep(CampaignOutcome* outcome) {
-    evidence_.status = outcome->status.ok()                 ? "complete"
+    const bool complete = outcome->status.ok() || absl::IsAborted(outcome->status);
+    evidence_.status = complete                             ? "complete"
                        : absl::IsCancelled(outcome->status) ? "aborted"
                                                             : "failed";
     if (store_ == nullptr) return;
@@ -275,6 +295,7 @@ class CampaignRun {
   std::vector<std::unique_ptr<AgentLink>> links_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::vector<AgentPlace> places_;
+  uint64_t wrong_values_ = 0;  // in runs that verify
 };
 
 }  // namespace

@@ -23,7 +23,7 @@ struct CampaignRunOptions {
 };
 
 struct CampaignOutcome {
-  absl::Status status;  // OK: every run is complete
+  absl::Status status;  // OK, or Aborted for wrong values: every run is complete
   ExitCode code = ExitCode::kDone;
   std::string directory;  // of the result; empty when nothing was measured or it was not writable
   analysis::CampaignEvidence evidence;

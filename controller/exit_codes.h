@@ -8,6 +8,7 @@
 //   kFailedPrecondition           an agent of another protocol version             7
 //   kUnavailable                  the Kinetic server is unreachable or said no     8
 //   kDataLoss                     an agent, or the server half-way, was lost       6
+//   kAborted                      values that were read are not those written      9
 //   kDeadlineExceeded             a phase did not end in its time                  11
 //   kCancelled                    the person stopped it                            130 or 143
 //   anything else                 this program failed: a bug, a full disk          1
@@ -29,6 +30,7 @@ enum class ExitCode : int {
   kIncomplete = 6,
   kVersionMismatch = 7,
   kServerUnreachable = 8,
+  kWrongData = 9,
   kPhaseTimeout = 11,
   kInterrupted = 130,
   kTerminated = 143,
@@ -39,9 +41,9 @@ struct ExitCodeMeaning {
   absl::string_view meaning;
 };
 
-// Printed by --help. The numbers left out are kept for: 3 gates failed, 9 data verification failed,
-// 10 measurement suspect.
-inline constexpr std::array<ExitCodeMeaning, 11> kExitCodes = {{
+// Printed by --help. The numbers left out are kept for: 3 gates failed, 10 measurement
+// suspect.
+inline constexpr std::array<ExitCodeMeaning, 12> kExitCodes = {{
     {ExitCode::kDone, "done"},
     {ExitCode::kInternal, "internal error, or the results could not be written"},
     {ExitCode::kUsage, "wrong command line or campaign"},
@@ -50,6 +52,7 @@ inline constexpr std::array<ExitCodeMeaning, 11> kExitCodes = {{
     {ExitCode::kIncomplete, "agent lost or run incomplete; finished runs are kept"},
     {ExitCode::kVersionMismatch, "an agent speaks another protocol version"},
     {ExitCode::kServerUnreachable, "Kinetic server unreachable or refused us"},
+    {ExitCode::kWrongData, "data verification failed; the campaign is complete and kept"},
     {ExitCode::kPhaseTimeout, "a phase timed out"},
     {ExitCode::kInterrupted, "interrupted (Ctrl-C); partial results are kept, marked aborted"},
     {ExitCode::kTerminated, "terminated (SIGTERM); partial results are kept, marked aborted"},
@@ -68,6 +71,8 @@ inline ExitCode ExitCodeOf(const absl::Status& status) {
       return ExitCode::kServerUnreachable;
     case absl::StatusCode::kDataLoss:
       return ExitCode::kIncomplete;
+    case absl::StatusCode::kAborted:
+      return ExitCode::kWrongData;
     case absl::StatusCode::kDeadlineExceeded:
       return ExitCode::kPhaseTimeout;
     case absl::StatusCode::kCancelled:

@@ -40,6 +40,8 @@ control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
   spec.set_key_bytes(static_cast<uint32_t>(s.key_bytes));
   spec.set_value_bytes(static_cast<uint32_t>(s.value_bytes));
   spec.set_range_keys(static_cast<uint32_t>(s.range_keys));
+  spec.set_batch_ops(static_cast<uint32_t>(s.batch_ops));
+  spec.set_verify(s.verify);
   spec.set_seed(inputs.seed);
   spec.set_key_seed(inputs.key_seed);
   spec.set_load(s.LoadsKeys());

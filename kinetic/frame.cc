@@ -55,6 +55,7 @@ FrameReader::FrameReader(FrameLimits limits, ValuePolicy policy)
 
 absl::StatusOr<bool> FrameReader::Consume(Bytes* in) {
   if (!error_.ok()) return error_;
+  value_piece_ = {};
   if (state_ == State::kHeader) {
     if (have_ == 0) message_ = value_ = {};
     const Bytes taken = TakeFront(in, kFrameHeaderSize - have_);
@@ -75,7 +76,8 @@ absl::StatusOr<bool> FrameReader::Consume(Bytes* in) {
     have_ = 0;
   }
   if (policy_ == ValuePolicy::kCount) {
-    have_ += TakeFront(in, header_.value_size - have_).size();
+    value_piece_ = TakeFront(in, header_.value_size - have_);
+    have_ += value_piece_.size();
   } else {
     Gather(in, header_.value_size, &value_buffer_, &value_);
   }

@@ -49,7 +49,7 @@ absl::StatusOr<FrameHeader> DecodeFrameHeader(const uint8_t in[kFrameHeaderSize]
 class FrameReader {
  public:
   // kKeep gathers the value; kCount only counts its bytes (value() is empty), which spares a
-  // client the copy of what it does not look at.
+  // client the copy of what it does not keep: value_piece() is its look at them.
   enum class ValuePolicy { kKeep, kCount };
 
   explicit FrameReader(FrameLimits limits = {}, ValuePolicy policy = ValuePolicy::kKeep);
@@ -62,6 +62,8 @@ class FrameReader {
   // Consume(), whichever held the whole part, so both must still be alive.
   Bytes message() const { return message_; }
   Bytes value() const { return value_; }
+  // kCount: the bytes of the value, complete or not, that the last Consume() took from its *in.
+  Bytes value_piece() const { return value_piece_; }
   uint32_t value_size() const { return header_.value_size; }
   // Bytes on the wire of the complete PDU.
   size_t size() const { return kFrameHeaderSize + header_.message_size + header_.value_size; }
@@ -89,6 +91,7 @@ class FrameReader {
   std::vector<uint8_t> value_buffer_;
   Bytes message_;
   Bytes value_;
+  Bytes value_piece_;
 };
 
 }  // namespace kbench::kinetic

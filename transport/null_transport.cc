@@ -119,10 +119,17 @@ void NullTransport::Greet(FlowId id) {
   Deliver(id, begin, 0);
 }
 
+bool NullTransport::Read(Bytes head) {
+  if (head.size() < kinetic::kFrameHeaderSize) return false;
+  const auto frame = kinetic::DecodeFrameHeader(head.data(), {});
+  const Bytes rest = head.subspan(kinetic::kFrameHeaderSize);
+  // The first bytes of the value may lie behind the message.
+  return frame.ok() && frame->message_size <= rest.size() &&
+         decoder_.Decode(rest.first(frame->message_size)).ok();
+}
+
 void NullTransport::Answer(const Queued& queued) {
-  const Bytes head = queued.frame.head;
-  if (head.size() < kinetic::kFrameHeaderSize ||
-      !decoder_.Decode(head.subspan(kinetic::kFrameHeaderSize)).ok()) {
+  if (!Read(queued.frame.head)) {
     flows_[Index(queued.flow)].open = false;
     events_.push_back(
         {.kind = TransportEvent::Kind::kClosed, .flow = queued.flow, .error = EBADMSG});

@@ -45,6 +45,8 @@ class NullTransport final : public Transport {
   };
 
   void Greet(FlowId flow);
+  // Decodes the message in a frame's head.
+  bool Read(Bytes head);
   void Answer(const Queued& queued);
   // Puts the bytes of replies_ from `begin` on, and then `value_size` bytes, into the events.
   void Deliver(FlowId flow, size_t begin, size_t value_size);

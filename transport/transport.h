@@ -67,7 +67,7 @@ struct TransportOptions {
 // A frame on its way out. Both spans and `stamps` stay valid until the frame's kSent event, or
 // until the flow's kClosed event.
 struct OutgoingFrame {
-  Bytes head;                    // frame header and message; never empty
+  Bytes head;                    // begins with frame header and message; never empty
   Bytes value;                   // may be empty
   uint32_t token = 0;            // comes back in kSent
   bool probe = false;            // ask the kernel for stamps

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "kinetic/frame.h"
+
 namespace kbench {
 namespace {
 
@@ -80,32 +82,51 @@ void FakeTransport::ProbesAnswered(FlowId flow) {
 }
 
 void FakeTransport::Send(FlowId flow, const OutgoingFrame& frame) {
-  EXPECT_TRUE(unsent_.insert({flow, frame.token}).second)
+  EXPECT_TRUE(unsent_.insert(frame.head.data()).second)
       << "the buffers of frame " << frame.token << " were used again before it was sent";
   if (frame.probe) probed_[flow].insert(frame.stamps);
   frame.stamps->submitted = SimClock::Now();
   frame.stamps->send_returned = SimClock::Now();
-  if (!decoder_.Decode(frame.head.subspan(kinetic::kFrameHeaderSize)).ok()) std::abort();
-  const kinetic::Command& command = decoder_.message().command;
+  std::optional<MonoTime> sent_at;
+  // A head may hold several PDUs, and end in a part of the last one's value.
+  for (Bytes in = frame.head; !in.empty();) {
+    const auto header = kinetic::DecodeFrameHeader(in.data(), {});
+    if (!header.ok()) std::abort();
+    const Bytes message = in.subspan(kinetic::kFrameHeaderSize, header->message_size);
+    if (!decoder_.Decode(message).ok()) std::abort();
+    sent_at = Take(flow, decoder_.message().command);
+    in = in.subspan(kinetic::kFrameHeaderSize + message.size());
+    if (header->value_size > 0) break;
+  }
+  const Coming sent = {.kind = TransportEvent::Kind::kSent,
+                       .flow = flow,
+                       .token = frame.token,
+                       .head = frame.head.data()};
+  if (sent_at.has_value()) {
+    coming_.insert({*sent_at, sent});
+  } else {
+    sent_.push_back(sent);
+  }
+}
+
+std::optional<MonoTime> FakeTransport::Take(FlowId flow, const kinetic::Command& command) {
   Request request = {.number = requests_.size(),
                      .flow = flow,
                      .type = *command.header.message_type,
                      .sequence = *command.header.sequence,
+                     .batch_id = command.header.batch_id,
                      .at = SimClock::Now()};
   if (command.key_value.has_value()) request.key = std::string(*command.key_value->key);
   requests_.push_back(request);
   const Fate fate = judge_(request);
-  const Coming sent = {.kind = TransportEvent::Kind::kSent, .flow = flow, .token = frame.token};
+  if (request.batch_id.has_value() && request.type == kinetic::MessageType::kPut) return {};
   most_unanswered_ = std::max(most_unanswered_, ++unanswered_);
   if (fate.answered) {
     coming_.insert({SimClock::Now() + fate.delay,
                     {.flow = flow, .bytes = Answer(request, fate), .answer = true}});
   }
-  if (fate.sent_late) {
-    coming_.insert({SimClock::Now() + fate.delay, sent});
-  } else {
-    sent_.push_back(sent);
-  }
+  if (!fate.sent_late) return std::nullopt;
+  return SimClock::Now() + fate.delay;
 }
 
 std::span<const TransportEvent> FakeTransport::Poll(MonoTime deadline) {
@@ -122,14 +143,14 @@ std::span<const TransportEvent> FakeTransport::Poll(MonoTime deadline) {
   bytes_.reserve(coming_.size());
   for (const Coming& sent : sent_) {
     events_.push_back({.kind = sent.kind, .flow = sent.flow, .token = sent.token});
-    unsent_.erase({sent.flow, sent.token});
+    unsent_.erase(sent.head);
   }
   sent_.clear();
   while (!coming_.empty() && coming_.begin()->first <= SimClock::Now()) {
     Coming coming = std::move(coming_.begin()->second);
     coming_.erase(coming_.begin());
     if (coming.answer) --unanswered_;
-    if (coming.kind == TransportEvent::Kind::kSent) unsent_.erase({coming.flow, coming.token});
+    if (coming.kind == TransportEvent::Kind::kSent) unsent_.erase(coming.head);
     const bool join = coalesce_ && !events_.empty() && coming.kind == events_.back().kind &&
                       coming.kind == TransportEvent::Kind::kReceived &&
                       events_.back().flow == coming.flow;

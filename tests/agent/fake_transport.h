@@ -49,6 +49,7 @@ class FakeTransport final : public Transport {
     kinetic::MessageType type = kinetic::MessageType::kInvalid;
     uint64_t sequence = 0;
     std::string key;
+    std::optional<uint32_t> batch_id;
     MonoTime at;
   };
   using Judge = std::function<Fate(const Request&)>;
@@ -85,9 +86,13 @@ class FakeTransport final : public Transport {
     uint32_t token = 0;
     std::string bytes;
     bool answer = false;
+    const uint8_t* head = nullptr;  // of a kSent: its frame's
   };
   std::string Greeting(int64_t connection_id);
   std::string Answer(const Request& request, const Fate& fate);
+  // The server reads one PDU, and answers it if it is one that is answered. True: its frame's kSent
+  // comes after the answer, at the instant when that comes.
+  std::optional<MonoTime> Take(FlowId flow, const kinetic::Command& command);
 
   uint32_t get_value_bytes_;
   Judge judge_;
@@ -96,10 +101,10 @@ class FakeTransport final : public Transport {
   kinetic::Encoder encoder_;
   kinetic::Decoder decoder_;
   std::vector<Request> requests_;
-  std::set<std::pair<FlowId, uint32_t>> unsent_;  // frames without their kSent
-  std::deque<Coming> sent_;                       // kSent events of the next Poll()
-  std::multimap<MonoTime, Coming> coming_;        // by the instant at which they come
-  std::vector<std::string> bytes_;                // of the last Poll()
+  std::set<const uint8_t*> unsent_;         // heads of frames without their kSent
+  std::deque<Coming> sent_;                 // kSent events of the next Poll()
+  std::multimap<MonoTime, Coming> coming_;  // by the instant at which they come
+  std::vector<std::string> bytes_;          // of the last Poll()
   std::vector<TransportEvent> events_;
   uint32_t flows_ = 0;
   uint32_t unanswered_ = 0;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <cstdlib>
+#include <iterator>
 #include <utility>
 
 #include "kinetic/frame.h"
@@ -30,6 +31,7 @@ std::string Normalised(kinetic::Command command, int64_t identity, Bytes value) 
   static thread_local const kinetic::HmacKey key("normal");
   command.header.connection_id = 0;
   command.header.sequence = 0;
+  if (command.header.batch_id.has_value()) command.header.batch_id = 1;
   std::string out;
   encoder.Append(command, kinetic::Signature::Hmac(identity, &key),
                  static_cast<uint32_t>(value.size()), &out);
@@ -130,44 +132,72 @@ void RecordingServer::Serve(Connection* connection, int64_t connection_id) {
   connection->open = false;
 }
 
-std::string RecordingServer::Answer(const kinetic::Message& request, Bytes value, uint64_t number) {
+kinetic::StatusCode RecordingServer::Do(const kinetic::Command& request, Bytes value, bool full,
+                                        kinetic::Command* answer, std::string* answered) {
   using kinetic::MessageType;
+  using kinetic::StatusCode;
+  const std::string name =
+      request.key_value.has_value() ? std::string(request.key_value->key.value_or("")) : "";
+  auto found = store_.end();
+  switch (request.header.message_type.value_or(MessageType::kInvalid)) {
+    case MessageType::kPut:
+      if (!full) store_[name] = std::string(AsText(value));
+      return full ? StatusCode::kNoSpace : StatusCode::kSuccess;
+    case MessageType::kDelete:
+      store_.erase(name);
+      return StatusCode::kSuccess;
+    case MessageType::kGetLog:
+      return StatusCode::kNotFound;
+    case MessageType::kGetKeyRange: {
+      kinetic::Range& keys = answer->range.emplace();
+      for (auto it = store_.lower_bound(std::string(*request.range->start_key));
+           it != store_.end() && keys.keys.size() < *request.range->max_returned; ++it) {
+        keys.keys.emplace_back(it->first);
+      }
+      return StatusCode::kSuccess;
+    }
+    case MessageType::kGet:
+      found = store_.find(name);
+      break;
+    case MessageType::kGetNext:
+      found = store_.upper_bound(name);
+      break;
+    case MessageType::kGetPrevious:
+      found = store_.lower_bound(name);
+      found = found == store_.begin() ? store_.end() : std::prev(found);
+      break;
+    default:
+      return StatusCode::kSuccess;
+  }
+  if (found == store_.end()) return StatusCode::kNotFound;
+  answer->key_value.emplace().key = found->first;
+  *answered = found->second;
+  if (options_.corrupt_values && !answered->empty()) answered->back() ^= 1;
+  return StatusCode::kSuccess;
+}
+
+std::string RecordingServer::Answer(const kinetic::Message& request, Bytes value, uint64_t number) {
   using kinetic::StatusCode;
   static thread_local kinetic::Encoder encoder;
   const kinetic::HmacKey key(options_.hmac_key);
-  const MessageType type = *request.command.header.message_type;
-  StatusCode status = StatusCode::kSuccess;
+  const kinetic::Header& header = request.command.header;
   std::string answered;
-  {
-    std::lock_guard lock(mutex_);
-    ++requests_;
-    const std::string name = request.command.key_value.has_value()
-                                 ? std::string(request.command.key_value->key.value_or(""))
-                                 : "";
-    if (!kinetic::VerifyHmac(request, key)) {
-      status = StatusCode::kHmacFailure;
-    } else if (type == MessageType::kPut) {
-      const bool full = options_.refuse_puts_after != 0 && number > options_.refuse_puts_after;
-      status = full ? StatusCode::kNoSpace : StatusCode::kSuccess;
-      if (!full) store_[name] = std::string(AsText(value));
-    } else if (type == MessageType::kGet) {
-      const auto it = store_.find(name);
-      status = it == store_.end() ? StatusCode::kNotFound : StatusCode::kSuccess;
-      if (it != store_.end()) answered = it->second;
-    } else if (type == MessageType::kDelete) {
-      store_.erase(name);
-    } else if (type == MessageType::kGetLog) {
-      status = StatusCode::kNotFound;
-    }
-  }
+  std::string pdu;
   kinetic::Command command;
+  std::lock_guard lock(mutex_);
+  ++requests_;
+  const bool full = options_.refuse_puts_after != 0 && number > options_.refuse_puts_after;
+  const StatusCode status = kinetic::VerifyHmac(request, key)
+                                ? Do(request.command, value, full, &command, &answered)
+                                : StatusCode::kHmacFailure;
+  // A change within a batch is not answered.
+  if (header.batch_id.has_value() && *header.message_type == kinetic::MessageType::kPut) return "";
   command.has_header = true;
-  command.header.connection_id = request.command.header.connection_id;
-  command.header.ack_sequence = request.command.header.sequence;
-  command.header.message_type = kinetic::ResponseOf(type);
+  command.header.connection_id = header.connection_id;
+  command.header.ack_sequence = header.sequence;
+  command.header.message_type = kinetic::ResponseOf(*header.message_type);
   command.status.emplace();
   command.status->code = status;
-  std::string pdu;
   encoder.Append(command, kinetic::Signature::Hmac(request.identity.value_or(1), &key),
                  static_cast<uint32_t>(answered.size()), &pdu);
   return pdu + answered;

@@ -1,6 +1,7 @@
 // A Kinetic server for tests that keeps what it was sent: a store, an honest answer to everything,
 // and for each connection the stream of requests, normalised: decoded, connectionID and sequence
-// set to zero, encoded and signed anew, each followed by its value. Also able to misbehave.
+// set to zero, a batchID to one, encoded and signed anew, each followed by its value. Also able to
+// misbehave.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,7 @@ class RecordingServer {
     uint64_t close_after = 0;        // requests of one connection; 0: never
     uint64_t refuse_puts_after = 0;  // of one connection: NO_SPACE from then on; 0: never
     uint64_t swallow_after = 0;      // requests of one connection: read, never answered; 0: never
+    bool corrupt_values = false;     // answers with the last bit of every value flipped
     bool locked = false;             // DEVICE_LOCKED in the greeting
   };
 
@@ -53,6 +55,9 @@ class RecordingServer {
   void Serve(Connection* connection, int64_t connection_id);
   void Greet(int fd, int64_t connection_id);
   std::string Answer(const kinetic::Message& request, Bytes value, uint64_t number);
+  // What the store does with a request, and the answer but for its header. Needs mutex_.
+  kinetic::StatusCode Do(const kinetic::Command& request, Bytes value, bool full,
+                         kinetic::Command* answer, std::string* answered);
 
   const Options options_;
   HostPort address_;

@@ -150,7 +150,7 @@ TEST(RunProto, ANullRunSurvivesTheWayIntoTheResult) {
   control::RunSpec wire = Valid();
   wire.set_transport("null");
   wire.set_sample_every(10);
-  wire.set_samples_max(50);
+  wire.set_samples_max(2);
   const auto spec = FromProto(wire);
   ASSERT_TRUE(spec.ok()) << spec.status();
   Runner runner(*spec);
@@ -177,7 +177,7 @@ TEST(RunProto, ANullRunSurvivesTheWayIntoTheResult) {
   EXPECT_EQ(result.transport().transport(), "null");
   EXPECT_GT(result.host().cpus(), 0u);
   EXPECT_EQ(result.host().cpu_numbers_size(), static_cast<int>(result.host().cpus()));
-  EXPECT_EQ(result.samples_size(), 50);
+  EXPECT_EQ(result.samples_size(), 2);
   EXPECT_GT(result.samples_dropped(), 0u);
   for (const result::OpSample& sample : result.samples()) {
     EXPECT_TRUE(sample.probed());

@@ -49,6 +49,8 @@ RunOutcome RunSampled(const HostPort& server) {
   spec.load = true;
   spec.sample_every = 3;
   spec.samples_max = 100'000;
+  spec.duration = Seconds(60);
+  spec.max_ops_per_flow = 100;
   Runner runner(spec);
   EXPECT_TRUE(runner.Prepare().ok());
   EXPECT_TRUE(runner.Load().ok());

@@ -30,6 +30,8 @@ struct RigOptions {
   size_t samples_max = 1000;
   uint32_t value_bytes = 100;
   uint64_t seed = 1;
+  uint32_t batch_ops = 0;  // of the operation batch
+  bool verify = false;
 };
 
 class Rig {
@@ -50,8 +52,12 @@ class Rig {
                            .op_timeout = options.op_timeout,
                            .sample_every = options.sample_every,
                            .sample_seed = options.seed,
+                           .batch_parts = options.batch_ops,
+                           .verify = options.verify,
                            .value_bytes = options.value_bytes,
                            .requests = {.keys = KeyGenerator(options.seed, 0, 16),
+                                        .key_count = 100,
+                                        .batch_ops = options.batch_ops,
                                         .key = &key_,
                                         .values = &values_},
                            .now = &SimClock::Now},

@@ -28,6 +28,7 @@ inline control::RunSpec WireSpec(const std::string& server) {
   spec.set_key_bytes(16);
   spec.set_value_bytes(100);
   spec.set_range_keys(7);
+  spec.set_batch_ops(3);
   spec.set_seed(1);
   spec.set_duration_ns(100'000'000);
   spec.set_op_timeout_ns(2'000'000'000);

@@ -11,7 +11,13 @@ namespace {
 
 std::string KeyOf(const KeyGenerator& keys, uint64_t index) {
   std::string key(keys.size(), '?');
-  keys.Write(index, key.data());
+  keys.Write(keys.Word(index), key.data());
+  return key;
+}
+
+std::string TextOf(const KeyGenerator& keys, uint64_t word) {
+  std::string key(keys.size(), '?');
+  keys.Write(word, key.data());
   return key;
 }
 
@@ -36,23 +42,50 @@ TEST(KeyGenerator, IsAFunctionOfSeedAgentAndIndex) {
   EXPECT_NE(KeyOf(KeyGenerator(1, 2, 20), 3), KeyOf(KeyGenerator(1, 2, 20), 4));
 }
 
-TEST(ValuePool, AlignsValuesAndKeepsThemApart) {
-  for (uint32_t size : {0u, 1u, 4096u, 1u << 20}) {
+TEST(KeyGenerator, ReadsItsKeysBack) {
+  for (uint32_t size : {8u, 15u, 16u, 40u}) {
+    const KeyGenerator keys(7, 3, size, 1);
+    for (const uint64_t word :
+         {keys.Word(0), keys.Word(17), keys.NewWord(17), keys.AbsentWord(1)}) {
+      EXPECT_EQ(keys.WordOf(TextOf(keys, word)), word) << size;
+    }
+  }
+  EXPECT_EQ(KeyGenerator(7, 3, 16).WordOf("no hexadecimal.."), std::nullopt);
+  EXPECT_EQ(KeyGenerator(7, 3, 16).WordOf("0123"), std::nullopt);
+}
+
+TEST(KeyGenerator, NewKeysAreNewInEveryRun) {
+  std::set<std::string> seen;
+  for (uint64_t run : {1u, 2u}) {
+    for (uint32_t agent : {0u, 1u}) {
+      const KeyGenerator keys(7, agent, 16, run);
+      for (uint64_t i = 0; i < 1000; ++i) {
+        EXPECT_TRUE(seen.insert(TextOf(keys, keys.NewWord(i))).second);
+        const uint64_t old = keys.Word(i);
+        EXPECT_EQ(seen.insert(TextOf(keys, old)).second, run == 1);
+      }
+    }
+  }
+}
+
+TEST(ValuePool, KeepsValuesApartAndOfTheirLength) {
+  for (uint32_t size : {0u, 1u, 31u, 32u, 4096u, 1u << 20}) {
     const ValuePool pool(5, size);
-    for (uint64_t key = 0; key < 2 * ValuePool::kVariants; ++key) {
-      const Bytes value = pool.ValueOf(key);
-      EXPECT_EQ(value.size(), size);
-      EXPECT_EQ(reinterpret_cast<uintptr_t>(value.data()) % ValuePool::kAlignment, 0u);
+    const uint32_t label = pool.labelled() ? kValueLabelSize : 0;
+    EXPECT_EQ(pool.labelled(), size >= kValueLabelSize);
+    for (uint64_t word = 0; word < 2 * ValuePool::kVariants; ++word) {
+      EXPECT_EQ(pool.BodyOf(word).size() + label, size);
+      EXPECT_EQ(pool.LabelOf(word, 9).length, size);
     }
     if (size >= 4096) {
-      EXPECT_NE(AsText(pool.ValueOf(0)), AsText(pool.ValueOf(1)));
+      EXPECT_NE(AsText(pool.BodyOf(0)), AsText(pool.BodyOf(1)));
     }
   }
 }
 
 TEST(ValuePool, IsAFunctionOfItsSeed) {
-  EXPECT_EQ(AsText(ValuePool(5, 5000).ValueOf(3)), AsText(ValuePool(5, 5000).ValueOf(3)));
-  EXPECT_NE(AsText(ValuePool(5, 5000).ValueOf(3)), AsText(ValuePool(6, 5000).ValueOf(3)));
+  EXPECT_EQ(AsText(ValuePool(5, 5000).BodyOf(3)), AsText(ValuePool(5, 5000).BodyOf(3)));
+  EXPECT_NE(AsText(ValuePool(5, 5000).BodyOf(3)), AsText(ValuePool(6, 5000).BodyOf(3)));
 }
 
 TEST(OpStream, MixesOperationsByWeightWithinFourDeviations) {
@@ -77,6 +110,24 @@ TEST(OpStream, WalksKeysInOrderFromItsFirstAndRoundTheEnd) {
   for (uint64_t expected : {3, 4, 0, 1, 2, 3}) EXPECT_EQ(stream.Next().key, expected);
 }
 
+TEST(OpStream, MovesOnByTheKeysOfABatch) {
+  OpStream stream({.ops = {{.kind = OpKind::kBatch}},
+                   .keys = 7,
+                   .order = KeyOrder::kSequential,
+                   .batch_ops = 3});
+  for (uint64_t expected : {0, 3, 6, 2}) EXPECT_EQ(stream.Next().key, expected);
+}
+
+TEST(OpStream, NumbersNewKeysOverAllFlows) {
+  std::set<uint64_t> seen;
+  for (uint32_t flow : {0u, 1u, 2u}) {
+    OpStream stream(
+        {.ops = {{.kind = OpKind::kPutNew}}, .keys = 5, .seed = flow, .flow = flow, .flows = 3});
+    for (int i = 0; i < 10; ++i) EXPECT_TRUE(seen.insert(stream.Next().key).second);
+  }
+  EXPECT_EQ(*seen.rbegin(), 29u);
+}
+
 TEST(OpStream, UsesAllKeysInUniformOrder) {
   OpStream stream({.ops = {{.kind = OpKind::kGet}}, .keys = 50, .seed = 9});
   std::set<uint64_t> seen;
@@ -91,9 +142,7 @@ TEST(OpStream, UsesAllKeysInUniformOrder) {
 TEST(KeyGenerator, AbsentKeysAreNobodysKeys) {
   std::set<std::string> keys;
   const auto text = [](const KeyGenerator& generator, bool absent, uint64_t index) {
-    std::string key(generator.size(), '\0');
-    absent ? generator.WriteAbsent(index, key.data()) : generator.Write(index, key.data());
-    return key;
+    return TextOf(generator, absent ? generator.AbsentWord(index) : generator.Word(index));
   };
   for (uint32_t agent : {0u, 1u, KeyGenerator::kMostAgents - 1}) {
     const KeyGenerator generator(5, agent, 20);

@@ -19,6 +19,8 @@ TEST(RunSpec, CarriesEverySettingAndInput) {
   s.value_bytes = 1;
   s.keys = 2;
   s.key_bytes = 32;
+  s.batch_ops = 14;
+  s.verify = true;
   s.key_order = "sequential";
   s.synchronization = "flush";
   s.flows = 3;
@@ -62,6 +64,8 @@ TEST(RunSpec, CarriesEverySettingAndInput) {
   EXPECT_EQ(spec.key_order(), "sequential");
   EXPECT_EQ(spec.key_bytes(), 32u);
   EXPECT_EQ(spec.value_bytes(), 1u);
+  EXPECT_EQ(spec.batch_ops(), 14u);
+  EXPECT_TRUE(spec.verify());
   EXPECT_EQ(spec.seed(), 99u);
   EXPECT_TRUE(spec.load());
   EXPECT_EQ(spec.warmup_ns(), 8);

@@ -210,18 +210,19 @@ TEST(Campaign, ServersThatAreSweptAreAllNamed) {
 }
 
 TEST(Campaign, EveryOperationIsAnsweredAsItShould) {
-  const std::vector<std::string> names = {"get",   "get_miss", "put",   "put_conditional",
-                                          "next",  "previous", "range", "version",
-                                          "flush", "getlog",   "noop"};
+  const std::vector<std::string> names = {
+      "get",   "get_miss", "put",   "put_new", "put_conditional", "next", "previous",
+      "range", "version",  "batch", "flush",   "getlog",          "noop"};
   const TempDir dir;
-  const CampaignRun run = RunCampaign(dir,
-                                      "name: all\n"
-                                      "workload: {mix: {" +
-                                          absl::StrJoin(names, ": 1, ") +
-                                          ": 1}, keys: 64, value_size: 300B, range_keys: 20}\n"
-                                          "transport: [socket, epoll, uring]\n"
-                                          "run: {warmup: 0s, duration: 200ms, repetitions: 1}\n",
-                                      {"--local", "1"});
+  const CampaignRun run =
+      RunCampaign(dir,
+                  "name: all\n"
+                  "workload: {mix: {" +
+                      absl::StrJoin(names, ": 1, ") +
+                      ": 1}, keys: 64, value_size: 300B, range_keys: 20, verify: true}\n"
+                      "transport: [socket, epoll, uring]\n"
+                      "run: {warmup: 0s, duration: 200ms, repetitions: 1}\n",
+                  {"--local", "1"});
   ASSERT_EQ(run.finished.code, 0) << run.finished.err;
   const std::vector<std::string> files =
       FindFiles(run.result_dirs.at(0) + "/cells", "summary.json");
@@ -244,7 +245,9 @@ TEST(Campaign, AsksNothingBeyondTheServersLimits) {
   Daemon drive("kbench-server", {"--limits", "drive"});
   for (const auto& [workload, field] : std::vector<std::pair<std::string, std::string>>{
            {"op: get, key_size: 1025B", "workload.key_size"},
-           {"op: range, range_keys: 801", "workload.range_keys"}}) {
+           {"op: range, range_keys: 801", "workload.range_keys"},
+           {"op: batch, batch_ops: 24001", "workload.batch_ops"},
+           {"op: batch, batch_ops: 65, value_size: 1MiB", "workload.batch_ops"}}) {
     const TempDir dir;
     const CampaignRun run =
         RunCampaign(dir,

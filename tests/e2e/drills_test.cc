@@ -129,6 +129,36 @@ TEST(Drill, AnUnknownIdentityIsARefusalByTheServer) {
   ExpectSaid(run.finished.err, server.address());
 }
 
+TEST(Drill, AValueThatSomebodyElseWroteEndsWithItsOwnCode) {
+  Daemon server("kbench-server", {});
+  const auto campaign = [&server](const std::string& workload) {
+    return "name: wrong\nserver: {address: '" + server.address() +
+           "'}\nworkload: {op: get, keys: 4, " + workload +
+           "}\nrun: {warmup: 0s, duration: 100ms, repetitions: 1}\n";
+  };
+  const TempDir good, bad;
+  const CampaignRun whole = RunCampaign(good, campaign("verify: true"), {"--local", "1"});
+  EXPECT_EQ(whole.finished.code, 0) << whole.finished.err;
+  ExpectSaid(whole.finished.out, "values_verified");
+  // One of the four keys gets a value of the right length that is not its own.
+  const std::string kv = Program("kbench-kv");
+  const Finished keys = e2e::Run({kv, "range", "--server", server.address()});
+  const std::string key = keys.out.substr(0, keys.out.find('\n'));
+  ASSERT_EQ(key.size(), 16u) << keys.out;
+  const std::string value = bad.Write("value", std::string(4096, 'x'));
+  ASSERT_EQ(
+      e2e::Run({kv, "put", key, "--value-file", value, "--force", "--server", server.address()})
+          .code,
+      0);
+  const CampaignRun wrong =
+      RunCampaign(bad, campaign("verify: true, load: false"), {"--local", "1"});
+  EXPECT_EQ(wrong.finished.code, 9);
+  ExpectSaid(wrong.finished.err, "not those that were written");
+  ExpectSaid(wrong.finished.out, "WRONG_VALUE: it is no value that kbench wrote");
+  EXPECT_EQ(wrong.Manifest().at("status"), "complete");
+  EXPECT_EQ(wrong.Manifest().at("exit_code"), 9);
+}
+
 // An agent that speaks control protocol 99.
 class FutureAgent final : public control::Agent::Service {
  public:

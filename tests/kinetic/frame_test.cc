@@ -210,6 +210,25 @@ TEST(FrameReader, CountsAValueWithoutKeepingIt) {
   EXPECT_THAT(pdus, testing::ElementsAre(Pdu{"m", "", 5000, kFrameHeaderSize + 1 + 5000}));
 }
 
+TEST(FrameReader, ShowsEveryPieceOfAValueThatItCountsOnce) {
+  const std::string value = "a value that comes in pieces";
+  const std::string bytes = Frame("message", value) + Frame("m", "") + Frame("m", value);
+  for (size_t piece = 1; piece < bytes.size(); ++piece) {
+    FrameReader reader({}, ValuePolicy::kCount);
+    std::string seen;
+    for (absl::string_view rest = bytes; !rest.empty();) {
+      const absl::string_view taken = rest.substr(0, piece);
+      rest.remove_prefix(taken.size());
+      for (Bytes in = AsBytes(taken); !in.empty();) {
+        ASSERT_TRUE(reader.Consume(&in).ok());
+        seen += std::string(AsText(reader.value_piece()));
+        EXPECT_TRUE(reader.value().empty());
+      }
+    }
+    EXPECT_EQ(seen, value + value) << "pieces of " << piece;
+  }
+}
+
 TEST(FrameReader, IsAtABoundaryOnlyBetweenPdus) {
   FrameReader reader;
   EXPECT_TRUE(reader.at_boundary());
