@@ -1,14 +1,17 @@
-// TLS 1.2 and 1.3 over a connected socket that somebody else owns, blocking or not.
+// TLS 1.2 and 1.3.
 //
-//   TlsContext   what all streams of one side share: certificate, trust, versions
-//   TlsStream    one connection; the handshake happens inside the first Receive() or Send()
+//   TlsContext   what all connections of one side share: certificate, trust, versions
+//   TlsStream    one connection over a socket that somebody else owns, blocking or not; the
+//                handshake happens inside the first Receive() or Send()
+//   TlsEngine    one client's connection without a socket: bytes in, bytes out
 //
-// A stream belongs to one thread. It never raises SIGPIPE.
+// A stream or an engine belongs to one thread. A stream never raises SIGPIPE.
 #pragma once
 
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -33,6 +36,8 @@ class TlsContext {
   // empty file it takes any certificate: encrypted, but whoever answers is believed. Drives come
   // with self-signed certificates, so Kinetic clients commonly do the latter.
   static absl::StatusOr<TlsContext> Client(const std::string& ca_file);
+  // The same with the authorities themselves: PEM text, one certificate or more.
+  static absl::StatusOr<TlsContext> ClientOfPem(absl::string_view ca_pem);
 
   TlsContext(TlsContext&&) noexcept = default;
   TlsContext& operator=(TlsContext&&) noexcept = default;
@@ -40,6 +45,7 @@ class TlsContext {
   bool verifies() const { return verifies_; }
 
  private:
+  friend class TlsEngine;
   friend class TlsStream;
   struct Freed {
     void operator()(ssl_ctx_st* context) const;
@@ -70,6 +76,9 @@ class TlsStream {
   // verifies expects a certificate for `server_name`.
   TlsStream(Side side, const TlsContext& context, int fd, const std::string& server_name = "");
 
+  // Nothing but the handshake, for who must know when it is over. After kWantRead or kWantWrite
+  // call again.
+  Outcome Handshake();
   // After kWantRead or kWantWrite call again, Send() with the same bytes first.
   Outcome Receive(MutableBytes room);
   Outcome Send(Bytes bytes);  // may move less than all
@@ -83,13 +92,49 @@ class TlsStream {
   std::string version() const;  // "TLSv1.3"
 
  private:
+  friend class TlsEngine;
   struct Freed {
     void operator()(ssl_st* ssl) const;
   };
 
-  Outcome Explain(int result);
-
   std::unique_ptr<ssl_st, Freed> ssl_;
+  std::string error_;
+};
+
+// Takes ciphertext from spans and appends ciphertext to vectors: whoever carries the bytes decides
+// when and how. What a call appends must go to the peer before what later calls append. Nothing of
+// ours is allocated but what `out` grows by.
+class TlsEngine {
+ public:
+  using Kind = TlsStream::Kind;
+  using Outcome = TlsStream::Outcome;
+  static constexpr size_t kRecordBytes = 16 * 1024;  // of plaintext, at most
+  static constexpr size_t kRecordOverhead = 256;     // of ciphertext beyond that, at most
+
+  // A client's; `context` is no longer needed after this. One that verifies expects a certificate
+  // for `server_name`.
+  TlsEngine(const TlsContext& context, const std::string& server_name);
+  ~TlsEngine();
+
+  // Takes of `*in` what the handshake needs: kDone, kWantRead (it took all), kEnded or kFailed.
+  Outcome Handshake(Bytes* in, std::vector<uint8_t>* out);
+  // Takes of `*in` until there are bytes for `room` (kDone) or nothing is left (kWantRead). What
+  // was decrypted and found no room comes with the next call. `out`: TLS's own answers, if any.
+  Outcome Receive(Bytes* in, MutableBytes room, std::vector<uint8_t>* out);
+  // All of `bytes`, or kFailed. Only after the handshake.
+  Outcome Send(Bytes bytes, std::vector<uint8_t>* out);
+
+  const std::string& error() const { return error_; }
+  // The server's certificate is the reason.
+  bool untrusted() const;
+  std::string version() const;  // "TLSv1.3"
+  std::string cipher() const;   // "TLS_AES_256_GCM_SHA384"
+
+ private:
+  struct Wires;
+
+  std::unique_ptr<Wires> wires_;  // what the running call reads from and writes to
+  std::unique_ptr<ssl_st, TlsStream::Freed> ssl_;
   std::string error_;
 };
 

@@ -1,9 +1,11 @@
 #include "transport/transport.h"
 
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "transport/epoll_transport.h"
 #include "transport/null_transport.h"
 #include "transport/socket_transport.h"
+#include "transport/tls_transport.h"
 #include "transport/uring_transport.h"
 
 namespace kbench {
@@ -36,6 +38,15 @@ absl::StatusOr<std::unique_ptr<Transport>> MakeTransport(TransportKind kind,
   if (options.flows_max == 0 || options.frames_max == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("transport ", Name(kind), ": flows_max and frames_max must be at least 1"));
+  }
+  if (options.tls.has_value()) {
+    if (kind == TransportKind::kNull) {
+      return absl::InvalidArgumentError(
+          "the null transport has no peer to speak TLS with; take another, or do without TLS");
+    }
+    ASSIGN_OR_RETURN(std::unique_ptr<Transport> plain,
+                     MakeTransport(kind, TlsTransport::PlainOptions(options)));
+    return TlsTransport::Make(options, std::move(plain));
   }
   switch (kind) {
     case TransportKind::kSocket:

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -42,6 +43,12 @@ enum class FlushMode {
   kOp
 };  // one system call for all frames queued on a flow, or one per frame
 
+// TLS between a transport and its peers: transport/tls_transport.h.
+struct TlsOptions {
+  std::string ca_pem;       // authorities, PEM; empty: any certificate is taken
+  std::string server_name;  // with authorities: whose certificate it must be; empty: anybody's
+};
+
 struct TransportOptions {
   uint32_t flows_max = 1;
   uint32_t frames_max = 1;  // frames queued or in the kernel at once, over all flows
@@ -51,6 +58,7 @@ struct TransportOptions {
   int send_buffer_bytes = 0;   // 0: the kernel's default
   int receive_buffer_bytes = 0;
   std::string congestion_control;  // empty: the kernel's default
+  std::optional<TlsOptions> tls;   // none: plain TCP
   uint32_t receive_chunk_bytes = 256 * 1024;
   // How late Poll() may come back after its deadline. 0: not at all, for open loops. A closed loop,
   // whose deadlines are housekeeping, gives some: the socket transport with one flow then sleeps in

@@ -1,5 +1,6 @@
 #include "tests/transport/fake_peer.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -35,6 +36,30 @@ Fd BindLoopback(SocketAddress* address) {
   return fd;
 }
 
+// As recv() and send() say it, with errno.
+ssize_t Plain(const TlsStream::Outcome& outcome) {
+  errno = EAGAIN;
+  switch (outcome.kind) {
+    case TlsStream::Kind::kDone:
+      return static_cast<ssize_t>(outcome.bytes);
+    case TlsStream::Kind::kWantRead:
+    case TlsStream::Kind::kWantWrite:
+      return -1;
+    case TlsStream::Kind::kEnded:
+      return 0;
+    case TlsStream::Kind::kFailed:
+      break;
+  }
+  errno = EPROTO;
+  return -1;
+}
+
+// False when the connection is over. Not a byte: not now.
+bool Moved(ssize_t result, size_t* bytes) {
+  *bytes = static_cast<size_t>(std::max<ssize_t>(result, 0));
+  return result > 0 || (result < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
 void SetInt(int fd, int level, int option, int value) {
   Check(setsockopt(fd, level, option, &value, sizeof(value)) == 0, "setsockopt");
 }
@@ -44,6 +69,7 @@ void SetInt(int fd, int level, int option, int value) {
 struct FakePeer::Connection {
   size_t index = 0;
   Fd fd;
+  std::unique_ptr<TlsStream> tls;
   uint64_t read = 0;
   uint64_t written = 0;
   uint64_t to_write = 0;  // total that the script has asked for so far
@@ -88,6 +114,8 @@ void FakePeer::Run() {
   for (;;) {
     std::vector<pollfd> watched = {{.fd = wake_.get(), .events = POLLIN, .revents = 0},
                                    {.fd = listener_.get(), .events = POLLIN, .revents = 0}};
+    bool buffered = false;
+    std::vector<bool> readable;
     for (const auto& connection : connections_) {
       const bool writes = connection->written < connection->to_write;
       const bool reads =
@@ -96,17 +124,20 @@ void FakePeer::Run() {
           {.fd = connection->fd.get(),
            .events = static_cast<short>((reads ? POLLIN : 0) | (writes ? POLLOUT : 0)),
            .revents = 0});
+      // Decrypted bytes are of no concern to poll().
+      readable.push_back(connection->tls != nullptr && reads && connection->tls->pending() > 0);
+      buffered = buffered || readable.back();
     }
-    Check(poll(watched.data(), watched.size(), -1) > 0, "poll");
+    Check(poll(watched.data(), watched.size(), buffered ? 0 : -1) >= 0, "poll");
     if (watched[0].revents != 0) return;
     for (size_t i = 0; i < connections_.size(); ++i) {
       Connection* connection = connections_[i].get();
-      const short what = watched[i + 2].revents;
+      const short what = static_cast<short>(watched[i + 2].revents | (readable[i] ? POLLIN : 0));
       bool open = connection->fd.valid();
       if (open && (what & (POLLERR | POLLHUP)) != 0 && (what & POLLIN) == 0) open = false;
       if (open && (what & POLLIN) != 0) open = Read(connection);
       if (open && (what & POLLOUT) != 0) open = Write(connection);
-      if (!open || Finished(*connection)) connection->fd.Reset();
+      if (!open || Finished(*connection)) Hang(connection);
     }
     if (watched[1].revents != 0) Accept();
   }
@@ -114,9 +145,21 @@ void FakePeer::Run() {
 
 void FakePeer::Accept() {
   auto connection = std::make_unique<Connection>();
-  connection->fd = Fd(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  connection->fd = Fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   Check(connection->fd.valid(), "accept");
-  SetInt(connection->fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  const int fd = connection->fd.get();
+  if (script_.tls != nullptr) {
+    // Every client of a TLS peer gets through its handshake, or hangs up.
+    connection->tls = std::make_unique<TlsStream>(TlsStream::Side::kServer, *script_.tls, fd);
+    if (connection->tls->Handshake().kind != TlsStream::Kind::kDone) {
+      connection->tls.reset();
+      connection->fd.Reset();
+    }
+  }
+  if (connection->fd.valid()) {
+    Check(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0, "fcntl");
+    SetInt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  }
   connection->to_write = script_.greeting_bytes;
   connection->index = connections_.size();
   connections_.push_back(std::move(connection));
@@ -126,13 +169,25 @@ void FakePeer::Accept() {
   changed_.notify_all();
 }
 
+void FakePeer::Hang(Connection* connection) {
+  if (connection->tls != nullptr && script_.good_bye) connection->tls->Shutdown();
+  connection->tls.reset();
+  connection->fd.Reset();
+}
+
 bool FakePeer::Read(Connection* connection) {
   std::string chunk(std::min<uint64_t>({script_.read_chunk, script_.read_until - connection->read,
                                         script_.close_after_read - connection->read}),
                     '\0');
-  const ssize_t got = recv(connection->fd.get(), chunk.data(), chunk.size(), 0);
-  if (got < 0) return errno == EAGAIN || errno == EINTR;
-  if (got == 0) return false;
+  size_t got = 0;
+  if (!Moved(connection->tls != nullptr
+                 ? Plain(connection->tls->Receive(
+                       MutableBytes(reinterpret_cast<uint8_t*>(chunk.data()), chunk.size())))
+                 : recv(connection->fd.get(), chunk.data(), chunk.size(), 0),
+             &got)) {
+    return false;
+  }
+  if (got == 0) return true;
   connection->read += got;
   if (script_.request_bytes > 0) {
     connection->to_write =
@@ -150,8 +205,13 @@ bool FakePeer::Write(Connection* connection) {
   for (size_t i = 0; i < chunk.size(); ++i) {
     chunk[i] = static_cast<char>(StreamByte(connection->written + i));
   }
-  const ssize_t sent = send(connection->fd.get(), chunk.data(), chunk.size(), MSG_NOSIGNAL);
-  if (sent < 0) return errno == EAGAIN || errno == EINTR;
+  size_t sent = 0;
+  if (!Moved(connection->tls != nullptr
+                 ? Plain(connection->tls->Send(AsBytes(chunk)))
+                 : send(connection->fd.get(), chunk.data(), chunk.size(), MSG_NOSIGNAL),
+             &sent)) {
+    return false;
+  }
   connection->written += sent;
   const std::lock_guard lock(mutex_);
   written_[connection->index] = connection->written;

@@ -1,5 +1,6 @@
 // The other end of a flow, for tests: a thread on a free port of 127.0.0.1 that accepts, keeps
-// every byte it reads, and answers by a script. It is paced by bytes, never by sleeping.
+// every byte it reads, and answers by a script. It is paced by bytes, never by sleeping. Over TLS
+// all that it counts is plaintext.
 //
 // The stream it writes on each connection is StreamByte(0), StreamByte(1), ... so that a receiver
 // can check any piece of it by its offset.
@@ -15,6 +16,7 @@
 
 #include "base/address.h"
 #include "base/fd.h"
+#include "base/tls.h"
 
 namespace kbench {
 
@@ -33,6 +35,8 @@ class FakePeer {
     bool reads_while_writing = true;        // false: reads nothing before its answers are gone
     int send_buffer_bytes = 0;              // 0: the kernel's default
     int receive_buffer_bytes = 0;
+    const TlsContext* tls = nullptr;  // of a server; outlives the peer. Null: plain
+    bool good_bye = true;             // over TLS: says that it closes
   };
 
   static uint8_t StreamByte(uint64_t offset) {
@@ -55,6 +59,7 @@ class FakePeer {
 
   void Run();
   void Accept();
+  void Hang(Connection* connection);
   // False when the connection is over.
   bool Read(Connection* connection);
   bool Write(Connection* connection);

@@ -55,7 +55,9 @@ TEST_P(NoAllocation, InSendAndPoll) {
   auto made = MakeStack(
       GetParam(), {.flows_max = kFlows, .frames_max = kFlows * kFrames, .kernel_stamps = true});
   if (!made.ok()) GTEST_SKIP() << made.status();
-  FakePeer peer({.request_bytes = head.size() + value.size(), .reply_bytes = 1});
+  FakePeer peer({.request_bytes = head.size() + value.size(),
+                 .reply_bytes = 1,
+                 .tls = GetParam().tls ? &PeerTls() : nullptr});
   for (uint32_t i = 0; i < kFlows; ++i) {
     ASSERT_TRUE((*made)->Connect(peer.address(), Seconds(10)).ok());
   }
@@ -75,7 +77,9 @@ INSTANTIATE_TEST_SUITE_P(
     Stacks, NoAllocation,
     testing::Values(Stack{TransportKind::kSocket}, Stack{TransportKind::kEpoll},
                     Stack{TransportKind::kUring}, Stack{TransportKind::kNull},
-                    Stack{TransportKind::kUring, FlushMode::kBatch, PollMode::kBlock, true}),
+                    Stack{TransportKind::kUring, FlushMode::kBatch, PollMode::kBlock, true},
+                    Stack{.kind = TransportKind::kSocket, .tls = true},
+                    Stack{.kind = TransportKind::kUring, .tls = true}),
     [](const auto& tested) { return NameOf(tested.param); });
 
 }  // namespace

@@ -128,7 +128,7 @@ TEST_P(Contract, DeliversTheLastWordsBeforeTheClose) {
 }
 
 TEST_P(Contract, ClosesOnceWhenThePeerLeavesInTheMiddleOfAFrame) {
-  START({.close_after_read = 100'000, .receive_buffer_bytes = 4096},
+  START({.close_after_read = 100'000, .receive_buffer_bytes = 4096, .good_bye = false},
         {.frames_max = 4, .send_buffer_bytes = 4096});
   for (int i = 0; i < 4; ++i) rig().Send(0, kHead, 1 << 20);
   rig().PollUntil([&] { return rig().log(0).closed > 0; });
@@ -200,6 +200,7 @@ TEST_P(Contract, SeesAnswersWhileItNeverStopsSending) {
 // All that the flows will ever receive is in their sockets before the first look; a look takes a
 // part of it.
 TEST_P(Contract, ServesNoFlowBeforeOthersForEver) {
+  if (GetParam().tls) GTEST_SKIP() << "the handshake of a flow looks at the earlier ones";
   constexpr uint32_t kFlows = 12;
   constexpr uint64_t kBytes = 16 * 1024;
   START({.greeting_bytes = kBytes}, {.flows_max = kFlows,
@@ -326,6 +327,15 @@ INSTANTIATE_TEST_SUITE_P(
                     Stack{TransportKind::kSocket, FlushMode::kBatch, PollMode::kSpin},
                     Stack{TransportKind::kEpoll, FlushMode::kBatch, PollMode::kSpin},
                     Stack{TransportKind::kUring, FlushMode::kBatch, PollMode::kSpin}),
+    [](const auto& tested) { return NameOf(tested.param); });
+
+INSTANTIATE_TEST_SUITE_P(
+    Tls, Contract,
+    testing::Values(Stack{.kind = TransportKind::kSocket, .tls = true},
+                    Stack{.kind = TransportKind::kEpoll, .tls = true},
+                    Stack{.kind = TransportKind::kUring, .tls = true},
+                    Stack{.kind = TransportKind::kEpoll, .flush = FlushMode::kOp, .tls = true},
+                    Stack{.kind = TransportKind::kUring, .poll = PollMode::kSpin, .tls = true}),
     [](const auto& tested) { return NameOf(tested.param); });
 
 }  // namespace

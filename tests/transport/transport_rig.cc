@@ -10,12 +10,18 @@ namespace kbench {
 std::string NameOf(const Stack& stack) {
   return absl::StrCat(Name(stack.kind), stack.error_queue ? "_queue" : "",
                       stack.flush == FlushMode::kOp ? "_op" : "",
-                      stack.poll == PollMode::kSpin ? "_spin" : "");
+                      stack.poll == PollMode::kSpin ? "_spin" : "", stack.tls ? "_tls" : "");
 }
 
 std::ostream& operator<<(std::ostream& out, const Stack& stack) { return out << NameOf(stack); }
 
+const TlsContext& PeerTls() {
+  static const auto* const context = new TlsContext(*TlsContext::SelfSigned("localhost"));
+  return *context;
+}
+
 absl::StatusOr<std::unique_ptr<Transport>> MakeStack(const Stack& stack, TransportOptions options) {
+  if (stack.tls) options.tls = TlsOptions{};
   options.flush = stack.flush;
   options.poll = stack.poll;
   if (stack.kind == TransportKind::kUring && stack.error_queue) {
@@ -29,7 +35,9 @@ absl::StatusOr<std::unique_ptr<TransportRig>> TransportRig::Make(const Stack& st
                                                                  const TransportOptions& options) {
   std::unique_ptr<TransportRig> rig(new TransportRig);
   ASSIGN_OR_RETURN(rig->transport_, MakeStack(stack, options));
-  rig->peer_ = std::make_unique<FakePeer>(script);
+  FakePeer::Script played = script;
+  if (stack.tls) played.tls = &PeerTls();
+  rig->peer_ = std::make_unique<FakePeer>(played);
   for (uint32_t i = 0; i < options.flows_max; ++i) {
     ASSIGN_OR_RETURN(const FlowId id, rig->transport_->Connect(rig->peer_->address(), Seconds(10)));
     EXPECT_EQ(Index(id), i);

@@ -16,15 +16,19 @@
 namespace kbench {
 
 // One way to carry flows; `error_queue`, of uring alone: its send stamps not by the kernel's
-// command.
+// command; `tls`: both ends speak it, and any certificate will do.
 struct Stack {
   TransportKind kind = TransportKind::kSocket;
   FlushMode flush = FlushMode::kBatch;
   PollMode poll = PollMode::kBlock;
   bool error_queue = false;
+  bool tls = false;
 };
 std::ostream& operator<<(std::ostream& out, const Stack& stack);
 std::string NameOf(const Stack& stack);  // fit for a test's name
+
+// A server's, made once: a key takes its time.
+const TlsContext& PeerTls();
 
 absl::StatusOr<std::unique_ptr<Transport>> MakeStack(const Stack& stack, TransportOptions options);
 
