@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "base/tls.h"
 #include "base/version.h"
 #include "kinetic/frame.h"
 
@@ -84,6 +85,18 @@ absl::Status TakeTarget(const control::RunSpec& from, RunSpec* to) {
   if (from.hmac_key().empty()) return BadField("hmac_key", "is empty");
   to->hmac_key = from.hmac_key();
   return absl::OkStatus();
+}
+
+absl::Status TakeTls(const control::RunSpec& from, RunSpec* to) {
+  if (!from.tls()) {
+    return from.tls_ca().empty() ? absl::OkStatus()
+                                 : BadField("tls_ca", "is of no use without tls");
+  }
+  if (to->transport == TransportKind::kNull) {
+    return BadField("tls", "the null transport has no server to speak it with");
+  }
+  to->tls = TlsOptions{.ca_pem = from.tls_ca(), .server_name = to->server.host};
+  return Annotate(TlsContext::ClientOfPem(from.tls_ca()).status(), "tls_ca");
 }
 
 absl::Status TakeShape(const control::RunSpec& from, RunSpec* to) {
@@ -312,7 +325,7 @@ void Fill(const RunOutcome& from, result::ResourceUse* to) {
 absl::StatusOr<RunSpec> FromProto(const control::RunSpec& spec) {
   RunSpec plain;
   for (auto* take :
-       {TakeTarget, TakeShape, TakeLoop, TakeWorkload, TakeTimes, TakeProbesAndSockets}) {
+       {TakeTarget, TakeTls, TakeShape, TakeLoop, TakeWorkload, TakeTimes, TakeProbesAndSockets}) {
     RETURN_IF_ERROR(Annotate(take(spec, &plain), "run spec"));
   }
   return plain;

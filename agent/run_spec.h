@@ -29,6 +29,7 @@ struct RunSpec {
   int64_t identity = kinetic::kFactoryIdentity;
   std::string hmac_key;  // secret: never logged, never in a result
   TransportKind transport = TransportKind::kSocket;
+  std::optional<TlsOptions> tls;  // none: plain TCP
   uint32_t workers = 1;
   std::vector<uint32_t> worker_cpus;  // one per worker, or empty: not pinned
   uint32_t flows = 1;                 // flow f belongs to worker f mod workers

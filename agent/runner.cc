@@ -134,6 +134,7 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
     outcome.server_trace = FetchServerTrace({.server = server_,
                                              .identity = spec_.identity,
                                              .hmac_key = spec_.hmac_key,
+                                             .tls = spec_.tls,
                                              .timeout = spec_.connect_timeout},
                                             outcome.samples);
   }

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "base/tls.h"
 #include "base/units.h"
 #include "client/client.h"
 #include "client/requests.h"
@@ -67,11 +69,19 @@ absl::Status Fetch(const TraceRequest& request, const std::vector<OpRecord>& sam
   for (const OpRecord& sample : samples) {
     wanted[sample.connection_id].push_back(sample.sequence);
   }
-  ASSIGN_OR_RETURN(const std::unique_ptr<client::Client> server,
-                   client::Client::Connect({.server = request.server,
-                                            .identity = request.identity,
-                                            .hmac_key = request.hmac_key,
-                                            .timeout = request.timeout}));
+  std::optional<TlsContext> context;
+  if (request.tls.has_value()) {
+    ASSIGN_OR_RETURN(context, TlsContext::ClientOfPem(request.tls->ca_pem));
+  }
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<client::Client> server,
+      client::Client::Connect(
+          {.server = request.server,
+           .server_name = context.has_value() ? request.tls->server_name : std::string(),
+           .tls = context.has_value() ? &*context : nullptr,
+           .identity = request.identity,
+           .hmac_key = request.hmac_key,
+           .timeout = request.timeout}));
   const MonoTime deadline = MonoNow() + kLongestFetch;
   for (auto& [connection_id, sequences] : wanted) {
     std::sort(sequences.begin(), sequences.end());

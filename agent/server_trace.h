@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "kinetic/residence.h"
+#include "transport/transport.h"
 
 namespace kbench {
 
@@ -31,6 +33,7 @@ struct TraceRequest {
   SocketAddress server;
   int64_t identity = 0;
   std::string hmac_key;
+  std::optional<TlsOptions> tls;
   Nanos timeout;  // of each request
 };
 

@@ -138,6 +138,7 @@ absl::Status Worker::Connect() {
        .send_buffer_bytes = spec_.send_buffer_bytes,
        .receive_buffer_bytes = spec_.receive_buffer_bytes,
        .congestion_control = spec_.congestion_control,
+       .tls = spec_.tls,
        .deadline_slack = plain ? Pump::kTick : Nanos(),
        .max_bytes_per_call = spec_.max_bytes_per_call,
        .null_value_bytes = spec_.value_bytes,

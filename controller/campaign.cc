@@ -276,6 +276,7 @@ class Parser {
     std::vector<CampaignComplaint> complaints;
     CheckWhole({.local_agents = options_.local_agents, .agents = campaign_.agents.size()},
                &complaints);
+    CheckCells(campaign_.cells, &complaints);
     const auto is_given = [this](absl::string_view path) { return IsGiven(path); };
     for (const Cell& cell : campaign_.cells) {
       CheckCell(cell.settings, options_.local_agents > 0, is_given, &complaints);

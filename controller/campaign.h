@@ -35,6 +35,8 @@ struct Settings {
   std::string server_address;  // "": the embedded server of --local
   int64_t identity = 1;
   std::string key_file;      // "": the factory key
+  bool tls = false;          // the server's port speaks it
+  std::string ca_file;       // "": any certificate is taken
   std::string service_time;  // "": none; embedded server only
   std::string service_model = "sleep";
 

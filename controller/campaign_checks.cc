@@ -74,6 +74,20 @@ void CheckServer(const Settings& s, bool local, const IsGiven& is_given,
   }
 }
 
+void CheckTls(const Settings& s, std::vector<CampaignComplaint>* complaints) {
+  if (!s.tls) return;
+  if (s.transport == "null") {
+    complaints->push_back({"server.tls",
+                           "the null transport has no server to speak TLS with; drop server.tls, "
+                           "or take another transport"});
+  }
+  if (s.EmbeddedServer() && !s.ca_file.empty()) {
+    complaints->push_back({"server.ca_file",
+                           "the embedded server signs a new certificate itself, which no authority "
+                           "knows; drop server.ca_file, or name a server by server.address"});
+  }
+}
+
 void CheckWorkload(const Settings& s, const IsGiven& is_given,
                    std::vector<CampaignComplaint>* complaints) {
   if (is_given("workload.op") && is_given("workload.mix")) {
@@ -128,10 +142,21 @@ void CheckWhole(const CampaignAgents& agents, std::vector<CampaignComplaint>* co
   }
 }
 
+void CheckCells(const std::vector<Cell>& cells, std::vector<CampaignComplaint>* complaints) {
+  const auto has_tls = [](const Cell& cell) { return cell.settings.tls; };
+  const auto has_authorities = [](const Cell& cell) { return !cell.settings.ca_file.empty(); };
+  if (std::any_of(cells.begin(), cells.end(), has_authorities) &&
+      std::none_of(cells.begin(), cells.end(), has_tls)) {
+    complaints->push_back(
+        {"server.ca_file", "server.ca_file has no effect without TLS; add server.tls: true"});
+  }
+}
+
 void CheckCell(const Settings& settings, bool local, const IsGiven& is_given,
                std::vector<CampaignComplaint>* complaints) {
   CheckLoad(settings, is_given, complaints);
   CheckServer(settings, local, is_given, complaints);
+  CheckTls(settings, complaints);
   CheckWorkload(settings, is_given, complaints);
 }
 

@@ -23,6 +23,9 @@ struct CampaignAgents {
 
 void CheckWhole(const CampaignAgents& agents, std::vector<CampaignComplaint>* complaints);
 
+// What no cell can tell alone: something that is of use to none of them.
+void CheckCells(const std::vector<Cell>& cells, std::vector<CampaignComplaint>* complaints);
+
 // `is_given` tells whether a field stands in the campaign rather than having its default.
 void CheckCell(const Settings& settings, bool local,
                const std::function<bool(absl::string_view)>& is_given,

@@ -93,9 +93,14 @@ class CampaignRun {
  private:
   absl::Status Prepare() {
     for (const Cell& cell : campaign_.cells) {
-      const std::string& file = cell.settings.key_file;
-      if (keys_.contains(file)) continue;
-      ASSIGN_OR_RETURN(keys_[file], ReadHmacKey(file));
+      const std::string& key_file = cell.settings.key_file;
+      const std::string& ca_file = cell.settings.ca_file;
+      if (!keys_.contains(key_file)) {
+        ASSIGN_OR_RETURN(keys_[key_file], ReadHmacKey(key_file));
+      }
+      if (!authorities_.contains(ca_file)) {
+        ASSIGN_OR_RETURN(authorities_[ca_file], ReadAuthorities(ca_file));
+      }
     }
     const size_t agents = options_.local_agents > 0 ? static_cast<size_t>(options_.local_agents)
                                                     : campaign_.agents.size();
@@ -240,6 +245,7 @@ class CampaignRun {
                                  .server = settings.EmbeddedServer() ? fleet_->ServerFor(settings)
                                                                      : settings.server_address,
                                  .hmac_key = keys_.at(settings.key_file),
+                                 .tls_ca = authorities_.at(settings.ca_file),
                                  .worker_cpus = placement.worker_cpus[i],
                                  .seed = run.seed,
                                  .key_seed = plan_.key_seed}));
@@ -288,7 +294,8 @@ class CampaignRun {
   Progress* const progress_;
   Plan plan_;
   HostCpus local_cpus_;
-  std::map<std::string, std::string> keys_;  // key file -> HMAC key
+  std::map<std::string, std::string> keys_;         // key file -> HMAC key
+  std::map<std::string, std::string> authorities_;  // file -> PEM
   analysis::CampaignEvidence evidence_;
   std::unique_ptr<ResultStore> store_;
   std::unique_ptr<LocalFleet> fleet_;

@@ -42,7 +42,8 @@ absl::StatusOr<std::string> OwnBinDir() {
 }
 
 LocalFleet::ServerKey LocalFleet::KeyOf(const Settings& s) {
-  return {s.service_time, s.service_model, absl::StrCat(s.identity), s.key_file};
+  return {s.service_time, s.service_model, absl::StrCat(s.identity), s.key_file,
+          s.tls ? "tls" : "plain"};
 }
 
 absl::StatusOr<std::unique_ptr<LocalFleet>> LocalFleet::Start(const Campaign& campaign,
@@ -78,15 +79,17 @@ absl::Status LocalFleet::StartServers(const Campaign& campaign, const LocalFleet
     if (!s.EmbeddedServer()) continue;
     const size_t index = server_index_.size();
     if (!server_index_.try_emplace(KeyOf(s), index).second) continue;
-    ChildCommand command{.name = absl::StrCat("kbench-server ", index),
-                         .argv = {options.bin_dir + "/kbench-server", "--listen", "127.0.0.1:0",
-                                  "--residence-records", absl::StrCat(records)},
-                         .log_path = absl::StrCat(options.log_dir, "/server-", index, ".log")};
+    ChildCommand command{
+        .name = absl::StrCat("kbench-server ", index),
+        .argv = {options.bin_dir + "/kbench-server", "--listen", s.tls ? "none" : "127.0.0.1:0",
+                 "--residence-records", absl::StrCat(records)},
+        .log_path = absl::StrCat(options.log_dir, "/server-", index, ".log")};
     if (!s.service_time.empty()) {
       command.argv.insert(command.argv.end(),
                           {"--service-time", s.service_time, "--service-model", s.service_model,
                            "--seed", absl::StrCat(campaign.seed)});
     }
+    if (s.tls) command.argv.insert(command.argv.end(), {"--tls-listen", "127.0.0.1:0"});
     if (options.cpus.server) {
       command.argv.insert(command.argv.end(), {"--cpu", absl::StrCat(*options.cpus.server)});
     }
@@ -111,8 +114,9 @@ absl::Status LocalFleet::AwaitReady(const LocalFleetOptions& options) {
     ASSIGN_OR_RETURN(const std::string line,
                      child.ReadLine(std::max(deadline - MonoNow(), Nanos(0))));
     absl::string_view text = line;
-    if (!absl::ConsumePrefix(
-            &text, is_agent ? "kbench-agent listening on " : "kbench-server listening on ")) {
+    if (is_agent ? !absl::ConsumePrefix(&text, "kbench-agent listening on ")
+                 : !absl::ConsumePrefix(&text, "kbench-server listening on ") &&
+                       !absl::ConsumePrefix(&text, "kbench-server listening for TLS on ")) {
       return absl::InternalError(absl::StrCat(child.name(), " said '", line,
                                               "' instead of where it listens; is it of this "
                                               "release?"));

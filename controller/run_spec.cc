@@ -7,8 +7,26 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "base/status_macros.h"
+#include "base/tls.h"
 
 namespace kbench {
+
+namespace {
+
+// `field` of the campaign names the file, which is to hold `content`.
+absl::StatusOr<std::string> ReadNamed(absl::string_view field, const std::string& path,
+                                      absl::string_view content) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  if (in.good()) return text.str();
+  return absl::InvalidArgumentError(
+      absl::StrCat("cannot read ", field, " ", path, ": ", strerror(errno),
+                   "; give the path of a readable file that holds ", content));
+}
+
+}  // namespace
 
 control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
   control::RunSpec spec;
@@ -19,6 +37,8 @@ control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
   spec.set_identity(s.identity);
   spec.set_hmac_key(inputs.hmac_key);
   spec.set_transport(s.transport);
+  spec.set_tls(s.tls);
+  if (s.tls) spec.set_tls_ca(inputs.tls_ca);
   spec.set_workers(static_cast<uint32_t>(s.workers));
   for (uint32_t cpu : inputs.worker_cpus) spec.add_worker_cpus(cpu);
   spec.set_flows(static_cast<uint32_t>(s.flows));
@@ -63,21 +83,27 @@ control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
 
 absl::StatusOr<std::string> ReadHmacKey(const std::string& key_file) {
   if (key_file.empty()) return std::string(kFactoryKey);
-  std::ifstream in(key_file, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  if (!in.good()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cannot read server.key_file ", key_file, ": ", strerror(errno),
-                     "; give the path of a readable file that holds the HMAC key"));
-  }
-  const std::string content = text.str();
+  ASSIGN_OR_RETURN(const std::string content,
+                   ReadNamed("server.key_file", key_file, "the HMAC key"));
   const std::string key(absl::StripSuffix(content, "\n"));
   if (key.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("server.key_file ", key_file, " is empty; put the HMAC key into it"));
   }
   return key;
+}
+
+absl::StatusOr<std::string> ReadAuthorities(const std::string& ca_file) {
+  if (ca_file.empty()) return std::string();
+  ASSIGN_OR_RETURN(std::string pem, ReadNamed("server.ca_file", ca_file, "certificates (PEM)"));
+  absl::Status status = TlsContext::ClientOfPem(pem).status();
+  if (pem.empty()) status = absl::InvalidArgumentError("the file is empty");
+  if (!status.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("server.ca_file ", ca_file, ": ", status.message(),
+                     "; put the certificate of the server's authority into it, in PEM"));
+  }
+  return pem;
 }
 
 }  // namespace kbench

@@ -22,6 +22,7 @@ struct RunSpecInputs {
   uint32_t agent_count = 1;
   std::string server;    // HOST:PORT
   std::string hmac_key;  // secret
+  std::string tls_ca;    // PEM
   std::vector<uint32_t> worker_cpus;
   uint64_t seed = 0;
   uint64_t key_seed = 0;
@@ -31,5 +32,8 @@ control::RunSpec MakeRunSpec(const Settings& settings, const RunSpecInputs& inpu
 
 // The key in `key_file` without its last newline; the factory key when `key_file` is empty.
 absl::StatusOr<std::string> ReadHmacKey(const std::string& key_file);
+
+// The PEM text in `ca_file`, of at least one certificate; empty when `ca_file` is.
+absl::StatusOr<std::string> ReadAuthorities(const std::string& ca_file);
 
 }  // namespace kbench

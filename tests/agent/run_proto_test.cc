@@ -75,6 +75,16 @@ TEST(RunProto, TakesEveryField) {
   EXPECT_EQ(spec->synchronization, kinetic::Synchronization::kFlush);
 }
 
+TEST(RunProto, TlsExpectsTheServersName) {
+  control::RunSpec wire = Valid();
+  EXPECT_FALSE(FromProto(wire)->tls.has_value());
+  wire.set_tls(true);
+  const auto spec = FromProto(wire);
+  ASSERT_TRUE(spec.ok() && spec->tls.has_value()) << spec.status();
+  EXPECT_EQ(spec->tls->server_name, "127.0.0.1");
+  EXPECT_EQ(spec->tls->ca_pem, "");
+}
+
 TEST(RunProto, RefusesWhatCannotBeAndNamesTheField) {
   const struct {
     const char* field;
@@ -132,6 +142,17 @@ TEST(RunProto, RefusesWhatCannotBeAndNamesTheField) {
        [](auto* s) { s->mutable_socket_options()->set_send_buffer_bytes(~0u); }},
       {"socket_options.receive_buffer_bytes",
        [](auto* s) { s->mutable_socket_options()->set_receive_buffer_bytes(~0u); }},
+      {"tls_ca", [](auto* s) { s->set_tls_ca("without tls"); }},
+      {"tls_ca",
+       [](auto* s) {
+         s->set_tls(true);
+         s->set_tls_ca("no certificate");
+       }},
+      {"tls",
+       [](auto* s) {
+         s->set_tls(true);
+         s->set_transport("null");
+       }},
       {"synchronization", [](auto* s) { s->set_synchronization("sometimes"); }},
   };
   for (const auto& test : kCases) {

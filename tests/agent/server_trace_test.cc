@@ -6,7 +6,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <map>
+#include <optional>
+#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -15,6 +18,7 @@
 #include "server/server.h"
 #include "tests/agent/recording_server.h"
 #include "tests/agent/specs.h"
+#include "tests/base/certificate.h"
 
 namespace kbench {
 namespace {
@@ -24,10 +28,11 @@ using testing::HasSubstr;
 // The reference server on its own thread.
 class ReferenceServer {
  public:
-  explicit ReferenceServer(const std::string& service_time) : stop_(::eventfd(0, EFD_CLOEXEC)) {
-    server_ = std::move(server::Server::Open(
-                            {.listen = HostPort{.host = "127.0.0.1"}, .service_time = service_time})
-                            .value());
+  explicit ReferenceServer(const std::string& service_time, server::ServerOptions options = {})
+      : stop_(::eventfd(0, EFD_CLOEXEC)) {
+    options.listen = HostPort{.host = "127.0.0.1"};
+    options.service_time = service_time;
+    server_ = std::move(server::Server::Open(std::move(options)).value());
     thread_ = std::thread([this] { EXPECT_TRUE(server_->Run(stop_.get()).ok()); });
   }
   ~ReferenceServer() {
@@ -36,6 +41,7 @@ class ReferenceServer {
     thread_.join();
   }
   HostPort address() const { return server_->address(); }
+  HostPort tls_address() const { return server_->tls_address(); }
 
  private:
   Fd stop_;
@@ -43,8 +49,11 @@ class ReferenceServer {
   std::thread thread_;
 };
 
-RunOutcome RunSampled(const HostPort& server) {
+RunOutcome RunSampled(const HostPort& server, TransportKind transport = TransportKind::kEpoll,
+                      const std::optional<TlsOptions>& tls = {}) {
   RunSpec spec = SmallSpec(server);
+  spec.transport = transport;
+  spec.tls = tls;
   spec.flows = 3;
   spec.load = true;
   spec.sample_every = 3;
@@ -77,6 +86,48 @@ TEST(ServerTrace, HasARecordForEverySampleAndForNothingElse) {
     // Each duration is of one clock; the server's lies within the client's.
     EXPECT_LE(it->second, sample.woke - sample.send.submitted);
   }
+}
+
+// A whole run over TLS, its records too: the server has no other port open to them.
+TEST(ServerTrace, ComesOverTlsWhenTheRunDoes) {
+  const std::string certificate = testing::TempDir() + "/server_trace.pem";
+  WriteCertificate("127.0.0.1", certificate, certificate + ".key");
+  std::ifstream in(certificate);
+  std::stringstream pem;
+  pem << in.rdbuf();
+  const ReferenceServer server("", {.tls_listen = HostPort{.host = "127.0.0.1"},
+                                    .tls_certificate_file = certificate,
+                                    .tls_key_file = certificate + ".key"});
+  for (const TransportKind transport : {TransportKind::kSocket, TransportKind::kEpoll}) {
+    const RunOutcome outcome =
+        RunSampled(server.tls_address(), transport,
+                   TlsOptions{.ca_pem = pem.str(), .server_name = "127.0.0.1"});
+    EXPECT_GT(outcome.totals().answered, 0u);
+    EXPECT_EQ(outcome.totals().failed, 0u);
+    EXPECT_EQ(outcome.totals().lost, 0u);
+    ASSERT_TRUE(outcome.server_trace.available) << outcome.server_trace.reason;
+    EXPECT_EQ(outcome.server_trace.records.size(), outcome.samples.size());
+    EXPECT_GT(outcome.samples.size(), 0u);
+  }
+}
+
+TEST(ServerTrace, ARunOverTlsNeedsTheServersCertificate) {
+  const ReferenceServer server("", {.tls_listen = HostPort{.host = "127.0.0.1"}});
+  const std::string other = testing::TempDir() + "/server_trace_other.pem";
+  WriteCertificate("127.0.0.1", other, other + ".key");
+  std::ifstream in(other);
+  std::stringstream pem;
+  pem << in.rdbuf();
+  RunSpec spec = SmallSpec(server.tls_address());
+  spec.tls = TlsOptions{.ca_pem = pem.str(), .server_name = "127.0.0.1"};
+  const absl::Status refused = Runner(spec).Prepare();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("certificate verify failed"));
+  spec.tls->ca_pem.clear();
+  spec.server = server.address();
+  const absl::Status plain = Runner(spec).Prepare();
+  EXPECT_EQ(plain.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(plain.message()), HasSubstr("is that the server's TLS port?"));
 }
 
 TEST(ServerTrace, CarriesTheInjectedServiceTime) {

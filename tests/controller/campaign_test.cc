@@ -112,7 +112,8 @@ TEST(Campaign, EveryFieldReachesItsSetting) {
   const Campaign campaign = Good(
       "name: everything\n"
       "agents: ['10.0.0.1:7100', '[::1]:7100']\n"
-      "server: {address: '10.0.0.9:8123', identity: 7, key_file: secrets/key}\n"
+      "server: {address: '10.0.0.9:8123', identity: 7, key_file: secrets/key,\n"
+      "         tls: true, ca_file: ca.pem}\n"
       "workload: {mix: {get: 0.7, put: 0.3}, value_size: 1B, keys: 9, key_size: 32B,\n"
       "           key_order: sequential, synchronization: flush, load: false}\n"
       "load: {mode: open, flows: 6, depth: 5, arrival: poisson, rate_per_agent: 2.5k/s}\n"
@@ -130,6 +131,8 @@ TEST(Campaign, EveryFieldReachesItsSetting) {
   EXPECT_EQ(s.server_address, "10.0.0.9:8123");
   EXPECT_EQ(s.identity, 7);
   EXPECT_EQ(s.key_file, "secrets/key");
+  EXPECT_TRUE(s.tls);
+  EXPECT_EQ(s.ca_file, "ca.pem");
   ASSERT_EQ(s.ops.size(), 2u);
   EXPECT_EQ(s.ops[1].op, "put");
   EXPECT_EQ(s.ops[1].weight, 0.3);
@@ -159,6 +162,15 @@ TEST(Campaign, EveryFieldReachesItsSetting) {
   EXPECT_EQ(s.connect_timeout, Seconds(2));
   EXPECT_EQ(s.sample_every, 0);
   EXPECT_EQ(s.samples_max, 5);
+}
+
+TEST(Campaign, TlsCanBeSweptAndAuthoritiesServeTheCellsThatHaveIt) {
+  const Campaign campaign = Good(
+      "name: t\nserver: {address: 'drive:8443', tls: [false, true], ca_file: ca.pem}\n", kLocal);
+  ASSERT_EQ(campaign.cells.size(), 2u);
+  EXPECT_EQ(campaign.cells[0].info.Label(), "tls=false");
+  EXPECT_FALSE(campaign.cells[0].settings.tls);
+  EXPECT_TRUE(campaign.cells[1].settings.tls);
 }
 
 TEST(Campaign, AMixCanBeSweptAndIsLabelledByItsWeights) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "controller/exit_codes.h"
+#include "tests/base/certificate.h"
 #include "tests/controller/result_rig.h"
 
 namespace kbench {
@@ -82,6 +83,15 @@ TEST(RunSpec, CarriesEverySettingAndInput) {
   EXPECT_EQ(spec.synchronization(), "flush");
 }
 
+TEST(RunSpec, AuthoritiesGoOnlyToRunsOverTls) {
+  Settings s;
+  EXPECT_FALSE(MakeRunSpec(s, {.tls_ca = "pem"}).tls());
+  EXPECT_EQ(MakeRunSpec(s, {.tls_ca = "pem"}).tls_ca(), "");
+  s.tls = true;
+  EXPECT_TRUE(MakeRunSpec(s, {.tls_ca = "pem"}).tls());
+  EXPECT_EQ(MakeRunSpec(s, {.tls_ca = "pem"}).tls_ca(), "pem");
+}
+
 TEST(RunSpec, ATotalRateIsSharedAndARatePerAgentIsNot) {
   Settings s;
   s.open_loop = true;
@@ -110,6 +120,24 @@ TEST(HmacKey, AMissingOrEmptyFileIsNamed) {
     const absl::Status status = ReadHmacKey(path).status();
     EXPECT_EQ(ExitCodeOf(status), ExitCode::kUsage) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr("server.key_file " + path));
+  }
+}
+
+TEST(Authorities, AreTheFilesPem) {
+  const TempDir dir;
+  WriteCertificate("localhost", dir / "ca", dir / "ca.key");
+  EXPECT_THAT(*ReadAuthorities(dir / "ca"), HasSubstr("BEGIN CERTIFICATE"));
+  EXPECT_EQ(*ReadAuthorities(""), "");
+}
+
+TEST(Authorities, AMissingFileOrOneWithoutAnyIsNamed) {
+  const TempDir dir;
+  ASSERT_TRUE(WriteDurably(dir / "empty", "").ok());
+  ASSERT_TRUE(WriteDurably(dir / "text", "no certificate\n").ok());
+  for (const std::string& path : {dir / "gone", dir / "empty", dir / "text"}) {
+    const absl::Status status = ReadAuthorities(path).status();
+    EXPECT_EQ(ExitCodeOf(status), ExitCode::kUsage) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("server.ca_file " + path));
   }
 }
 

@@ -209,6 +209,29 @@ TEST(Campaign, ServersThatAreSweptAreAllNamed) {
   ExpectSaid(run.finished.out, "server " + first.address() + ", " + second.address());
 }
 
+// The embedded server of a run over TLS has no other port: that it answers proves the TLS.
+TEST(Campaign, TlsIsAFactorLikeAnyOther) {
+  const TempDir dir;
+  const CampaignRun run = RunCampaign(dir,
+                                      "name: tls\n"
+                                      "server: {tls: [false, true]}\n"
+                                      "transport: [socket, epoll, uring]\n"
+                                      "workload: {mix: {get: 1, put: 1}, keys: 16}\n"
+                                      "run: {warmup: 20ms, duration: 100ms, repetitions: 1}\n",
+                                      {"--local", "2"});
+  ASSERT_EQ(run.finished.code, 0) << run.finished.err;
+  const std::string cells = run.result_dirs.at(0) + "/cells";
+  const std::vector<std::string> files = FindFiles(cells, "summary.json");
+  ASSERT_EQ(files.size(), 6u);
+  for (const std::string& file : files) {
+    const nlohmann::json counts = ReadJson(file).at("all").at("counts");
+    EXPECT_GT(counts.at("answered").get<int>(), 0) << file;
+    EXPECT_EQ(counts.at("failed"), 0) << file;
+    EXPECT_EQ(counts.at("lost"), 0) << file;
+  }
+  ExpectSaid(run.finished.out, "tls=true");
+}
+
 TEST(Campaign, EveryOperationIsAnsweredAsItShould) {
   const std::vector<std::string> names = {
       "get",   "get_miss", "put",   "put_new", "put_conditional", "next", "previous",
