@@ -32,6 +32,8 @@ absl::StatusOr<std::string> ReadAll(const std::string& path) {
   }
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
+  // A stream that takes nothing from an empty file says that it failed.
+  if (file && file.peek() == std::ifstream::traits_type::eof() && !file.bad()) return std::string();
   if (!file || !(text << file.rdbuf())) {
     return absl::InvalidArgumentError(
         absl::StrCat("cannot read ", path, ": ", std::strerror(errno)));

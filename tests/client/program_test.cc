@@ -95,6 +95,7 @@ TEST_F(KvTest, IsASubcommandOfKbenchAndTakesOptionsAnywhere) {
   EXPECT_THAT(Kv({"range", "--format", "json"}).out, HasSubstr(R"("keys":["KEY"])"));
   EXPECT_THAT(Kv({"range", "none", "none", "--format", "json"}).out, HasSubstr(R"("keys":[])"));
   ExpectOk(Kv({"put", "empty", ""}));
+  ExpectOk(Kv({"put", "empty", "--force", "--value-file", dir_.Write("nothing", "")}));
   EXPECT_THAT(Kv({"get", "empty", "--format", "json"}).out, HasSubstr(R"("value":"")"));
   EXPECT_THAT(Kv({"log", "limits", "--format", "json"}).out, HasSubstr(R"("max_key_size":4096)"));
 }
