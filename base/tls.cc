@@ -222,6 +222,13 @@ absl::StatusOr<TlsContext> TlsContext::ClientOfPem(absl::string_view ca_pem) {
   return made;
 }
 
+TlsContext TlsContext::Share() const {
+  SSL_CTX_up_ref(context_.get());
+  TlsContext shared{std::unique_ptr<ssl_ctx_st, Freed>(context_.get())};
+  shared.verifies_ = verifies_;
+  return shared;
+}
+
 void TlsStream::Freed::operator()(ssl_st* ssl) const { SSL_free(ssl); }
 
 TlsStream::TlsStream(Side side, const TlsContext& context, int fd, const std::string& server_name)

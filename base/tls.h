@@ -39,6 +39,9 @@ class TlsContext {
   // The same with the authorities themselves: PEM text, one certificate or more.
   static absl::StatusOr<TlsContext> ClientOfPem(absl::string_view ca_pem);
 
+  // Another handle on the same context, which lives as long as the last of them.
+  TlsContext Share() const;
+
   TlsContext(TlsContext&&) noexcept = default;
   TlsContext& operator=(TlsContext&&) noexcept = default;
 

@@ -5,6 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "client/requests.h"
+#include "client/socket_stream.h"
+#include "client/transport_stream.h"
 
 namespace kbench::client {
 namespace {
@@ -16,9 +18,19 @@ bool Offers(kinetic::StatusCode greeting) {
          greeting == kinetic::StatusCode::kDeviceLocked;
 }
 
+absl::StatusOr<std::unique_ptr<Stream>> OpenStream(const Client::Options& options,
+                                                   MonoTime deadline) {
+  if (options.transport.has_value()) {
+    return TransportStream::Connect(*options.transport, options.server, options.server_name,
+                                    options.tls, deadline, options.cancelled);
+  }
+  return SocketStream::Connect(options.server, options.server_name, options.tls, deadline,
+                               options.cancelled);
+}
+
 }  // namespace
 
-Client::Client(const Options& options, Stream stream)
+Client::Client(const Options& options, std::unique_ptr<Stream> stream)
     : timeout_(options.timeout),
       stream_(std::move(stream)),
       dialogue_({.identity = options.identity, .hmac_key = options.hmac_key}),
@@ -26,8 +38,7 @@ Client::Client(const Options& options, Stream stream)
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const Options& options) {
   const MonoTime deadline = MonoNow() + options.timeout;
-  ASSIGN_OR_RETURN(Stream stream, Stream::Connect(options.server, options.server_name, options.tls,
-                                                  deadline, options.cancelled));
+  ASSIGN_OR_RETURN(std::unique_ptr<Stream> stream, OpenStream(options, deadline));
   std::unique_ptr<Client> client(new Client(options, std::move(stream)));
   absl::StatusOr<Reply> greeting = client->Receive(deadline);
   if (!greeting.ok()) {
@@ -52,7 +63,7 @@ absl::StatusOr<Reply> Client::CallByPin(const kinetic::Command& command, absl::s
   const MonoTime deadline = MonoNow() + timeout_;
   std::string pdu;
   const uint64_t sequence = dialogue_.AskByPin(command, pin, &pdu);
-  RETURN_IF_ERROR(Annotate(stream_.Send(pdu, deadline), "sending the request"));
+  RETURN_IF_ERROR(Annotate(stream_->Send(pdu, deadline), "sending the request"));
   return AwaitUntil(sequence, deadline, /*by_pin=*/true);
 }
 
@@ -60,8 +71,8 @@ absl::StatusOr<uint64_t> Client::Send(const kinetic::Command& command, absl::str
   const MonoTime deadline = MonoNow() + timeout_;
   std::string pdu;
   const uint64_t sequence = dialogue_.Ask(command, static_cast<uint32_t>(value.size()), &pdu);
-  RETURN_IF_ERROR(Annotate(stream_.Send(pdu, deadline), "sending the request"));
-  RETURN_IF_ERROR(Annotate(stream_.Send(value, deadline), "sending the value"));
+  RETURN_IF_ERROR(Annotate(stream_->Send(pdu, deadline), "sending the request"));
+  RETURN_IF_ERROR(Annotate(stream_->Send(value, deadline), "sending the value"));
   return sequence;
 }
 
@@ -110,7 +121,7 @@ absl::StatusOr<Reply> Client::Receive(MonoTime deadline) {
     if (reply.has_value()) return *std::move(reply);
     // A server that never stops talking is no reason to wait longer.
     if (MonoNow() >= deadline) return absl::DeadlineExceededError("nothing within the time-out");
-    ASSIGN_OR_RETURN(unread_, stream_.Receive(buffer_, deadline));
+    ASSIGN_OR_RETURN(unread_, stream_->Receive(buffer_, deadline));
   }
 }
 

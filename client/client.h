@@ -26,9 +26,11 @@
 #include "absl/strings/string_view.h"
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/tls.h"
 #include "client/dialogue.h"
 #include "client/stream.h"
 #include "kinetic/types.h"
+#include "transport/transport.h"
 
 namespace kbench::client {
 
@@ -42,6 +44,8 @@ class Client {
     std::string hmac_key = std::string(kinetic::kFactoryKey);
     Nanos timeout = Seconds(10);  // of connecting with the greeting, and of every call
     const std::atomic<bool>* cancelled = nullptr;  // once true, every wait ends soon, Cancelled
+    // Over one of the load's transports; none: over system calls of the client's own.
+    std::optional<TransportKind> transport;
   };
 
   // Connects and takes the greeting. A greeting of DEVICE_LOCKED is a connection all the same, for
@@ -55,7 +59,7 @@ class Client {
   const kinetic::GetLog::Limits& limits() const { return dialogue_.limits(); }
   int64_t connection_id() const { return dialogue_.connection_id(); }
   int64_t cluster_version() const { return dialogue_.cluster_version(); }
-  bool tls() const { return stream_.tls(); }
+  bool tls() const { return stream_->tls(); }
 
   // One request, and its reply.
   absl::StatusOr<Reply> Call(const kinetic::Command& command, absl::string_view value = "");
@@ -76,13 +80,13 @@ class Client {
                                   const std::function<bool(absl::string_view key)>& visit);
 
  private:
-  Client(const Options& options, Stream stream);
+  Client(const Options& options, std::unique_ptr<Stream> stream);
 
   absl::StatusOr<Reply> Receive(MonoTime deadline);
   absl::StatusOr<Reply> AwaitUntil(uint64_t sequence, MonoTime deadline, bool by_pin);
 
   Nanos timeout_;
-  Stream stream_;
+  std::unique_ptr<Stream> stream_;
   Dialogue dialogue_;
   std::vector<uint8_t> buffer_;
   Bytes unread_;

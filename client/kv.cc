@@ -59,6 +59,7 @@ absl::Status KvSession::Connect() {
   if (!flags_.key_file.empty()) {
     ASSIGN_OR_RETURN(key, ReadSecret(flags_.key_file));
   }
+  ASSIGN_OR_RETURN(const TransportKind transport, ParseTransportKind(flags_.transport));
   std::optional<TlsContext> tls;
   if (flags_.tls || !flags_.ca_file.empty()) {
     ASSIGN_OR_RETURN(tls, TlsContext::Client(flags_.ca_file));
@@ -69,7 +70,8 @@ absl::Status KvSession::Connect() {
                        .tls = tls.has_value() ? &*tls : nullptr,
                        .identity = flags_.identity,
                        .hmac_key = key,
-                       .timeout = timeout});
+                       .timeout = timeout,
+                       .transport = transport});
   if (!client.ok()) return absl::UnavailableError(client.status().message());
   client_ = *std::move(client);
   return absl::OkStatus();

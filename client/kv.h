@@ -29,6 +29,7 @@ struct KvFlags {
   int64_t identity = kinetic::kFactoryIdentity;
   std::string key_file;
   std::string timeout = "10s";
+  std::string transport = "socket";
   bool hex = false;
   std::string format = "text";
 

@@ -28,6 +28,10 @@ class CommandLine {
                     "File of the identity's HMAC key; without it, the factory key");
     app_.add_option("--timeout", flags_.timeout, "Of connecting and of the request")
         ->capture_default_str();
+    app_.add_option("--transport", flags_.transport,
+                    "The client stack, one of those that kbench-agent drives its load with")
+        ->check(CLI::IsMember({"socket", "epoll", "uring"}))
+        ->capture_default_str();
     app_.add_flag("--hex", flags_.hex, "Print keys, versions and values in hexadecimal");
     app_.add_option("--format", flags_.format)
         ->check(CLI::IsMember({"text", "json"}))

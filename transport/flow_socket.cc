@@ -52,16 +52,19 @@ absl::Status ApplyOptions(int fd, const TransportOptions& options) {
 }
 
 // Waits until a connect in progress is decided.
-absl::Status FinishConnect(int fd, const SocketAddress& peer, Nanos timeout) {
+absl::Status FinishConnect(int fd, const SocketAddress& peer, Nanos timeout,
+                           const std::atomic<bool>* cancelled) {
   const MonoTime deadline = MonoNow() + timeout;
   for (;;) {
+    if (cancelled != nullptr && cancelled->load()) return absl::CancelledError("cancelled");
     pollfd wanted = {.fd = fd, .events = POLLOUT, .revents = 0};
     const Nanos left = std::max(deadline - MonoNow(), Nanos(0));
-    const timespec limit = ToTimespec(left);
+    const bool slice = cancelled != nullptr && left > kCancelSlice;
+    const timespec limit = ToTimespec(slice ? kCancelSlice : left);
     const int ready = ppoll(&wanted, 1, &limit, nullptr);
     if (ready > 0) break;
     if (ready < 0 && errno != EINTR) return CannotConnect(peer, errno);
-    if (ready == 0) {
+    if (ready == 0 && !slice) {
       return absl::DeadlineExceededError(absl::StrCat(
           "cannot connect to ", ToString(peer), ": no answer within ", timeout.count() / 1'000'000,
           " ms; is a firewall in between, or is the server's accept queue full?"));
@@ -115,7 +118,7 @@ absl::StatusOr<FlowSocket> ConnectFlow(const SocketAddress& peer, Nanos timeout,
   RETURN_IF_ERROR(Annotate(ApplyOptions(fd, options), ToString(peer)));
   if (connect(fd, peer.get(), peer.length) != 0) {
     if (errno != EINPROGRESS) return CannotConnect(peer, errno);
-    RETURN_IF_ERROR(FinishConnect(fd, peer, timeout));
+    RETURN_IF_ERROR(FinishConnect(fd, peer, timeout, options.cancelled));
   }
   if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK) != 0) {
     return absl::InternalError(absl::StrCat("cannot make a socket blocking: ", strerror(errno)));

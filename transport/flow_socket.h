@@ -12,6 +12,9 @@
 
 namespace kbench {
 
+// How often a wait of Connect() looks at options.cancelled.
+constexpr Nanos kCancelSlice = Millis(50);
+
 struct FlowSocket {
   Fd fd;                // blocking
   bool stamps = false;  // kernel stamps were asked for and granted

@@ -52,7 +52,12 @@ TransportOptions TlsTransport::PlainOptions(const TransportOptions& options) {
 
 absl::StatusOr<std::unique_ptr<Transport>> TlsTransport::Make(const TransportOptions& options,
                                                               std::unique_ptr<Transport> plain) {
-  ASSIGN_OR_RETURN(TlsContext context, TlsContext::ClientOfPem(options.tls->ca_pem));
+  const TlsOptions& tls = *options.tls;
+  if (tls.context != nullptr) {
+    return std::unique_ptr<Transport>(
+        new TlsTransport(options, tls.context->Share(), std::move(plain)));
+  }
+  ASSIGN_OR_RETURN(TlsContext context, TlsContext::ClientOfPem(tls.ca_pem));
   return std::unique_ptr<Transport>(
       new TlsTransport(options, std::move(context), std::move(plain)));
 }
@@ -61,6 +66,7 @@ TlsTransport::TlsTransport(const TransportOptions& options, TlsContext context,
                            std::unique_ptr<Transport> plain)
     : context_(std::move(context)),
       server_name_(options.tls->server_name),
+      cancelled_(options.cancelled),
       sealed_(PlainOptions(options).frames_max),
       first_record_(kRecordBytes),
       plain_(std::move(plain)) {
@@ -97,12 +103,16 @@ absl::Status TlsTransport::Handshake(FlowId id, const std::string& peer, Nanos t
   absl::Status status;
   // Over when the peer has what it needs to go on, not when we have.
   for (bool done = false; !done || f.control_in_flight || !f.owed.empty();) {
-    if (MonoNow() >= deadline) {
+    if (cancelled_ != nullptr && cancelled_->load()) return absl::CancelledError("cancelled");
+    const MonoTime now = MonoNow();
+    if (now >= deadline) {
       return absl::DeadlineExceededError(
           absl::StrCat("no TLS handshake with ", peer, " within ", timeout.count() / 1'000'000,
                        " ms; does the server speak TLS on that port?"));
     }
-    for (const TransportEvent& event : plain_->Poll(deadline)) {
+    const MonoTime until =
+        cancelled_ == nullptr ? deadline : std::min(deadline, now + kCancelSlice);
+    for (const TransportEvent& event : plain_->Poll(until)) {
       if (event.flow != id) {
         Keep(event, event.bytes);
       } else if (status.ok()) {

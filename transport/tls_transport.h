@@ -16,6 +16,7 @@
 // or in front of the next frame.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -99,6 +100,7 @@ class TlsTransport final : public Transport {
 
   const TlsContext context_;
   const std::string server_name_;
+  const std::atomic<bool>* const cancelled_;
   std::vector<Sealed> sealed_;
   std::vector<uint32_t> free_;
   std::vector<std::unique_ptr<Flow>> flows_;

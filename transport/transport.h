@@ -10,6 +10,7 @@
 // in Open()).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -24,6 +25,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/tls.h"
 #include "transport/send_stamps.h"
 
 namespace kbench {
@@ -47,6 +49,8 @@ enum class FlushMode {
 struct TlsOptions {
   std::string ca_pem;       // authorities, PEM; empty: any certificate is taken
   std::string server_name;  // with authorities: whose certificate it must be; empty: anybody's
+  // Not null: this context, whatever ca_pem says; needed until the transport is made.
+  const TlsContext* context = nullptr;
 };
 
 struct TransportOptions {
@@ -64,6 +68,8 @@ struct TransportOptions {
   // whose deadlines are housekeeping, gives some: the socket transport with one flow then sleeps in
   // recv() itself, the classic blocking client, and needs no ppoll() in front of it.
   Nanos deadline_slack;
+  // Once true (null: never), Connect() ends soon, Cancelled. Outlives the transport.
+  const std::atomic<bool>* cancelled = nullptr;
   // Test hook: at most this many bytes per send and receive system call; 0: no limit.
   uint32_t max_bytes_per_call = 0;
   // Of the null transport: what a GET returns, and the key that signs its answers (empty: the

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/requests.h"
 #include "tests/base/certificate.h"
+#include "tests/client/ways.h"
 #include "tests/e2e/process.h"
 #include "tests/server/loopback_client.h"
 
@@ -32,8 +33,10 @@ constexpr StatusCode kOk = StatusCode::kSuccess;
 ServerOptions WithTls() { return {.tls_listen = HostPort{.host = "127.0.0.1", .port = 0}}; }
 
 std::unique_ptr<Client> ConnectTo(const HostPort& address, const TlsContext* tls = nullptr,
-                                  Nanos timeout = Seconds(10)) {
-  auto client = Client::Connect({.server = *Resolve(address), .tls = tls, .timeout = timeout});
+                                  Nanos timeout = Seconds(10),
+                                  std::optional<TransportKind> transport = std::nullopt) {
+  auto client = Client::Connect(
+      {.server = *Resolve(address), .tls = tls, .timeout = timeout, .transport = transport});
   EXPECT_TRUE(client.ok()) << client.status();
   return client.ok() ? *std::move(client) : nullptr;
 }
@@ -43,12 +46,16 @@ StatusCode Status(const absl::StatusOr<Reply>& reply) {
   return reply.ok() ? reply->status : StatusCode::kInvalid;
 }
 
-class ClientTest : public ::testing::TestWithParam<bool> {
+class ClientTest : public ::testing::TestWithParam<Way> {
  protected:
-  ClientTest()
-      : server_(WithTls()),
-        client_(GetParam() ? ConnectTo(server_.tls_address(), &tls_)
-                           : ConnectTo(server_.address())) {}
+  ClientTest() : server_(WithTls()) {}
+  void SetUp() override {
+    const Way& way = GetParam();
+    if (const auto possible = Possible(way); !possible.ok()) GTEST_SKIP() << possible;
+    client_ = ConnectTo(way.tls ? server_.tls_address() : server_.address(),
+                        way.tls ? &tls_ : nullptr, Seconds(10), way.transport);
+    ASSERT_NE(client_, nullptr);
+  }
   StatusCode Call(const kinetic::Command& command, absl::string_view value = "") {
     return Status(client_->Call(command, value));
   }
@@ -58,11 +65,11 @@ class ClientTest : public ::testing::TestWithParam<bool> {
   std::unique_ptr<Client> client_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Over, ClientTest, ::testing::Bool(),
-                         [](const auto& of) { return of.param ? "Tls" : "Plain"; });
+INSTANTIATE_TEST_SUITE_P(Over, ClientTest, ::testing::ValuesIn(Ways()),
+                         [](const auto& of) { return NameOf(of.param); });
 
 TEST_P(ClientTest, PutsGetsAndDeletesValuesOfEverySize) {
-  EXPECT_EQ(client_->tls(), GetParam());
+  EXPECT_EQ(client_->tls(), GetParam().tls);
   for (const size_t size : {0, 1, 16'384, 16'385, 300'000, 1 << 20}) {
     std::string value(size, '\0');
     for (size_t i = 0; i < size; ++i) value[i] = static_cast<char>(i * 13 >> 4);
@@ -140,14 +147,14 @@ TEST_P(ClientTest, ReadsLogsAndLooksAfterTheMedium) {
 }
 
 TEST_P(ClientTest, AdministersTheDeviceOverTlsOnly) {
-  const StatusCode wanted = GetParam() ? kOk : StatusCode::kInvalidRequest;
+  const StatusCode wanted = GetParam().tls ? kOk : StatusCode::kInvalidRequest;
   EXPECT_EQ(Call(SetErasePinRequest("", "123")), wanted);
   EXPECT_EQ(Call(SetLockPinRequest("", "456")), wanted);
   kinetic::Security::Acl acl = {.identity = 5, .key = "k", .hmac_algorithm = kinetic::kHmacSha1};
   acl.scopes.push_back({.permissions = {static_cast<int32_t>(kinetic::Permission::kRead)}});
   EXPECT_EQ(Call(SetAclsRequest({acl})), wanted);
   EXPECT_EQ(Status(client_->CallByPin(PinRequest(PinOp::kLock), "456")), wanted);
-  if (GetParam()) {
+  if (GetParam().tls) {
     EXPECT_EQ(Call(NoopRequest()), StatusCode::kDeviceLocked);
     const auto late = ConnectTo(server_.tls_address(), &tls_);
     EXPECT_EQ(late->greeting().status, StatusCode::kDeviceLocked);

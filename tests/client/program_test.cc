@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "tests/e2e/process.h"
+#include "transport/transport.h"
 
 namespace kbench::client {
 namespace {
@@ -98,6 +101,27 @@ TEST_F(KvTest, IsASubcommandOfKbenchAndTakesOptionsAnywhere) {
   ExpectOk(Kv({"put", "empty", "--force", "--value-file", dir_.Write("nothing", "")}));
   EXPECT_THAT(Kv({"get", "empty", "--format", "json"}).out, HasSubstr(R"("value":"")"));
   EXPECT_THAT(Kv({"log", "limits", "--format", "json"}).out, HasSubstr(R"("max_key_size":4096)"));
+}
+
+TEST_F(KvTest, TakesAnyTransportPlainAndOverTls) {
+  const std::vector<std::pair<std::string, std::string>> values = {
+      {"empty", ""}, {"one", "1"}, {"large", std::string(1 << 20, 'x')}};
+  for (const std::string transport : {"socket", "epoll", "uring"}) {
+    if (const auto made = MakeTransport(*ParseTransportKind(transport), {}); !made.ok()) {
+      GTEST_SKIP() << made.status();
+    }
+    for (const auto& [key, value] : values) {
+      SCOPED_TRACE(absl::StrCat(transport, " ", key));
+      const std::string file = dir_.Write("value", value);
+      ExpectOk(Kv({"put", key, "--force", "--value-file", file, "--transport", transport}));
+      ExpectOk(Tls({"get", key, "--transport", transport}), value);
+      ExpectOk(Tls({"put", key, "--force", "--value-file", file, "--transport", transport}));
+      ExpectOk(Kv({"get", key, "--transport", transport}), value);
+    }
+  }
+  const Finished unknown = Kv({"noop", "--transport", "rdma"});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("rdma"));
 }
 
 TEST_F(KvTest, AdministersTheDevice) {

@@ -1,4 +1,4 @@
-#include "client/stream.h"
+#include "client/socket_stream.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -21,30 +21,32 @@ absl::Status Unavailable(absl::string_view what, int error) {
 
 }  // namespace
 
-absl::StatusOr<Stream> Stream::Connect(const SocketAddress& server, const std::string& name,
-                                       const TlsContext* context, MonoTime deadline,
-                                       const std::atomic<bool>* cancelled) {
-  Stream stream(Fd(::socket(server.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
-                cancelled);
-  if (!stream.fd_.valid()) return Unavailable("socket", errno);
+absl::StatusOr<std::unique_ptr<Stream>> SocketStream::Connect(const SocketAddress& server,
+                                                              const std::string& name,
+                                                              const TlsContext* context,
+                                                              MonoTime deadline,
+                                                              const std::atomic<bool>* cancelled) {
+  auto stream = std::unique_ptr<SocketStream>(new SocketStream(
+      Fd(::socket(server.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)), cancelled));
+  if (!stream->fd_.valid()) return Unavailable("socket", errno);
   const int on = 1;
-  ::setsockopt(stream.fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  if (::connect(stream.fd_.get(), server.get(), server.length) != 0) {
+  ::setsockopt(stream->fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  if (::connect(stream->fd_.get(), server.get(), server.length) != 0) {
     if (errno != EINPROGRESS) return Unavailable("connect", errno);
-    RETURN_IF_ERROR(Annotate(stream.WaitFor(POLLOUT, deadline), "connect"));
+    RETURN_IF_ERROR(Annotate(stream->WaitFor(POLLOUT, deadline), "connect"));
     int error = 0;
     socklen_t size = sizeof(error);
-    ::getsockopt(stream.fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    ::getsockopt(stream->fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) return Unavailable("connect", error);
   }
   if (context != nullptr) {
-    stream.tls_ =
-        std::make_unique<TlsStream>(TlsStream::Side::kClient, *context, stream.fd_.get(), name);
+    stream->tls_ =
+        std::make_unique<TlsStream>(TlsStream::Side::kClient, *context, stream->fd_.get(), name);
   }
   return stream;
 }
 
-absl::Status Stream::Send(absl::string_view bytes, MonoTime deadline) {
+absl::Status SocketStream::Send(absl::string_view bytes, MonoTime deadline) {
   while (!bytes.empty()) {
     if (tls_ != nullptr) {
       const TlsStream::Outcome outcome = tls_->Send(AsBytes(bytes));
@@ -66,7 +68,7 @@ absl::Status Stream::Send(absl::string_view bytes, MonoTime deadline) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Bytes> Stream::Receive(MutableBytes room, MonoTime deadline) {
+absl::StatusOr<Bytes> SocketStream::Receive(MutableBytes room, MonoTime deadline) {
   while (true) {
     if (tls_ != nullptr) {
       const TlsStream::Outcome outcome = tls_->Receive(room);
@@ -85,7 +87,7 @@ absl::StatusOr<Bytes> Stream::Receive(MutableBytes room, MonoTime deadline) {
   }
 }
 
-absl::Status Stream::WaitFor(const TlsStream::Outcome& outcome, MonoTime deadline) const {
+absl::Status SocketStream::WaitFor(const TlsStream::Outcome& outcome, MonoTime deadline) const {
   switch (outcome.kind) {
     case TlsStream::Kind::kWantRead:
       return WaitFor(POLLIN, deadline);
@@ -100,7 +102,7 @@ absl::Status Stream::WaitFor(const TlsStream::Outcome& outcome, MonoTime deadlin
   return absl::UnavailableError(tls_->error());
 }
 
-absl::Status Stream::WaitFor(short events, MonoTime deadline) const {
+absl::Status SocketStream::WaitFor(short events, MonoTime deadline) const {
   while (true) {
     if (cancelled_ != nullptr && cancelled_->load()) return absl::CancelledError("cancelled");
     const Nanos left = deadline - MonoNow();
