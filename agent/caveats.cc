@@ -172,7 +172,10 @@ class Judge {
   // A closed loop keeps every place occupied: the time that requests spent in flight fills them.
   // What is missing is time in which the client neither sent nor measured.
   void Little() {
-    if (outcome_.aborted || spec_.max_ops_per_flow > 0 || outcome_.backoffs > 0) return;
+    if (outcome_.aborted || spec_.max_ops_per_flow > 0 || outcome_.backoffs > 0 ||
+        outcome_.disconnected > Nanos()) {
+      return;
+    }
     const double places = static_cast<double>(spec_.flows) * spec_.depth;
     const double room = places * static_cast<double>(outcome_.measured.count());
     double filled = 0, requests = 0;
@@ -251,7 +254,7 @@ class Judge {
   void Waits() {
     const double answers = static_cast<double>(totals_.answered + totals_.failed);
     if (spec_.sample_every == 0 || spec_.poll != PollMode::kBlock || spec_.open.has_value() ||
-        answers == 0 || outcome_.backoffs > 0) {
+        answers == 0 || outcome_.backoffs > 0 || outcome_.disconnected > Nanos()) {
       return;
     }
     const double explained = kWaitsPerAnswer + BytesMoved(outcome_) / answers / kBytesPerWait;
@@ -276,6 +279,15 @@ class Judge {
                           "warm-up included; no response time holds these pauses, so throughput "
                           "is not depth divided by response time",
                           outcome_.backoffs, FormatDuration(outcome_.backed_off)));
+    }
+    if (outcome_.disconnected > Nanos() && spec_.reconnects > 0) {
+      Add("reconnected",
+          absl::StrFormat(
+              "connections were lost: %d times one was opened again, and connections were missing "
+              "for %s together, warm-up included; no response time holds that. During %s of it "
+              "their workers served no other connection either",
+              outcome_.reconnects, FormatDuration(outcome_.disconnected),
+              FormatDuration(outcome_.reopening)));
     }
     if (outcome_.protocol_errors > 0) {
       Add("protocol_errors", absl::StrFormat("%d answers belonged to no request that was waiting",

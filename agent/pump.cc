@@ -58,6 +58,7 @@ void Pump::Run(const Stage& stage) {
     now = options_.now();
     if (now >= next_tick_) {
       next_tick_ = now + kTick;
+      if (stage.on_tick && now < end) stage.on_tick(now);
       for (const auto& session : sessions_) {
         session->Expire(now);
         if (started) session->Issue(now, end);

@@ -48,6 +48,7 @@ class Pump {
     std::function<void()> on_measure;    // once, at measure_from; may be empty
     std::function<void()> on_end;        // once, when nothing new is sent any more; may be empty
     std::function<void()> on_lost;       // when a flow is gone; may be empty
+    std::function<void(MonoTime now)> on_tick;  // at ticks before the end; may be empty
   };
 
   // sessions[i] owns flow i. All are borrowed.

@@ -16,9 +16,12 @@ constexpr uint32_t kExpectedMessage = 8192;
 }  // namespace
 
 ReplyReader::ReplyReader(const kinetic::HmacKey* key, bool check_values)
-    : key_(key),
-      check_values_(check_values),
-      frames_({}, kinetic::FrameReader::ValuePolicy::kCount) {
+    : key_(key), check_values_(check_values) {
+  Reset();
+}
+
+void ReplyReader::Reset() {
+  frames_ = kinetic::FrameReader({}, kinetic::FrameReader::ValuePolicy::kCount);
   std::array<uint8_t, kinetic::kFrameHeaderSize + kExpectedMessage> pretended = {};
   kinetic::EncodeFrameHeader({.message_size = kExpectedMessage}, pretended.data());
   for (Bytes half :

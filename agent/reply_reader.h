@@ -36,6 +36,9 @@ class ReplyReader {
   // With `check_values` every value is looked at: see value_fault().
   ReplyReader(const kinetic::HmacKey* key, bool check_values);
 
+  // A new stream begins.
+  void Reset();
+
   // The next complete answer in *in, moving *in past it; null when *in holds no more. An error
   // means that this is no Kinetic stream (any more): every later call repeats it.
   absl::StatusOr<const Reply*> Next(Bytes* in);

@@ -20,6 +20,7 @@ constexpr uint32_t kMostDepth = 1u << 16;
 constexpr uint64_t kMostInFlight = 1u << 20;  // flows x depth: about 1 KiB of memory each
 constexpr uint32_t kMostKeyBytes = 4096;
 constexpr uint32_t kMostRangeKeys = 1'000'000;
+constexpr uint32_t kMostReconnects = 1'000'000;
 constexpr uint32_t kMostBatchOps = 100'000;
 constexpr uint32_t kMostSocketBuffer = 1u << 30;
 constexpr uint32_t kMostSamples = 1u << 24;
@@ -210,6 +211,8 @@ absl::Status TakeTimes(const control::RunSpec& from, RunSpec* to) {
   RETURN_IF_ERROR(CheckPositive("connect_timeout_ns", from.connect_timeout_ns()));
   to->warmup = Nanos(from.warmup_ns());
   to->duration = Nanos(from.duration_ns());
+  RETURN_IF_ERROR(CheckRange("reconnects", from.reconnects(), 0u, kMostReconnects));
+  to->reconnects = from.reconnects();
   to->op_timeout = Nanos(from.op_timeout_ns());
   to->connect_timeout = Nanos(from.connect_timeout_ns());
   return absl::OkStatus();
@@ -343,6 +346,10 @@ result::RunResult ToProto(const RunSpec& spec, const RunOutcome& outcome,
   to.set_measure_started(outcome.measure_started.ns());
   to.set_measured_ns(outcome.measured.count());
   to.set_drain_ns(outcome.drain.count());
+  to.set_backoffs(outcome.backoffs);
+  to.set_backed_off_ns(outcome.backed_off.count());
+  to.set_reconnects(outcome.reconnects);
+  to.set_disconnected_ns(outcome.disconnected.count());
   to.set_first_send_offset_ns(outcome.first_send_offset.count());
   Fill(outcome.totals(), to.mutable_counts());
   for (size_t i = 0; i < outcome.ops.size(); ++i) {

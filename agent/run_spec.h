@@ -50,6 +50,7 @@ struct RunSpec {
   Nanos duration;
   Nanos op_timeout = Seconds(10);
   Nanos connect_timeout = Seconds(5);
+  uint32_t reconnects = 0;  // attempts to open a flow again that is lost in the window, per flow
   PollMode poll = PollMode::kBlock;
   FlushMode flush = FlushMode::kBatch;
   uint32_t sample_every = 0;

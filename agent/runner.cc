@@ -194,6 +194,9 @@ void Runner::Merge(std::vector<WorkerYield> yields, RunOutcome* outcome) const {
     outcome->protocol_errors += yield.protocol_errors;
     outcome->backoffs += yield.backoffs;
     outcome->backed_off += yield.backed_off;
+    outcome->reconnects += yield.reconnects;
+    outcome->disconnected += yield.disconnected;
+    outcome->reopening += yield.reopening;
     outcome->unsolicited += yield.unsolicited;
     if (yield.unsolicited > 0) outcome->unsolicited_text = yield.unsolicited_text;
     if (yield.first_started.is_set() && yield.first_started < first) {

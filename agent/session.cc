@@ -54,7 +54,7 @@ void Session::Begin(const Stage& stage) {
 void Session::Issue(MonoTime now, MonoTime end) {
   if (stage_.arrival == nullptr) {
     if (pause_from_.is_set() && BackingOff()) return;
-    while (!closed() && credit_count_ > 0 && !slots_.full() && due_ < stage_.max_ops &&
+    while (!closed() && ready_ && credit_count_ > 0 && !slots_.full() && due_ < stage_.max_ops &&
            now >= stage_.start && credits_[credit_first_] < end) {
       const MonoTime intended = credits_[credit_first_];
       credit_first_ = (credit_first_ + 1) % credits_.size();
@@ -69,7 +69,7 @@ void Session::Issue(MonoTime now, MonoTime end) {
     stage_.arrival->Advance();
     ++due_;
     const Op op = stage_.ops->Next();
-    if (!closed() && slots_.in_flight() < stage_.depth && !slots_.full()) {
+    if (!closed() && ready_ && slots_.in_flight() < stage_.depth && !slots_.full()) {
       Send(op, intended);
     } else if (intended >= stage_.measure_from) {
       stage_.recorder->Unsent(op.index);
@@ -214,6 +214,11 @@ void Session::TakeUnsolicited(const Reply& reply) {
     maker_.set_flow(
         {.connection_id = reply.connection_id, .cluster_version = reply.cluster_version});
     ready_ = true;
+    if (!lost_at_.is_set()) return;
+    const MonoTime now = options_.now();
+    ++findings_.reopened;
+    findings_.down += now - std::exchange(lost_at_, MonoTime());
+    RenewCredits(now);
     return;
   }
   ++findings_.unsolicited;
@@ -357,7 +362,16 @@ void Session::Expire(MonoTime now) {
   }
 }
 
+void Session::Reopened() {
+  closed_.clear();
+  ready_ = false;
+  reader_.Reset();
+  late_expected_ = 0;
+  last_kernel_received_ = RealTime();
+}
+
 void Session::Finish() {
+  if (lost_at_.is_set()) findings_.down += options_.now() - lost_at_;
   if (pause_from_.is_set()) EndPause(options_.now());
   while (slots_.oldest() != nullptr) {
     Lose(slots_.oldest(), "unanswered when the run ended", options_.now());
@@ -371,6 +385,7 @@ void Session::Finish() {
 }
 
 void Session::Close(std::string why) {
+  if (!lost_at_.is_set()) lost_at_ = options_.now();
   closed_ = std::move(why);
   if (findings_.unsolicited > 0) {
     absl::StrAppend(&closed_, "; it had said ", findings_.unsolicited_text);
@@ -393,7 +408,7 @@ MonoTime Session::NextDue(MonoTime end) const {
 bool Session::Done(MonoTime now, MonoTime end) const {
   if (slots_.in_flight() > 0) return false;
   if (due_ >= stage_.max_ops) return true;
-  if (stage_.arrival == nullptr && closed()) return true;
+  if (stage_.arrival == nullptr && closed() && !stage_.reopens) return true;
   return now >= end && NextDue(end) == kNever;
 }
 
@@ -416,10 +431,14 @@ bool Session::BackingOff() {
   const MonoTime now = options_.now();
   if (now < pause_until_) return true;
   EndPause(now);
+  RenewCredits(now);
+  return false;
+}
+
+void Session::RenewCredits(MonoTime now) {
   for (size_t i = 0; i < credit_count_; ++i) {
     credits_[(credit_first_ + i) % credits_.size()] = now;
   }
-  return false;
 }
 
 void Session::EndPause(MonoTime now) {

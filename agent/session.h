@@ -10,6 +10,9 @@
 // intended within it. It does not send the refused request again. An open loop's instants depend on
 // nobody: there, busy answers are failures like others.
 //
+// Its flow may be lost and opened again (Reopened()): what was in flight is lost then, and so is
+// the time until the server's greeting; a closed loop's requests are intended from then on.
+//
 // A session lives through stages: prove (one NOOP), load, run. The same code serves all.
 // It belongs to its worker's thread. Between Begin() and Finish() it allocates nothing, but for the
 // answers to ranges and logs, which are lists (docs/architecture.md).
@@ -41,6 +44,8 @@ struct SessionFindings {
   uint64_t protocol_errors = 0;  // answers to nothing we sent
   uint64_t backoffs = 0;         // pauses after SERVICE_BUSY
   Nanos backed_off;              // their sum
+  uint64_t reopened = 0;         // times that the flow was lost and is there again
+  Nanos down;                    // from its losses to its greetings, or to the stage's end
   uint64_t unsolicited = 0;      // statuses after the handshake
   kinetic::StatusCode unsolicited_status = kinetic::StatusCode::kInvalid;  // the last one
   std::string unsolicited_text;
@@ -66,6 +71,7 @@ class Session {
     OpStream* ops = nullptr;
     Arrival* arrival = nullptr;  // null: closed loop
     uint32_t depth = 1;
+    bool reopens = false;           // a flow that is lost may come back
     uint64_t max_ops = UINT64_MAX;  // requests due in this stage; by default until its end
     MonoTime start;
     MonoTime measure_from;  // requests intended earlier are sent but not recorded
@@ -86,6 +92,10 @@ class Session {
   void Take(const TransportEvent& event);
   // Gives up requests that are unanswered for op_timeout.
   void Expire(MonoTime now);
+  // The transport has opened the flow again: the server's greeting will come.
+  void Reopened();
+  // Takes the flow for lost; it must have been closed in the transport.
+  void GiveUp(std::string why) { Close(std::move(why)); }
   // Ends the stage: what is still unanswered is lost. Records are complete afterwards.
   void Finish();
 
@@ -133,6 +143,8 @@ class Session {
   // True until the pause is over; then no free place counts as free since earlier.
   bool BackingOff();
   void EndPause(MonoTime now);
+  // No free place counts as free since before `now`.
+  void RenewCredits(MonoTime now);
 
   Options options_;
   Transport* transport_;
@@ -161,6 +173,7 @@ class Session {
   MonoTime first_started_;
   MonoTime first_intended_;
   std::string closed_;
+  MonoTime lost_at_;  // zero: not lost, or back again
   SessionFindings findings_;
 };
 

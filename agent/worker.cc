@@ -39,6 +39,11 @@ bool IsRefusal(kinetic::StatusCode status) {
          status == StatusCode::kShutdown;
 }
 
+// The worker's other flows stand still while one is opened again.
+constexpr Nanos kLongestReopen = Seconds(1);
+constexpr Nanos kShortestReopenPause = Pump::kTick;
+constexpr Nanos kLongestReopenPause = Seconds(1);
+
 // Frames of a batch but the last; 0 when the mix has none.
 uint32_t BatchParts(const RunSpec& spec) {
   const auto is_batch = [](const OpWeight& op) { return op.kind == OpKind::kBatch; };
@@ -361,11 +366,13 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
     sessions_[i]->Begin({.ops = streams.back().get(),
                          .arrival = arrivals.empty() ? nullptr : arrivals.back().get(),
                          .depth = spec_.depth,
+                         .reopens = spec_.reconnects > 0,
                          .max_ops = max_ops,
                          .start = window.start,
                          .measure_from = window.measure_from,
                          .recorder = yield.recorder.get()});
   }
+  attempts_.assign(sessions_.size(), Attempts{});
   bool measuring = false;
   ThreadUse use_before;
   TransportCounters counters_before;
@@ -386,7 +393,15 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
                     yield.use = ReadThreadUse().Since(use_before);
                     yield.counters = Since(transport_->counters(), counters_before);
                   },
-              .on_lost = [this] { TellLost(); }});
+              .on_lost =
+                  [this] {
+                    if (spec_.reconnects == 0) TellLost();
+                  },
+              .on_tick =
+                  [this](MonoTime now) {
+                    if (spec_.reconnects > 0) TendFlows(now);
+                  }});
+  yield.reopening = reopening_;
   yield.transport_facts = transport_->facts();
   yield.pinned = pinned_;
   for (const auto& session : sessions_) {
@@ -400,10 +415,52 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
     yield.protocol_errors += findings.protocol_errors;
     yield.backoffs += findings.backoffs;
     yield.backed_off += findings.backed_off;
+    yield.reconnects += findings.reopened;
+    yield.disconnected += findings.down;
     yield.unsolicited += findings.unsolicited;
     if (findings.unsolicited > 0) yield.unsolicited_text = findings.unsolicited_text;
   }
   return yield;
+}
+
+void Worker::TendFlows(MonoTime now) {
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    Session* session = sessions_[i].get();
+    const Attempts& attempts = attempts_[i];
+    if (!session->closed() && !session->ready() && now - attempts.opened > spec_.connect_timeout) {
+      transport_->Close(session->flow());
+      session->GiveUp("opened again, but the server sent no Kinetic handshake");
+    }
+    if (!session->closed() || now < attempts.next) continue;
+    if (attempts.made < spec_.reconnects) {
+      TryReopen(i, now);
+      continue;
+    }
+    options_.control->Stop(
+        RunControl::Why::kServerLost,
+        absl::StrCat(FlowName(*session), ": ", session->closed_text(), "; ", attempts.made,
+                     " attempts to open it again were made",
+                     attempts.failure.empty() ? "" : ", the last failure: ", attempts.failure));
+    return;
+  }
+}
+
+void Worker::TryReopen(size_t i, MonoTime now) {
+  Session* session = sessions_[i].get();
+  Attempts& attempts = attempts_[i];
+  ++attempts.made;
+  const absl::Status status = transport_->Reopen(session->flow(), options_.server,
+                                                 std::min(spec_.connect_timeout, kLongestReopen));
+  attempts.opened = MonoNow();
+  reopening_ += attempts.opened - now;
+  if (status.ok()) {
+    attempts.pause = Nanos();
+    session->Reopened();
+    return;
+  }
+  attempts.failure = std::string(status.message());
+  attempts.pause = std::clamp(attempts.pause * 2, kShortestReopenPause, kLongestReopenPause);
+  attempts.next = attempts.opened + attempts.pause;
 }
 
 void Worker::TellLost() {

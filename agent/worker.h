@@ -39,6 +39,9 @@ struct WorkerYield {
   uint64_t protocol_errors = 0;
   uint64_t backoffs = 0;  // pauses after SERVICE_BUSY, and their sum over all flows
   Nanos backed_off;
+  uint64_t reconnects = 0;  // flows that were lost and came back; time without them, all flows
+  Nanos disconnected;
+  Nanos reopening;  // of that, when the worker did nothing else
   uint64_t unsolicited = 0;
   std::string unsolicited_text;
 };
@@ -88,6 +91,9 @@ class Worker {
   std::string FlowName(const Session& session) const;
   // Ends the run when a flow goes away under load.
   void TellLost();
+  // Opens lost flows again, as far as the run's policy goes.
+  void TendFlows(MonoTime now);
+  void TryReopen(size_t i, MonoTime now);
   void PumpUntilDone(const Recorder* recorder);
 
   Options options_;
@@ -96,6 +102,15 @@ class Worker {
   std::vector<uint32_t> flow_numbers_;  // in the agent's numbering
   SharedProgress progress_;
   bool pinned_ = false;
+  struct Attempts {
+    uint32_t made = 0;
+    Nanos pause;  // before the next one
+    MonoTime next;
+    MonoTime opened;  // the last one's end
+    std::string failure;
+  };
+  std::vector<Attempts> attempts_;  // by session
+  Nanos reopening_;                 // time that the worker spent in them
   // The transport writes into the sessions' slots: it is declared after, so destroyed before them.
   std::vector<std::unique_ptr<Session>> sessions_;
   std::unique_ptr<Transport> transport_;

@@ -72,6 +72,7 @@ struct Settings {
   Nanos duration = Seconds(5);
   Nanos op_timeout = Seconds(10);
   Nanos connect_timeout = Seconds(5);
+  int64_t reconnects = 0;  // attempts per connection
   int64_t repetitions = 3;
   uint64_t seed = 1;
   int64_t sample_every = 64;  // 0: no kernel stamps

@@ -344,6 +344,7 @@ std::vector<CampaignField> MakeFields() {
       Duration("run.op_timeout", "op_timeout", Millis(1), Seconds(3600), &Settings::op_timeout),
       Duration("run.connect_timeout", "connect_timeout", Millis(1), Seconds(600),
                &Settings::connect_timeout),
+      Count("run.reconnects", "reconnects", 0, 1'000'000, &Settings::reconnects),
       Count("probes.sample_every", "sample_every", 0, 1'000'000'000, &Settings::sample_every),
       Count("probes.samples_max", "samples_max", 0, 10'000'000, &Settings::samples_max),
   };

@@ -69,6 +69,7 @@ control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
   spec.set_duration_ns(s.duration.count());
   spec.set_op_timeout_ns(s.op_timeout.count());
   spec.set_connect_timeout_ns(s.connect_timeout.count());
+  spec.set_reconnects(static_cast<uint32_t>(s.reconnects));
   spec.set_poll(s.poll);
   spec.set_flush(s.flush);
   spec.set_sample_every(static_cast<uint32_t>(s.sample_every));

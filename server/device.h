@@ -44,7 +44,7 @@ class Device {
   absl::Status Erase();
 
  private:
-  Device(Store* store, State factory) : store_(store), factory_(factory), state_(factory) {}
+  Device(Store* store, const State& factory) : store_(store), factory_(factory), state_(factory) {}
 
   Store* store_;
   State factory_;

@@ -51,6 +51,11 @@ absl::StatusOr<int64_t> ParseNumber(const Named& named, absl::string_view text) 
   return absl::InvalidArgumentError(absl::StrCat("'", text, "' is no number"));
 }
 
+std::string AllNames() {
+  return absl::StrJoin(
+      kNamed, ", ", [](std::string* out, const Named& named) { absl::StrAppend(out, named.name); });
+}
+
 absl::Status Apply(absl::string_view part, Limits* limits) {
   const std::pair<absl::string_view, absl::string_view> pair =
       absl::StrSplit(part, absl::MaxSplits('=', 1));
@@ -66,11 +71,8 @@ absl::Status Apply(absl::string_view part, Limits* limits) {
     limits->*named.field = static_cast<uint32_t>(*number);
     return absl::OkStatus();
   }
-  std::vector<absl::string_view> names;
-  for (const Named& named : kNamed) names.push_back(named.name);
-  return absl::InvalidArgumentError(absl::StrCat("'", part,
-                                                 "' is no limit; write NAME=NUMBER with ",
-                                                 absl::StrJoin(names, ", "), ", or drive"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", part, "' is no limit; write NAME=NUMBER with ", AllNames(), ", or drive"));
 }
 
 }  // namespace
@@ -93,10 +95,8 @@ absl::StatusOr<Limits> ParseLimits(absl::string_view text, const Limits& base) {
 }
 
 std::string LimitsHelp() {
-  std::vector<absl::string_view> names;
-  for (const Named& named : kNamed) names.push_back(named.name);
-  return absl::StrCat("What is accepted and advertised: NAME=NUMBER[,...] with ",
-                      absl::StrJoin(names, ", "), "; or drive, which stands for ", kDrive);
+  return absl::StrCat("What is accepted and advertised: NAME=NUMBER[,...] with ", AllNames(),
+                      "; or drive, which stands for ", kDrive);
 }
 
 }  // namespace kbench::server

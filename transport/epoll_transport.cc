@@ -28,13 +28,23 @@ EpollTransport::EpollTransport(const TransportOptions& options, Fd epoll)
 
 absl::StatusOr<FlowId> EpollTransport::Connect(const SocketAddress& peer, Nanos timeout) {
   ASSIGN_OR_RETURN(const FlowId id, flows_.Connect(peer, timeout));
+  RETURN_IF_ERROR(Register(id, peer));
+  return id;
+}
+
+absl::Status EpollTransport::Reopen(FlowId id, const SocketAddress& peer, Nanos timeout) {
+  RETURN_IF_ERROR(flows_.Reopen(id, peer, timeout));
+  return Register(id, peer);
+}
+
+absl::Status EpollTransport::Register(FlowId id, const SocketAddress& peer) {
   epoll_event wanted = {.events = EPOLLIN, .data = {.u32 = Index(id)}};
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, flows_.flow(id).fd.get(), &wanted) != 0) {
     flows_.Close(id);
     return absl::ResourceExhaustedError(
         absl::StrCat(ToString(peer), ": epoll refuses the flow: ", strerror(errno)));
   }
-  return id;
+  return absl::OkStatus();
 }
 
 std::span<const TransportEvent> EpollTransport::Poll(MonoTime deadline) {

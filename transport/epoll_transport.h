@@ -20,6 +20,7 @@ class EpollTransport final : public Transport {
   static absl::StatusOr<std::unique_ptr<Transport>> Make(const TransportOptions& options);
 
   absl::StatusOr<FlowId> Connect(const SocketAddress& peer, Nanos timeout) override;
+  absl::Status Reopen(FlowId flow, const SocketAddress& peer, Nanos timeout) override;
   void Send(FlowId flow, const OutgoingFrame& frame) override { flows_.Queue(flow, frame); }
   std::span<const TransportEvent> Poll(MonoTime deadline) override;
   void ProbesAnswered(FlowId flow) override { flows_.ProbesAnswered(flow); }
@@ -33,6 +34,8 @@ class EpollTransport final : public Transport {
   // One look, asleep until `deadline` at most when `sleep` is set.
   void Look(MonoTime now, MonoTime deadline, bool sleep);
   void FlushQueued();
+  // Takes the flow into the epoll set.
+  absl::Status Register(FlowId flow, const SocketAddress& peer);
   // Watches readiness to receive, and to send as well while the flow is blocked.
   void Watch(FlowId flow);
 

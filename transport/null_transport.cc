@@ -53,6 +53,16 @@ absl::StatusOr<FlowId> NullTransport::Connect(const SocketAddress&, Nanos) {
   return id;
 }
 
+absl::Status NullTransport::Reopen(FlowId id, const SocketAddress&, Nanos) {
+  Flow& flow = flows_[Index(id)];
+  if (!flow.greeted) --ungreeted_;
+  flow.connection_id += options_.flows_max;
+  flow.open = true;
+  flow.greeted = false;
+  ++ungreeted_;
+  return absl::OkStatus();
+}
+
 void NullTransport::Send(FlowId flow, const OutgoingFrame& frame) {
   if (!flows_[Index(flow)].open) return;
   if (queued_.size() == options_.frames_max) {

@@ -21,6 +21,7 @@ class NullTransport final : public Transport {
   explicit NullTransport(const TransportOptions& options);
 
   absl::StatusOr<FlowId> Connect(const SocketAddress& peer, Nanos timeout) override;
+  absl::Status Reopen(FlowId flow, const SocketAddress& peer, Nanos timeout) override;
   void Send(FlowId flow, const OutgoingFrame& frame) override;
   std::span<const TransportEvent> Poll(MonoTime deadline) override;
   void Close(FlowId flow) override { flows_[Index(flow)].open = false; }

@@ -45,12 +45,25 @@ absl::StatusOr<FlowId> SocketFlows::Connect(const SocketAddress& peer, Nanos tim
                                                      ": flows_max is ", options_.flows_max));
   }
   ASSIGN_OR_RETURN(FlowSocket socket, ConnectFlow(peer, timeout, options_));
-  Flow flow{.fd = std::move(socket.fd), .stamped = socket.stamps};
-  if (flow.stamped) flow.stamps = StampMatcher(std::min(options_.frames_max, 1024u));
-  if (flows_.empty()) flow_facts_ = std::move(socket.facts);
-  flows_.push_back(std::move(flow));
-  ++open_count_;
+  if (flows_.empty()) flow_facts_ = socket.facts;
+  Open(std::move(socket), &flows_.emplace_back());
   return FlowId(flows_.size() - 1);
+}
+
+absl::Status SocketFlows::Reopen(FlowId id, const SocketAddress& peer, Nanos timeout) {
+  ASSIGN_OR_RETURN(FlowSocket socket, ConnectFlow(peer, timeout, options_));
+  Flow fresh;
+  fresh.queued = flow(id).queued;  // it stays in the list
+  flow(id) = std::move(fresh);
+  Open(std::move(socket), &flow(id));
+  return absl::OkStatus();
+}
+
+void SocketFlows::Open(FlowSocket socket, Flow* flow) {
+  flow->fd = std::move(socket.fd);
+  flow->stamped = socket.stamps;
+  if (flow->stamped) flow->stamps = StampMatcher(std::min(options_.frames_max, 1024u));
+  ++open_count_;
 }
 
 void SocketFlows::Close(FlowId id) {

@@ -40,6 +40,7 @@ class SocketFlows {
   explicit SocketFlows(const TransportOptions& options);
 
   absl::StatusOr<FlowId> Connect(const SocketAddress& peer, Nanos timeout);
+  absl::Status Reopen(FlowId id, const SocketAddress& peer, Nanos timeout);
   void Close(FlowId id);
 
   void Queue(FlowId id, const OutgoingFrame& frame);
@@ -70,6 +71,7 @@ class SocketFlows {
 
  private:
   void End(FlowId id, int error);
+  void Open(FlowSocket socket, Flow* flow);
 
   TransportOptions options_;
   SendQueue frames_;

@@ -25,6 +25,11 @@ absl::StatusOr<FlowId> SocketTransport::Connect(const SocketAddress& peer, Nanos
   return id;
 }
 
+absl::Status SocketTransport::Reopen(FlowId id, const SocketAddress& peer, Nanos timeout) {
+  RETURN_IF_ERROR(flows_.Reopen(id, peer, timeout));
+  return LimitReceives(id);
+}
+
 absl::Status SocketTransport::LimitReceives(FlowId id) {
   if (!blocking_receive_) return absl::OkStatus();
   const int64_t slack_us = std::max<int64_t>(flows_.options().deadline_slack.count() / 1'000, 1);

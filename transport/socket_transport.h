@@ -26,6 +26,7 @@ class SocketTransport final : public Transport {
   explicit SocketTransport(const TransportOptions& options);
 
   absl::StatusOr<FlowId> Connect(const SocketAddress& peer, Nanos timeout) override;
+  absl::Status Reopen(FlowId flow, const SocketAddress& peer, Nanos timeout) override;
   void Send(FlowId flow, const OutgoingFrame& frame) override {
     expecting_ = true;
     flows_.Queue(flow, frame);

@@ -79,6 +79,19 @@ absl::StatusOr<FlowId> TlsTransport::Connect(const SocketAddress& peer, Nanos ti
   const MonoTime deadline = MonoNow() + timeout;
   ASSIGN_OR_RETURN(const FlowId id, plain_->Connect(peer, timeout));
   flows_.resize(Index(id) + 1);
+  RETURN_IF_ERROR(Begin(id, peer, timeout, deadline));
+  return id;
+}
+
+absl::Status TlsTransport::Reopen(FlowId id, const SocketAddress& peer, Nanos timeout) {
+  const MonoTime deadline = MonoNow() + timeout;
+  RETURN_IF_ERROR(plain_->Reopen(id, peer, timeout));
+  std::erase_if(kept_, [id](const Kept& kept) { return kept.event.flow == id; });
+  return Begin(id, peer, timeout, deadline);
+}
+
+absl::Status TlsTransport::Begin(FlowId id, const SocketAddress& peer, Nanos timeout,
+                                 MonoTime deadline) {
   flows_[Index(id)] = std::make_unique<Flow>(context_, server_name_);
   const absl::Status status = Handshake(id, ToString(peer), timeout, deadline);
   if (!status.ok()) {
@@ -91,7 +104,7 @@ absl::StatusOr<FlowId> TlsTransport::Connect(const SocketAddress& peer, Nanos ti
                   {"tls_cipher", engine.cipher()},
                   {"tls_certificate", context_.verifies() ? "verified" : "any is taken"}};
   }
-  return id;
+  return absl::OkStatus();
 }
 
 absl::Status TlsTransport::Handshake(FlowId id, const std::string& peer, Nanos timeout,

@@ -39,6 +39,7 @@ class TlsTransport final : public Transport {
   // The handshake is part of it. PermissionDenied: the certificate is not trusted. A flow whose
   // handshake failed has used up its place.
   absl::StatusOr<FlowId> Connect(const SocketAddress& peer, Nanos timeout) override;
+  absl::Status Reopen(FlowId flow, const SocketAddress& peer, Nanos timeout) override;
   void Send(FlowId flow, const OutgoingFrame& frame) override;
   std::span<const TransportEvent> Poll(MonoTime deadline) override;
   void ProbesAnswered(FlowId flow) override { plain_->ProbesAnswered(flow); }
@@ -79,6 +80,7 @@ class TlsTransport final : public Transport {
                std::unique_ptr<Transport> plain);
 
   Flow& flow(FlowId id) { return *flows_[Index(id)]; }
+  absl::Status Begin(FlowId id, const SocketAddress& peer, Nanos timeout, MonoTime deadline);
   absl::Status Handshake(FlowId id, const std::string& peer, Nanos timeout, MonoTime deadline);
   // One event of the flow under way. `*done`: the handshake is over.
   absl::Status Advance(const TransportEvent& event, const std::string& peer, bool* done);

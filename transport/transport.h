@@ -92,7 +92,8 @@ struct TransportEvent {
   enum class Kind : uint8_t {
     kSent,      // the frame's last byte is in the kernel; its buffers are free
     kReceived,  // `bytes` came, valid until the next Poll()
-    kClosed,    // the flow ended: by the peer (reason OK) or by an error. Nothing follows it.
+    kClosed,    // the flow ended: by the peer (reason OK) or by an error. Nothing follows it
+                // before Reopen().
   };
   Kind kind = Kind::kReceived;
   FlowId flow = {};
@@ -122,6 +123,11 @@ class Transport {
 
   // Opens a flow: connects and applies the options, or says who refused. Blocks up to `timeout`.
   virtual absl::StatusOr<FlowId> Connect(const SocketAddress& peer, Nanos timeout) = 0;
+
+  // Connects a flow that has ended, by itself or by Close(), once more, as Connect() does; it keeps
+  // its id. On failure it stays ended and may be tried again. Not while events of the last Poll()
+  // are in use.
+  virtual absl::Status Reopen(FlowId flow, const SocketAddress& peer, Nanos timeout) = 0;
 
   // Queues a frame behind those already queued on `flow`. A frame for a closed flow is dropped
   // without a kSent. Precondition: at most frames_max frames without their kSent.

@@ -83,20 +83,37 @@ absl::StatusOr<FlowId> UringTransport::Connect(const SocketAddress& peer, Nanos 
   }
   ASSIGN_OR_RETURN(FlowSocket socket, ConnectFlow(peer, timeout, options_));
   const FlowId id = FlowId(flows_.size());
+  if (flows_.empty()) flow_facts_ = socket.facts;
+  flows_.push_back(MakeFlow(std::move(socket)));
+  Begin(id);
+  return id;
+}
+
+absl::Status UringTransport::Reopen(FlowId id, const SocketAddress& peer, Nanos timeout) {
+  ASSIGN_OR_RETURN(FlowSocket socket, ConnectFlow(peer, timeout, options_));
+  std::unique_ptr<Flow> made = MakeFlow(std::move(socket));
+  made->listed = flow(id).listed;
+  flows_[Index(id)] = std::move(made);
+  Begin(id);
+  return absl::OkStatus();
+}
+
+std::unique_ptr<UringTransport::Flow> UringTransport::MakeFlow(FlowSocket socket) const {
   auto made = std::make_unique<Flow>();
   made->fd = std::move(socket.fd);
   made->stamped = socket.stamps;
   if (made->stamped) made->stamps = StampMatcher(std::min(options_.frames_max, 1024u));
   made->fits = static_cast<uint64_t>(std::max(socket.send_buffer_bytes, 0)) / 4;
   made->buffer = std::make_unique_for_overwrite<uint8_t[]>(chunk_);
-  if (flows_.empty()) flow_facts_ = std::move(socket.facts);
-  flows_.push_back(std::move(made));
+  return made;
+}
+
+void UringTransport::Begin(FlowId id) {
   if (flow(id).stamped) {
     if (stamp_command_) stamp_command_ = TryStampCommand(id);
     if (!stamp_command_) stamp_source_ = "error queue";
   }
   List(id);
-  return id;
 }
 
 bool UringTransport::TryStampCommand(FlowId id) {

@@ -46,6 +46,7 @@ class UringTransport final : public Transport {
   ~UringTransport() override;
 
   absl::StatusOr<FlowId> Connect(const SocketAddress& peer, Nanos timeout) override;
+  absl::Status Reopen(FlowId flow, const SocketAddress& peer, Nanos timeout) override;
   void Send(FlowId flow, const OutgoingFrame& frame) override;
   std::span<const TransportEvent> Poll(MonoTime deadline) override;
   void ProbesAnswered(FlowId flow) override;
@@ -128,6 +129,8 @@ class UringTransport final : public Transport {
   void SettleStamps();
   void Drain(Flow* flow);
   bool TryStampCommand(FlowId id);
+  std::unique_ptr<Flow> MakeFlow(FlowSocket socket) const;
+  void Begin(FlowId id);
   // Enters and keeps the completions for the next Poll().
   void EnterAside(uint32_t wanted);
 

@@ -26,6 +26,11 @@ absl::StatusOr<FlowId> FakeTransport::Connect(const SocketAddress&, Nanos) {
   return flow;
 }
 
+absl::Status FakeTransport::Reopen(FlowId flow, const SocketAddress&, Nanos) {
+  coming_.insert({SimClock::Now(), {.flow = flow, .bytes = Greeting(2000 + Index(flow))}});
+  return absl::OkStatus();
+}
+
 std::string FakeTransport::Greeting(int64_t connection_id) {
   kinetic::Command command;
   command.has_header = true;

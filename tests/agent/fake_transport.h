@@ -57,6 +57,7 @@ class FakeTransport final : public Transport {
   FakeTransport(uint32_t get_value_bytes, Judge judge);
 
   absl::StatusOr<FlowId> Connect(const SocketAddress& peer, Nanos timeout) override;
+  absl::Status Reopen(FlowId flow, const SocketAddress& peer, Nanos timeout) override;
   void Send(FlowId flow, const OutgoingFrame& frame) override;
   std::span<const TransportEvent> Poll(MonoTime deadline) override;
   void ProbesAnswered(FlowId flow) override;

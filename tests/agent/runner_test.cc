@@ -160,6 +160,53 @@ TEST(Runner, VerifiesEveryValueThatItReads) {
   }
 }
 
+TEST(Runner, OpensLostConnectionsAgainAndCountsThem) {
+  for (const TransportKind transport :
+       {TransportKind::kSocket, TransportKind::kEpoll, TransportKind::kUring}) {
+    SCOPED_TRACE(std::string(Name(transport)));
+    if (!MakeTransport(transport, {}).ok()) continue;
+    RecordingServer server({.record = false, .close_after = 20});
+    RunSpec spec = SmallSpec(server.address());
+    spec.transport = transport;
+    spec.flows = 2;
+    spec.depth = 2;
+    spec.sample_every = 3;
+    spec.samples_max = 1000;
+    spec.duration = Seconds(60);
+    spec.max_ops_per_flow = 60;
+    spec.reconnects = 1000;
+    Runner runner(spec);
+    ASSERT_TRUE(runner.Prepare().ok());
+    const auto outcome = runner.Run(Soon(), Ignore);
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+    const Counts counts = outcome->totals();
+    EXPECT_FALSE(outcome->aborted) << outcome->abort_reason;
+    EXPECT_TRUE(counts.Identical());
+    EXPECT_EQ(counts.due, 120u);
+    // 20 requests a connection, one of the first for the proof: 60 take two more connections.
+    EXPECT_GE(outcome->reconnects, 4u);
+    EXPECT_GT(counts.lost, 0u);
+    EXPECT_LE(counts.lost, 2 * (outcome->reconnects + 2));
+    EXPECT_GT(outcome->disconnected, Nanos());
+    EXPECT_TRUE(HasCaveat(*outcome, "reconnected"));
+  }
+}
+
+TEST(Runner, GivesUpWhenItsAttemptsAreUsedUp) {
+  RecordingServer server({.record = false, .close_after = 20});
+  RunSpec spec = SmallSpec(server.address());
+  spec.duration = Seconds(60);
+  spec.reconnects = 2;
+  Runner runner(spec);
+  ASSERT_TRUE(runner.Prepare().ok());
+  const auto outcome = runner.Run(Soon(), Ignore);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_TRUE(outcome->aborted);
+  EXPECT_THAT(outcome->abort_reason, HasSubstr("2 attempts to open it again were made"));
+  EXPECT_EQ(outcome->reconnects, 2u);
+  EXPECT_TRUE(outcome->totals().Identical());
+}
+
 TEST(Runner, NamesAServerThatIsNotThere) {
   HostPort free_port;
   { free_port = RecordingServer().address(); }

@@ -1,6 +1,8 @@
 // Sessions and their loop over the fake transport, in simulated time.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -32,6 +34,7 @@ struct RigOptions {
   uint64_t seed = 1;
   uint32_t batch_ops = 0;  // of the operation batch
   bool verify = false;
+  bool reopens = false;  // at the tick after its loss
 };
 
 class Rig {
@@ -88,6 +91,7 @@ class Rig {
       sessions_[i]->Begin({.ops = streams_.back().get(),
                            .arrival = arrivals_.empty() ? nullptr : arrivals_.back().get(),
                            .depth = options_.depth,
+                           .reopens = options_.reopens,
                            .max_ops = options_.max_ops,
                            .start = kStart,
                            .measure_from = kStart + options_.warmup,
@@ -99,7 +103,8 @@ class Rig {
                 .end_ns = &end_ns_,
                 .recorder = recorder_.get(),
                 .progress = &progress_,
-                .on_lost = on_lost});
+                .on_lost = on_lost,
+                .on_tick = [this](MonoTime) { Reopen(); }});
     return *recorder_;
   }
 
@@ -110,6 +115,14 @@ class Rig {
   std::function<void()> on_lost;
 
  private:
+  void Reopen() {
+    for (const auto& session : sessions_) {
+      if (!options_.reopens || !session->closed()) continue;
+      EXPECT_TRUE(transport_.Reopen(session->flow(), {}, Seconds(1)).ok());
+      session->Reopened();
+    }
+  }
+
   RigOptions options_;
   FakeTransport transport_;
   kinetic::HmacKey key_;

@@ -203,6 +203,45 @@ TEST(Session, FailsAValueThatIsNotTheOneWritten) {
   }
 }
 
+TEST(Session, GoesOnWhenItsFlowIsOpenedAgain) {
+  for (const bool open : {false, true}) {
+    RigOptions options = {.flows = 2, .depth = 4, .duration = Millis(200), .reopens = true};
+    if (open) options.open = Constant(1000);
+    Rig rig(options, AnswersAfter(Millis(1)));
+    rig.transport().CloseAt(FlowId(0), Rig::kStart + Millis(100) + Micros(500));
+    const Recorder& recorder = rig.Run();
+    const Counts counts = recorder.totals();
+    EXPECT_TRUE(counts.Identical());
+    EXPECT_GT(counts.lost, 0u) << "what was in flight";
+    EXPECT_LE(counts.lost, 4u);
+    EXPECT_EQ(rig.session(0).findings().reopened, 1u);
+    EXPECT_EQ(rig.session(0).connection_id(), 2000);
+    EXPECT_EQ(rig.session(1).findings().reopened, 0u);
+    const Nanos down = rig.session(0).findings().down;
+    EXPECT_GT(down, Nanos());
+    EXPECT_LE(down, Pump::kTick + Millis(1));
+    EXPECT_EQ(rig.session(1).findings().down, Nanos());
+    if (open) {
+      EXPECT_GT(counts.unsent, 0u) << "due while there was no flow";
+      EXPECT_LE(counts.unsent, 12u);
+    } else {
+      // 4 x 200 ms / 1 ms of each, but for what the first one missed.
+      EXPECT_NEAR(static_cast<double>(counts.answered), 1600 - 4 * down.seconds() * 1e3, 16);
+      EXPECT_LE(PhaseOf(recorder.ops()[0], Phase::kWait).max(), Micros(60))
+          << "the time without a flow is no request's";
+    }
+  }
+}
+
+TEST(Session, EndsWithoutItsFlowWhenTheWindowDoes) {
+  Rig rig({.depth = 2, .duration = Millis(50), .reopens = true}, AnswersAfter(Millis(1)));
+  rig.transport().CloseAt(FlowId(0), Rig::kStart + Millis(49));
+  EXPECT_TRUE(rig.Run().totals().Identical());
+  EXPECT_TRUE(rig.session().closed());
+  EXPECT_EQ(rig.session().findings().reopened, 0u);
+  EXPECT_GT(rig.session().findings().down, Nanos());
+}
+
 RigOptions Batches(uint64_t max_ops) {
   return {.depth = 2,
           .ops = {{.kind = OpKind::kBatch}},

@@ -12,11 +12,9 @@
 namespace kbench::client {
 namespace {
 
-using kinetic::AuthType;
 using kinetic::Command;
 using kinetic::MessageType;
 using kinetic::StatusCode;
-using ::testing::ElementsAre;
 
 std::string Pdu(const Command& command, const kinetic::Signature& signature,
                 absl::string_view value = "") {

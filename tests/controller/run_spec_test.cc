@@ -37,6 +37,7 @@ TEST(RunSpec, CarriesEverySettingAndInput) {
   s.duration = Nanos(9);
   s.op_timeout = Nanos(10);
   s.connect_timeout = Nanos(11);
+  s.reconnects = 15;
   s.sample_every = 12;
   s.samples_max = 13;
   const control::RunSpec spec = MakeRunSpec(s, {.run_id = "r",
@@ -73,6 +74,7 @@ TEST(RunSpec, CarriesEverySettingAndInput) {
   EXPECT_EQ(spec.duration_ns(), 9);
   EXPECT_EQ(spec.op_timeout_ns(), 10);
   EXPECT_EQ(spec.connect_timeout_ns(), 11);
+  EXPECT_EQ(spec.reconnects(), 15u);
   EXPECT_EQ(spec.poll(), "spin");
   EXPECT_EQ(spec.flush(), "op");
   EXPECT_EQ(spec.sample_every(), 12u);

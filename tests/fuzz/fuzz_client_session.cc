@@ -40,12 +40,24 @@ MonoTime Now() { return now_ = now_ + Nanos(100); }
 class Line final : public Transport {
  public:
   absl::StatusOr<FlowId> Connect(const SocketAddress&, Nanos) override { return FlowId(0); }
+  absl::Status Reopen(FlowId, const SocketAddress&, Nanos) override {
+    closed = false;
+    return absl::OkStatus();
+  }
   void Send(FlowId, const OutgoingFrame& frame) override {
     frame.stamps->submitted = frame.stamps->send_returned = Now();
     tokens.push_back(frame.token);
-    kinetic::Decoder decoder;
-    Check(decoder.Decode(frame.head.subspan(kinetic::kFrameHeaderSize)).ok());
-    in_flight.push_back(*decoder.message().command.header.sequence);
+    // A head may hold several PDUs, and end in a part of the last one's value.
+    for (Bytes in = frame.head; !in.empty();) {
+      const auto header = kinetic::DecodeFrameHeader(in.data(), {});
+      Check(header.ok());
+      const Bytes message = in.subspan(kinetic::kFrameHeaderSize, header->message_size);
+      kinetic::Decoder decoder;
+      Check(decoder.Decode(message).ok());
+      in_flight.push_back(*decoder.message().command.header.sequence);
+      in = in.subspan(kinetic::kFrameHeaderSize + message.size());
+      if (header->value_size > 0) break;
+    }
   }
   std::span<const TransportEvent> Poll(MonoTime) override { return {}; }
   void Close(FlowId) override { closed = true; }
@@ -83,8 +95,14 @@ class Clients {
         values_(1, 64),
         session_({.depth_max = 4,
                   .sample_every = 2,
+                  .batch_parts = 2,
+                  .verify = true,
                   .value_bytes = 0,
-                  .requests = {.keys = KeyGenerator(1, 0, 16), .key = &key_, .values = &values_},
+                  .requests = {.keys = KeyGenerator(1, 0, 16),
+                               .key_count = 8,
+                               .batch_ops = 2,
+                               .key = &key_,
+                               .values = &values_},
                   .now = &Now},
                  &line_),
         ops_({.ops = {{.kind = OpKind::kGet},
@@ -92,14 +110,14 @@ class Clients {
                       {.kind = OpKind::kPut},
                       {.kind = OpKind::kNext},
                       {.kind = OpKind::kRange},
-                      {.kind = OpKind::kGetLog}},
+                      {.kind = OpKind::kGetLog},
+                      {.kind = OpKind::kBatch}},
               .keys = 8}),
-        recorder_({.ops = 6, .samples_max = 16}) {
-    std::string pdu;
-    kinetic::Encoder().Append(Greeting(), Signature::Unsolicited(), 0, &pdu);
-    Take(pdu);
+        recorder_({.ops = 7, .samples_max = 16}) {
+    Greet();
     Check(session_.ready() && dialogue_.greeted());
-    session_.Begin({.ops = &ops_, .depth = 4, .max_ops = 64, .recorder = &recorder_});
+    session_.Begin(
+        {.ops = &ops_, .depth = 4, .reopens = true, .max_ops = 64, .recorder = &recorder_});
     session_.Issue(Now(), kNever);
     for (int i = 0; i < 4; ++i) {
       std::string ignored;
@@ -130,6 +148,16 @@ class Clients {
       (*reply)->Describe();
     }
   }
+  // As a worker does whose connections may come back.
+  void Reopen() {
+    if (!session_.closed() || reopens_ == 3) return;
+    ++reopens_;
+    line_.tokens.clear();
+    line_.in_flight.clear();
+    session_.Reopened();
+    Greet();
+    Check(session_.ready() && session_.in_flight() <= 4);
+  }
   void AnswerOldest(absl::string_view pdu) {
     if (!line_.in_flight.empty()) line_.in_flight.erase(line_.in_flight.begin());
     Take(pdu);
@@ -142,6 +170,11 @@ class Clients {
   }
 
  private:
+  void Greet() {
+    std::string pdu;
+    kinetic::Encoder().Append(Greeting(), Signature::Unsolicited(), 0, &pdu);
+    Take(pdu);
+  }
   void TellSent() {
     std::vector<uint32_t> tokens;
     tokens.swap(line_.tokens);
@@ -159,6 +192,7 @@ class Clients {
   client::Dialogue dialogue_{client::Dialogue::Options{}};
   bool dialogue_good_ = true;
   std::set<uint64_t> replied_;
+  int reopens_ = 0;
 };
 
 int RunInput(const uint8_t* data, size_t size) {
@@ -170,6 +204,7 @@ int RunInput(const uint8_t* data, size_t size) {
   Bytes script(data, size);
   fuzz::Step step;
   while (fuzz::NextStep(&script, &step)) {
+    clients.Reopen();
     const int kind = step.kind % 6;
     if (kind == 0) {
       clients.Take(AsText(step.bytes));

@@ -28,7 +28,6 @@ namespace kbench::server {
 namespace {
 
 using kinetic::Command;
-using kinetic::kFrameHeaderSize;
 
 void Check(bool condition) {
   if (!condition) std::abort();

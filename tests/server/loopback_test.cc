@@ -332,6 +332,7 @@ TEST(Loopback, SleepOverlapsAndBusySerialises) {
     options.service_model = model;
     RunningServer server(std::move(options));
     std::vector<std::unique_ptr<LoopbackClient>> clients;
+    clients.reserve(4);
     for (int i = 0; i < 4; ++i) {
       clients.push_back(std::make_unique<LoopbackClient>(server.address()));
     }

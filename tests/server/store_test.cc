@@ -216,6 +216,7 @@ TEST_P(StoreTest, AgreesWithAMapOverAThousandRandomSteps) {
   }
   // std::map orders char as signed where char is signed: compare as sets.
   std::vector<std::string> keys;
+  keys.reserve(model.size());
   for (const auto& [key, value] : model) keys.push_back(key);
   EXPECT_THAT(Scan({.open = true}, {.open = true}), ::testing::UnorderedElementsAreArray(keys));
 }

@@ -61,6 +61,9 @@ class MemoryPeers final : public Transport {
     SSL_set_accept_state(peer.ssl);
     return FlowId(peers_.size() - 1);
   }
+  absl::Status Reopen(FlowId, const SocketAddress&, Nanos) override {
+    return absl::UnimplementedError("these peers come once");
+  }
   void Send(FlowId flow, const OutgoingFrame& frame) override { queued_.push_back({flow, frame}); }
   void Close(FlowId flow) override { peers_[Index(flow)].open = false; }
   TransportCounters counters() const override { return {}; }

@@ -141,6 +141,42 @@ TEST_P(Contract, ClosesOnceWhenThePeerLeavesInTheMiddleOfAFrame) {
   EXPECT_LT(rig().log(0).sent.size(), 4u);
 }
 
+TEST_P(Contract, OpensAFlowAgain) {
+  START({.request_bytes = 50, .reply_bytes = 50, .close_after_read = 100},
+        {.flows_max = 2, .frames_max = 4});
+  for (int connection = 0; connection < 3; ++connection) {
+    if (connection > 0) {
+      const absl::Status status =
+          transport().Reopen(FlowId(0), rig().peer().address(), Seconds(10));
+      ASSERT_TRUE(status.ok()) << status;
+      rig().log(0) = {};
+    }
+    rig().RoundTrip(0, 50, 50);
+    if (connection == 1) {
+      transport().Close(FlowId(0));
+      continue;
+    }
+    rig().Send(0, 50, 0);
+    rig().PollUntil([&] { return rig().log(0).closed > 0; });
+    EXPECT_EQ(rig().log(0).wrong, 0u);
+    EXPECT_EQ(rig().log(0).closed, 1);
+  }
+  rig().RoundTrip(1, 50, 50);
+  EXPECT_EQ(rig().log(1).closed, 0);
+}
+
+TEST_P(Contract, StaysEndedWhenItCannotBeOpenedAgain) {
+  START({.request_bytes = 50, .reply_bytes = 50}, {.frames_max = 4});
+  rig().RoundTrip(0, 50, 50);
+  transport().Close(FlowId(0));
+  EXPECT_FALSE(transport().Reopen(FlowId(0), RefusingAddress(), Seconds(10)).ok());
+  rig().Send(0, 50, 0);  // is dropped
+  rig().Take(transport().Poll(MonoNow() + Millis(1)));
+  rig().log(0) = {};
+  ASSERT_TRUE(transport().Reopen(FlowId(0), rig().peer().address(), Seconds(10)).ok());
+  rig().RoundTrip(0, 50, 50);
+}
+
 TEST_P(Contract, KeepsOtherFlowsAliveWhenOneCloses) {
   START({.request_bytes = 50, .reply_bytes = 50, .close_after_read = 100},
         {.flows_max = 2, .frames_max = 4});

@@ -141,6 +141,23 @@ TEST_P(Stamps, FramesOfOneCallShareTheLastOnesStamp) {
   }
 }
 
+TEST_P(Stamps, BeginAnewWhenAFlowIsOpenedAgain) {
+  START(kEcho, {.frames_max = 2, .kernel_stamps = true});
+  for (int connection = 0; connection < 3; ++connection) {
+    if (connection > 0) {
+      rig().transport().Close(FlowId(0));
+      ASSERT_TRUE(rig().transport().Reopen(FlowId(0), rig().peer().address(), Seconds(10)).ok());
+      rig().log(0) = {};
+    }
+    for (uint32_t i = 0; i < 5; ++i) {
+      rig().RoundTrip(0, kRequest, kReply, /*probe=*/true);
+      const SendStamps& stamps = rig().frame(5 * connection + i).stamps;
+      EXPECT_TRUE(stamps.kernel_sent.is_set());
+      EXPECT_EQ(stamps.flags, 0u);
+    }
+  }
+}
+
 TEST_P(Stamps, AFrameInPiecesIsStampedAtItsEnd) {
   START({.request_bytes = 200'000, .reply_bytes = kReply},
         {.frames_max = 1, .kernel_stamps = true, .max_bytes_per_call = 30'000});
