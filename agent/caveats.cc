@@ -41,6 +41,8 @@ uint64_t CountOverflow(const RunOutcome& outcome) {
   return overflow;
 }
 
+std::string Human(Nanos duration) { return HumanDuration(static_cast<double>(duration.count())); }
+
 double BytesMoved(const RunOutcome& outcome) {
   uint64_t bytes = 0;
   for (const OpStats& op : outcome.ops) bytes += op.request_bytes + op.response_bytes;
@@ -80,10 +82,10 @@ class Judge {
   void Outcomes() {
     if (totals_.lost > 0) {
       Add("requests_lost",
-          absl::StrFormat("%d of %d requests had no answer within the time-out of %s; response "
-                          "times hold each at the time until it was given up, so the true ones "
-                          "are longer; the parts of a response do not hold them",
-                          totals_.lost, totals_.sent, FormatDuration(spec_.op_timeout)));
+          absl::StrFormat("%d of %d requests had no answer%s; response times hold each at the time "
+                          "until it was given up, so the true ones are longer; the parts of a "
+                          "response do not hold them",
+                          totals_.lost, totals_.sent, WhyLost()));
     }
     if (totals_.failed > 0) {
       Add("requests_failed",
@@ -95,8 +97,10 @@ class Judge {
 
   void Values() {
     if (!spec_.verify) return;
-    uint64_t wrong = 0;
-    for (const OpStats& op : outcome_.ops) {
+    uint64_t wrong = 0, good = 0;
+    for (size_t i = 0; i < outcome_.ops.size(); ++i) {
+      const OpStats& op = outcome_.ops[i];
+      if (ReadsValue(spec_.ops[i].kind)) good += op.counts.answered;
       wrong += op.statuses[kWrongValueSlot] + op.statuses[kWrongLengthSlot];
     }
     if (wrong > 0) {
@@ -104,8 +108,31 @@ class Judge {
           absl::StrFormat("%d values that were read are not those that were written", wrong));
     }
     Add("values_verified",
-        "every value that was read was checked against what it says of itself; the check is the "
-        "client's, made after the bytes came, and part of decode");
+        absl::StrFormat("%d values that were read were checked against what they say of "
+                        "themselves; the check is the client's, made after the bytes came, and "
+                        "part of decode",
+                        good + wrong));
+  }
+
+  // ": 3 not sent within the time-out of 10s (...), 1 ...".
+  std::string WhyLost() const {
+    std::array<uint64_t, kLostWhyCount> lost = {};
+    for (const OpStats& op : outcome_.ops) {
+      for (int i = 0; i < kLostWhyCount; ++i) lost[i] += op.lost_by[i];
+    }
+    const std::string timeout = FormatDuration(spec_.op_timeout);
+    const std::string texts[kLostWhyCount] = {
+        absl::StrCat("not sent within the time-out of ", timeout,
+                     " (the client, or a connection that took no more, was late)"),
+        absl::StrCat("sent and unanswered within the time-out of ", timeout,
+                     " (the network or the server was late)"),
+        "lost with their connection", "unanswered when the run ended"};
+    std::string text;
+    for (int i = 0; i < kLostWhyCount; ++i) {
+      if (lost[i] == 0) continue;
+      absl::StrAppend(&text, text.empty() ? ": " : ", ", lost[i], " ", texts[i]);
+    }
+    return text;
   }
 
   // "NOT_FOUND 12, WRONG_HMAC 1".
@@ -278,16 +305,17 @@ class Judge {
           absl::StrFormat("the server said SERVICE_BUSY: flows paused %d times, for %s together, "
                           "warm-up included; no response time holds these pauses, so throughput "
                           "is not depth divided by response time",
-                          outcome_.backoffs, FormatDuration(outcome_.backed_off)));
+                          outcome_.backoffs, Human(outcome_.backed_off)));
     }
     if (outcome_.disconnected > Nanos() && spec_.reconnects > 0) {
       Add("reconnected",
           absl::StrFormat(
-              "connections were lost: %d times one was opened again, and connections were missing "
-              "for %s together, warm-up included; no response time holds that. During %s of it "
-              "their workers served no other connection either",
-              outcome_.reconnects, FormatDuration(outcome_.disconnected),
-              FormatDuration(outcome_.reopening)));
+              "connections were lost %d times and %d times one came back, warm-up included; they "
+              "were missing for %s, summed over connections. Opening them took the workers %s, in "
+              "which they served no other connection: answers that came meanwhile were read late, "
+              "and their response times hold that",
+              outcome_.losses, outcome_.reconnects, Human(outcome_.disconnected),
+              Human(outcome_.reopening)));
     }
     if (outcome_.protocol_errors > 0) {
       Add("protocol_errors", absl::StrFormat("%d answers belonged to no request that was waiting",

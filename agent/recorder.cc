@@ -48,6 +48,7 @@ void OpStats::Add(const OpStats& other) {
   lost.Add(other.lost);
   for (int i = 0; i < kPhaseCount; ++i) phases[i].Add(other.phases[i]);
   for (int i = 0; i < kStatusSlots; ++i) statuses[i] += other.statuses[i];
+  for (int i = 0; i < kLostWhyCount; ++i) lost_by[i] += other.lost_by[i];
   request_bytes += other.request_bytes;
   response_bytes += other.response_bytes;
   answered_in_window += other.answered_in_window;
@@ -114,12 +115,14 @@ void Recorder::Answered(const OpRecord& record, const Completion& completion, bo
   phase(Phase::kDecode).Record(record.decoded - record.received);
 }
 
-void Recorder::Lost(const OpRecord& record, MonoTime given_up, absl::string_view why) {
+void Recorder::Lost(const OpRecord& record, MonoTime given_up, LostWhy why,
+                    absl::string_view text) {
   OpStats& stats = ops_[record.op];
   ++stats.counts.lost;
+  ++stats.lost_by[static_cast<int>(why)];
   stats.lost.Record(given_up - record.intended);
   progress_.failed += InWindow(given_up);
-  KeepError(&stats, "LOST", why);
+  KeepError(&stats, "LOST", text);
 }
 
 void Recorder::Sample(const OpRecord& record) {

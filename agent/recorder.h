@@ -60,6 +60,15 @@ enum class Phase : uint8_t {
 inline constexpr int kPhaseCount = 7;
 absl::string_view Name(Phase phase);
 
+// Why no answer is counted, and so who was late.
+enum class LostWhy : uint8_t {
+  kNotSent,     // within its time-out: the client, or a connection that took no more
+  kUnanswered,  // within its time-out, though it was sent: the network or the server
+  kConnection,  // its connection ended
+  kRunEnded,    // it was still unanswered then
+};
+inline constexpr int kLostWhyCount = 4;
+
 // How an answer was judged, beyond its Kinetic status.
 enum class Verdict : uint8_t {
   kByStatus,
@@ -92,6 +101,7 @@ struct OpStats {
   Histogram lost;      // lost: intended -> given up
   std::array<Histogram, kPhaseCount> phases;
   std::array<uint64_t, kStatusSlots> statuses = {};
+  std::array<uint64_t, kLostWhyCount> lost_by = {};  // their sum is counts.lost
   uint64_t request_bytes = 0;
   uint64_t response_bytes = 0;
   uint64_t answered_in_window = 0;
@@ -136,7 +146,7 @@ class Recorder {
   // request was due in the window; otherwise it is throughput only.
   void Answered(const OpRecord& record, const Completion& completion, bool measured);
   // No answer will be counted: at `given_up` the time-out had passed or the flow ended.
-  void Lost(const OpRecord& record, MonoTime given_up, absl::string_view why);
+  void Lost(const OpRecord& record, MonoTime given_up, LostWhy why, absl::string_view text);
   // The record of a probed request, complete with all the stamps it will get.
   void Sample(const OpRecord& record);
 

@@ -29,8 +29,8 @@ struct RunSpec {
   int64_t identity = kinetic::kFactoryIdentity;
   std::string hmac_key;  // secret: never logged, never in a result
   TransportKind transport = TransportKind::kSocket;
-  std::optional<TlsOptions> tls;  // none: plain TCP
   uint32_t workers = 1;
+  std::optional<TlsOptions> tls;      // none: plain TCP
   std::vector<uint32_t> worker_cpus;  // one per worker, or empty: not pinned
   uint32_t flows = 1;                 // flow f belongs to worker f mod workers
   uint32_t depth = 1;
@@ -38,14 +38,14 @@ struct RunSpec {
   std::vector<OpWeight> ops;
   uint64_t keys = 1;
   KeyOrder key_order = KeyOrder::kUniform;
+  bool load = false;
+  bool verify = false;  // look at every value that is read
   uint32_t key_bytes = 16;
   uint32_t value_bytes = 0;
   uint32_t range_keys = 100;
   uint32_t batch_ops = 10;  // puts of a batch
-  bool verify = false;      // look at every value that is read
   uint64_t seed = 0;
   uint64_t key_seed = 0;  // of the keys' names
-  bool load = false;
   Nanos warmup;
   Nanos duration;
   Nanos op_timeout = Seconds(10);
@@ -57,8 +57,8 @@ struct RunSpec {
   uint32_t samples_max = 0;
   int send_buffer_bytes = 0;
   int receive_buffer_bytes = 0;
-  std::string congestion_control;
   kinetic::Synchronization synchronization = kinetic::Synchronization::kWriteBack;
+  std::string congestion_control;
 
   // Not on the wire, for tests: each flow stops after this many requests (0: at the window's end),
   // and each system call moves at most so many bytes (0: no limit).

@@ -194,6 +194,7 @@ void Runner::Merge(std::vector<WorkerYield> yields, RunOutcome* outcome) const {
     outcome->protocol_errors += yield.protocol_errors;
     outcome->backoffs += yield.backoffs;
     outcome->backed_off += yield.backed_off;
+    outcome->losses += yield.losses;
     outcome->reconnects += yield.reconnects;
     outcome->disconnected += yield.disconnected;
     outcome->reopening += yield.reopening;

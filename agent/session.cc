@@ -119,6 +119,7 @@ void Session::SendBatch(const Op& op, Slot* slot) {
   const uint32_t puts = maker_.batch_ops();
   slots_.Extend(slot, puts + 1);
   slot->unsent_frames = puts + 1;
+  slot->answers_owed = 2;
   const uint32_t id = slot->number + 1;
   uint64_t bytes = 0;
   for (uint32_t i = 0; i < puts; ++i) {
@@ -166,6 +167,7 @@ void Session::TakeBytes(const TransportEvent& event) {
     Release(slot);
   };
   Bytes bytes = event.bytes;
+  bool shared = false;  // the next answer's receive stamp, with a message of a batch
   while (true) {
     const absl::StatusOr<const Reply*> next = reader_.Next(&bytes);
     if (!next.ok()) {
@@ -179,11 +181,14 @@ void Session::TakeBytes(const TransportEvent& event) {
     if (reply->unsolicited) {
       TakeUnsolicited(*reply);
       // Some refusals come unsigned, as a status, but say whose request they refuse.
-      if (!reply->ack_sequence.has_value() || slots_.Find(*reply->ack_sequence) == nullptr)
+      if (!reply->ack_sequence.has_value() || (slots_.Find(*reply->ack_sequence) == nullptr &&
+                                               slots_.FindBatch(*reply->ack_sequence) == nullptr)) {
         continue;
+      }
     }
     if (TakeBatchStep(*reply)) {
       // Its bytes are a neighbour in the stream like those of any other answer.
+      shared = true;
       if (held != nullptr) {
         held->record.flags |= kSharedReceiveStamp;
         release(std::exchange(held, nullptr));
@@ -193,6 +198,7 @@ void Session::TakeBytes(const TransportEvent& event) {
     Slot* slot = Match(*reply);
     if (slot == nullptr) continue;
     Judge(*reply, event, slot);
+    if (std::exchange(shared, false)) slot->record.flags |= kSharedReceiveStamp;
     if (held != nullptr) {
       held->record.flags |= kSharedReceiveStamp;
       slot->record.flags |= kSharedReceiveStamp;
@@ -251,6 +257,9 @@ bool Session::TakeBatchStep(const Reply& reply) {
   if (slot == nullptr) return false;
   const bool good = reply.status == kinetic::StatusCode::kSuccess;
   if (!good && slot->step_status == kinetic::StatusCode::kSuccess) slot->step_status = reply.status;
+  if (good && !reply.authentic) slot->step_forged = true;
+  if (slot->answers_owed > 1) --slot->answers_owed;
+  slot->step_bytes += reply.size;
   return true;
 }
 
@@ -271,16 +280,17 @@ absl::string_view Session::ValueFault(const Reply& reply, const Slot& slot) cons
 Completion Session::Complete(const Reply& reply, const Slot& slot) const {
   using kinetic::StatusCode;
   Completion completion = {
-      .status = reply.status, .text = reply.text, .response_bytes = reply.size};
+      .status = reply.status, .text = reply.text, .response_bytes = reply.size + slot.step_bytes};
   const bool success = reply.status == StatusCode::kSuccess;
   const bool expected = reply.status == ExpectedStatus(slot.kind);
-  if (!reply.authentic && (success || expected)) {
+  if (slot.step_status != StatusCode::kSuccess) {
+    // Why the batch failed; what is said to its end follows from it.
+    completion.status = slot.step_status;
+    completion.text = "said to a message of the batch before its end";
+  } else if ((!reply.authentic && (success || expected)) || slot.step_forged) {
     completion.verdict = Verdict::kWrongHmac;
   } else if (success && !expected) {
     completion.verdict = Verdict::kUnexpectedHit;
-  } else if (success && slot.step_status != StatusCode::kSuccess) {
-    completion.status = slot.step_status;
-    completion.text = "said to a message of the batch, and SUCCESS to its end";
   } else if (expected && ReadsValue(slot.kind) && reply.value_size != options_.value_bytes) {
     completion.verdict = Verdict::kWrongValueLength;
   } else if (expected && ReadsValue(slot.kind) && options_.verify) {
@@ -310,7 +320,7 @@ void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot)
   record.decoded = options_.now();
   Land(slot);
   GiveCredit(record.decoded);
-  if (reply.status == kinetic::StatusCode::kServiceBusy) {
+  if (completion.status == kinetic::StatusCode::kServiceBusy) {
     BackOff(record.decoded);
   } else if (!pause_from_.is_set()) {
     next_pause_ = kFirstPause;
@@ -318,13 +328,13 @@ void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot)
   stage_.recorder->Answered(record, completion, slot->measured);
 }
 
-void Session::Lose(Slot* slot, absl::string_view why, MonoTime now) {
+void Session::Lose(Slot* slot, LostWhy why, absl::string_view text, MonoTime now) {
   Land(slot);
   slot->record.outcome = OpOutcome::kLost;
   if (slot->record.probed) ++lingering_probes_;
-  ++late_expected_;
+  late_expected_ += slot->answers_owed;
   GiveCredit(now);
-  if (slot->measured) stage_.recorder->Lost(slot->record, now, why);
+  if (slot->measured) stage_.recorder->Lost(slot->record, now, why, text);
 }
 
 void Session::Release(Slot* slot) {
@@ -352,7 +362,7 @@ void Session::Expire(MonoTime now) {
   while (slots_.oldest() != nullptr &&
          now - slots_.oldest()->record.started >= options_.op_timeout) {
     Slot* slot = slots_.oldest();
-    Lose(slot,
+    Lose(slot, slot->sent ? LostWhy::kUnanswered : LostWhy::kNotSent,
          slot->sent ? "no answer within the operation's time-out; the request had left this host's "
                       "client: the network or the server is late"
                     : "not sent within the operation's time-out: the client, or a connection that "
@@ -367,6 +377,7 @@ void Session::Reopened() {
   ready_ = false;
   reader_.Reset();
   late_expected_ = 0;
+  said_before_ = findings_.unsolicited;
   last_kernel_received_ = RealTime();
 }
 
@@ -374,7 +385,7 @@ void Session::Finish() {
   if (lost_at_.is_set()) findings_.down += options_.now() - lost_at_;
   if (pause_from_.is_set()) EndPause(options_.now());
   while (slots_.oldest() != nullptr) {
-    Lose(slots_.oldest(), "unanswered when the run ended", options_.now());
+    Lose(slots_.oldest(), LostWhy::kRunEnded, "unanswered when the run ended", options_.now());
   }
   for (Slot& slot : slots_.all()) {
     if (slot.state == Slot::State::kOver && slot.record.probed && slot.measured) {
@@ -385,12 +396,17 @@ void Session::Finish() {
 }
 
 void Session::Close(std::string why) {
-  if (!lost_at_.is_set()) lost_at_ = options_.now();
+  if (!lost_at_.is_set()) {
+    lost_at_ = options_.now();
+    ++findings_.losses;
+  }
   closed_ = std::move(why);
-  if (findings_.unsolicited > 0) {
+  if (findings_.unsolicited > said_before_) {
     absl::StrAppend(&closed_, "; it had said ", findings_.unsolicited_text);
   }
-  while (slots_.oldest() != nullptr) Lose(slots_.oldest(), closed_, options_.now());
+  while (slots_.oldest() != nullptr) {
+    Lose(slots_.oldest(), LostWhy::kConnection, closed_, options_.now());
+  }
   for (Slot& slot : slots_.all()) {
     if (slot.state != Slot::State::kOver) continue;
     slot.sent = slot.settled = true;

@@ -44,6 +44,7 @@ struct SessionFindings {
   uint64_t protocol_errors = 0;  // answers to nothing we sent
   uint64_t backoffs = 0;         // pauses after SERVICE_BUSY
   Nanos backed_off;              // their sum
+  uint64_t losses = 0;           // of the flow
   uint64_t reopened = 0;         // times that the flow was lost and is there again
   Nanos down;                    // from its losses to its greetings, or to the stage's end
   uint64_t unsolicited = 0;      // statuses after the handshake
@@ -132,7 +133,7 @@ class Session {
   void Judge(const Reply& reply, const TransportEvent& event, Slot* slot);
   Completion Complete(const Reply& reply, const Slot& slot) const;
   absl::string_view ValueFault(const Reply& reply, const Slot& slot) const;
-  void Lose(Slot* slot, absl::string_view why, MonoTime now);
+  void Lose(Slot* slot, LostWhy why, absl::string_view text, MonoTime now);
   void Release(Slot* slot);
   // Into the trace, with all the stamps it will get.
   void KeepSample(Slot* slot);
@@ -165,7 +166,8 @@ class Session {
   uint32_t probes_in_flight_ = 0;
   Random probe_random_;
   uint32_t lingering_probes_ = 0;  // kOver, stamps not final
-  uint64_t late_expected_ = 0;     // lost requests whose answer may still come
+  uint64_t late_expected_ = 0;     // answers to lost requests that may still come
+  uint64_t said_before_ = 0;       // findings_.unsolicited of earlier connections
   RealTime last_kernel_received_;
   bool ready_ = false;
   int64_t connection_id_ = 0;

@@ -29,6 +29,9 @@ Slot* SlotTable::Take() {
   slot->sent = slot->settled = slot->measured = false;
   slot->unsent_frames = 1;
   slot->step_status = kinetic::StatusCode::kSuccess;
+  slot->step_forged = false;
+  slot->answers_owed = 1;
+  slot->step_bytes = 0;
   slot->record = OpRecord{};
   slot->record.sequence = slot->first_sequence = (++issued_ << bits_) | slot->number;
   ++in_flight_;

@@ -42,8 +42,12 @@ struct Slot {
   bool measured = false;  // intended within the window: recorded
   OpKind kind = OpKind::kNoop;
   uint32_t unsent_frames = 1;
-  kinetic::StatusCode step_status = kinetic::StatusCode::kSuccess;  // first bad one of a batch
-  uint32_t number = 0;                                              // index in the table
+  // What was said to the messages of a batch before its last:
+  kinetic::StatusCode step_status = kinetic::StatusCode::kSuccess;  // the first that is not good
+  bool step_forged = false;                                         // one was not signed by our key
+  uint32_t answers_owed = 1;                                        // with that to the last
+  uint64_t step_bytes = 0;
+  uint32_t number = 0;  // index in the table
   uint32_t before = 0;  // neighbours in the order of issue, while in flight
   uint32_t after = 0;
   uint64_t key = 0;             // the key's word, where one is read or written

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
@@ -40,7 +41,7 @@ bool IsRefusal(kinetic::StatusCode status) {
 }
 
 // The worker's other flows stand still while one is opened again.
-constexpr Nanos kLongestReopen = Seconds(1);
+constexpr Nanos kLongestReopen = Millis(500);
 constexpr Nanos kShortestReopenPause = Pump::kTick;
 constexpr Nanos kLongestReopenPause = Seconds(1);
 
@@ -145,6 +146,7 @@ absl::Status Worker::Connect() {
        .congestion_control = spec_.congestion_control,
        .tls = spec_.tls,
        .deadline_slack = plain ? Pump::kTick : Nanos(),
+       .cancelled = &options_.control->stopped(),
        .max_bytes_per_call = spec_.max_bytes_per_call,
        .null_value_bytes = spec_.value_bytes,
        .null_hmac_key = spec_.hmac_key});
@@ -219,6 +221,7 @@ absl::Status Worker::CheckLimits(const kinetic::GetLog::Limits& limits) const {
     RETURN_IF_ERROR(CheckLimit("value sizes in bytes", spec_.value_bytes, limits.max_value_size,
                                "workload.value_size"));
   }
+  RETURN_IF_ERROR(CheckDepth(limits));
   if (BatchParts(spec_) > 0) RETURN_IF_ERROR(CheckBatchLimits(limits));
   const bool ranges = uses([](OpKind kind) { return kind == OpKind::kRange; });
   // A key of an answer stands behind its tag and its length, and all of them beside the rest.
@@ -232,6 +235,25 @@ absl::Status Worker::CheckLimits(const kinetic::GetLog::Limits& limits) const {
   if (!ranges) return absl::OkStatus();
   return CheckLimit("range sizes in keys", spec_.range_keys, limits.max_key_range_count,
                     "workload.range_keys");
+}
+
+absl::Status Worker::CheckDepth(const kinetic::GetLog::Limits& limits) const {
+  const auto any = [this](std::initializer_list<OpKind> kinds) {
+    return std::any_of(spec_.ops.begin(), spec_.ops.end(), [kinds](const OpWeight& op) {
+      return std::find(kinds.begin(), kinds.end(), op.kind) != kinds.end();
+    });
+  };
+  if (any({OpKind::kGet, OpKind::kGetMiss, OpKind::kNext, OpKind::kPrevious, OpKind::kVersion,
+           OpKind::kRange})) {
+    RETURN_IF_ERROR(CheckLimit("unanswered reads on a connection", spec_.depth,
+                               limits.max_outstanding_read_requests, "load.depth"));
+  }
+  if (!spec_.load && !any({OpKind::kPut, OpKind::kPutNew, OpKind::kPutConditional, OpKind::kDelete,
+                           OpKind::kBatch})) {
+    return absl::OkStatus();
+  }
+  return CheckLimit("unanswered writes on a connection", spec_.depth,
+                    limits.max_outstanding_write_requests, "load.depth");
 }
 
 absl::Status Worker::CheckBatchLimits(const kinetic::GetLog::Limits& limits) const {
@@ -415,6 +437,7 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
     yield.protocol_errors += findings.protocol_errors;
     yield.backoffs += findings.backoffs;
     yield.backed_off += findings.backed_off;
+    yield.losses += findings.losses;
     yield.reconnects += findings.reopened;
     yield.disconnected += findings.down;
     yield.unsolicited += findings.unsolicited;
@@ -424,43 +447,49 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
 }
 
 void Worker::TendFlows(MonoTime now) {
-  for (size_t i = 0; i < sessions_.size(); ++i) {
+  const MonoTime end(options_.control->end_ns().load());
+  const size_t count = sessions_.size();
+  for (size_t n = 0; n < count; ++n) {
+    const size_t i = (tend_first_ + n) % count;
     Session* session = sessions_[i].get();
-    const Attempts& attempts = attempts_[i];
+    Attempts& attempts = attempts_[i];
+    if (session->ready()) attempts.pause = Nanos();
     if (!session->closed() && !session->ready() && now - attempts.opened > spec_.connect_timeout) {
       transport_->Close(session->flow());
       session->GiveUp("opened again, but the server sent no Kinetic handshake");
     }
-    if (!session->closed() || now < attempts.next) continue;
-    if (attempts.made < spec_.reconnects) {
-      TryReopen(i, now);
-      continue;
+    if (!session->closed() || now < attempts.next || now < next_attempt_) continue;
+    if (attempts.made == spec_.reconnects) {
+      options_.control->Stop(
+          RunControl::Why::kServerLost,
+          absl::StrCat(FlowName(*session), ": ", session->closed_text(), "; ", attempts.made,
+                       " attempts to open it again were made",
+                       attempts.failure.empty() ? "" : ", the last failure: ", attempts.failure));
+      return;
     }
-    options_.control->Stop(
-        RunControl::Why::kServerLost,
-        absl::StrCat(FlowName(*session), ": ", session->closed_text(), "; ", attempts.made,
-                     " attempts to open it again were made",
-                     attempts.failure.empty() ? "" : ", the last failure: ", attempts.failure));
+    tend_first_ = i + 1;
+    TryReopen(i, std::min({spec_.connect_timeout, kLongestReopen, end - now}));
     return;
   }
 }
 
-void Worker::TryReopen(size_t i, MonoTime now) {
+void Worker::TryReopen(size_t i, Nanos timeout) {
   Session* session = sessions_[i].get();
   Attempts& attempts = attempts_[i];
   ++attempts.made;
-  const absl::Status status = transport_->Reopen(session->flow(), options_.server,
-                                                 std::min(spec_.connect_timeout, kLongestReopen));
+  const MonoTime begun = MonoNow();
+  const absl::Status status = transport_->Reopen(session->flow(), options_.server, timeout);
   attempts.opened = MonoNow();
-  reopening_ += attempts.opened - now;
-  if (status.ok()) {
-    attempts.pause = Nanos();
-    session->Reopened();
-    return;
-  }
-  attempts.failure = std::string(status.message());
+  const Nanos took = attempts.opened - begun;
+  reopening_ += took;
+  next_attempt_ = attempts.opened + took;
   attempts.pause = std::clamp(attempts.pause * 2, kShortestReopenPause, kLongestReopenPause);
   attempts.next = attempts.opened + attempts.pause;
+  if (status.ok()) {
+    session->Reopened();
+  } else {
+    attempts.failure = std::string(status.message());
+  }
 }
 
 void Worker::TellLost() {

@@ -39,6 +39,7 @@ struct WorkerYield {
   uint64_t protocol_errors = 0;
   uint64_t backoffs = 0;  // pauses after SERVICE_BUSY, and their sum over all flows
   Nanos backed_off;
+  uint64_t losses = 0;      // of flows in the run, warm-up included
   uint64_t reconnects = 0;  // flows that were lost and came back; time without them, all flows
   Nanos disconnected;
   Nanos reopening;  // of that, when the worker did nothing else
@@ -82,6 +83,7 @@ class Worker {
   absl::Status Connect();
   // What the server would refuse, or close the connection for, is not asked of it.
   absl::Status CheckLimits(const kinetic::GetLog::Limits& limits) const;
+  absl::Status CheckDepth(const kinetic::GetLog::Limits& limits) const;
   absl::Status CheckBatchLimits(const kinetic::GetLog::Limits& limits) const;
   absl::Status CheckLimit(absl::string_view what, uint64_t asked,
                           const std::optional<uint32_t>& limit, absl::string_view field) const;
@@ -91,9 +93,10 @@ class Worker {
   std::string FlowName(const Session& session) const;
   // Ends the run when a flow goes away under load.
   void TellLost();
-  // Opens lost flows again, as far as the run's policy goes.
+  // Opens lost flows again, as far as the run's policy goes: one a turn, and never for more than
+  // half of the worker's time.
   void TendFlows(MonoTime now);
-  void TryReopen(size_t i, MonoTime now);
+  void TryReopen(size_t i, Nanos timeout);
   void PumpUntilDone(const Recorder* recorder);
 
   Options options_;
@@ -104,12 +107,14 @@ class Worker {
   bool pinned_ = false;
   struct Attempts {
     uint32_t made = 0;
-    Nanos pause;  // before the next one
+    Nanos pause;  // before the next one; none after the server's greeting
     MonoTime next;
     MonoTime opened;  // the last one's end
     std::string failure;
   };
   std::vector<Attempts> attempts_;  // by session
+  size_t tend_first_ = 0;           // takes turns
+  MonoTime next_attempt_;           // of any session
   Nanos reopening_;                 // time that the worker spent in them
   // The transport writes into the sessions' slots: it is declared after, so destroyed before them.
   std::vector<std::unique_ptr<Session>> sessions_;

@@ -38,7 +38,7 @@ absl::Status TransportStream::Send(absl::string_view bytes, MonoTime deadline) {
   sent_ = false;
   transport_->Send(flow_, {.head = AsBytes(bytes), .stamps = &stamps_});
   while (!sent_) {
-    const absl::Status status = open_ ? Wait(deadline) : Ended();
+    absl::Status status = open_ ? Wait(deadline) : Ended();
     if (status.ok()) continue;
     if (open_) error_ = ECONNABORTED;
     open_ = false;

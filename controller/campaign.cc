@@ -281,9 +281,20 @@ class Parser {
     for (const Cell& cell : campaign_.cells) {
       CheckCell(cell.settings, options_.local_agents > 0, is_given, &complaints);
     }
+    if (IsSwept("server.tls") && !campaign_.cells.front().settings.EmbeddedServer()) {
+      complaints.push_back({"server.tls",
+                            "an address is that of one port, and a port speaks TLS or does not; "
+                            "sweep server.tls with --local and without server.address, or run two "
+                            "campaigns and compare them"});
+    }
     for (const CampaignComplaint& complaint : complaints) {
       Complain(PlaceOf(complaint.path), complaint.text);
     }
+  }
+
+  bool IsSwept(absl::string_view path) const {
+    return std::any_of(campaign_.factors.begin(), campaign_.factors.end(),
+                       [path](const Factor& factor) { return factor.path == path; });
   }
 
   bool IsGiven(absl::string_view path) const {

@@ -114,6 +114,11 @@ void CheckWorkload(const Settings& s, const IsGiven& is_given,
                            "the null transport keeps no values, so there is nothing to verify; "
                            "drop one of them"});
   }
+  if (s.verify && !uses("get") && !uses("next") && !uses("previous")) {
+    complaints->push_back({"workload.verify",
+                           "workload.verify has nothing to check: no operation reads a value; add "
+                           "get, next or previous, or drop it"});
+  }
   if (s.verify && s.value_bytes < kSelfDescribingBytes) {
     complaints->push_back(
         {"workload.verify",

@@ -68,10 +68,11 @@ TEST(Recorder, KeepsTheTimesOfFailedAndLostRequestsApart) {
   recorder.Sent(0, 1);
   recorder.Answered(record, {.status = kinetic::StatusCode::kNotFound}, /*measured=*/true);
   recorder.Sent(0, 1);
-  recorder.Lost(record, record.intended + Millis(20), "no answer");
+  recorder.Lost(record, record.intended + Millis(20), LostWhy::kUnanswered, "no answer");
   const OpStats& stats = recorder.ops()[0];
   EXPECT_EQ(Only(stats.failed), Nanos(2100));
   EXPECT_EQ(Only(stats.lost), Millis(20));
+  EXPECT_EQ(stats.lost_by[static_cast<int>(LostWhy::kUnanswered)], 1u);
   EXPECT_EQ(stats.response.count(), 0u);
   EXPECT_TRUE(stats.counts.Identical());
 }

@@ -71,6 +71,7 @@ void RecordingServer::Accept() {
     const int on = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     std::lock_guard lock(mutex_);
+    if (accepted_++ >= options_.greetings) continue;
     Connection* connection = &connections_.emplace_back();
     connection->fd = std::move(fd);
     connection->thread = std::thread([this, connection, id] { Serve(connection, id); });
@@ -218,6 +219,11 @@ std::map<std::string, std::string> RecordingServer::store() const {
 uint64_t RecordingServer::requests() const {
   std::lock_guard lock(mutex_);
   return requests_;
+}
+
+uint64_t RecordingServer::accepted() const {
+  std::lock_guard lock(mutex_);
+  return accepted_;
 }
 
 uint64_t RecordingServer::open_connections() const {

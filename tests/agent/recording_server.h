@@ -23,14 +23,15 @@ class RecordingServer {
  public:
   struct Options {
     std::string hmac_key = std::string(kinetic::kFactoryKey);
-    bool silent = false;             // accepts and says nothing
-    bool garbage = false;            // greets with what is no PDU
-    bool record = true;              // keep the streams
-    uint64_t close_after = 0;        // requests of one connection; 0: never
-    uint64_t refuse_puts_after = 0;  // of one connection: NO_SPACE from then on; 0: never
-    uint64_t swallow_after = 0;      // requests of one connection: read, never answered; 0: never
-    bool corrupt_values = false;     // answers with the last bit of every value flipped
-    bool locked = false;             // DEVICE_LOCKED in the greeting
+    bool silent = false;              // accepts and says nothing
+    bool garbage = false;             // greets with what is no PDU
+    bool record = true;               // keep the streams
+    uint64_t close_after = 0;         // requests of one connection; 0: never
+    uint64_t refuse_puts_after = 0;   // of one connection: NO_SPACE from then on; 0: never
+    uint64_t swallow_after = 0;       // requests of one connection: read, never answered; 0: never
+    bool corrupt_values = false;      // answers with the last bit of every value flipped
+    uint64_t greetings = UINT64_MAX;  // connections after so many are closed at once
+    bool locked = false;              // DEVICE_LOCKED in the greeting
   };
 
   RecordingServer() : RecordingServer(Options{}) {}
@@ -43,6 +44,7 @@ class RecordingServer {
   std::map<std::string, std::string> store() const;
   uint64_t requests() const;
   uint64_t open_connections() const;
+  uint64_t accepted() const;
 
  private:
   struct Connection {
@@ -67,6 +69,7 @@ class RecordingServer {
   std::list<Connection> connections_;         // guarded by mutex_
   std::map<std::string, std::string> store_;  // guarded by mutex_
   uint64_t requests_ = 0;                     // guarded by mutex_
+  uint64_t accepted_ = 0;                     // guarded by mutex_
   std::thread thread_;
 };
 

@@ -192,6 +192,50 @@ TEST(Runner, OpensLostConnectionsAgainAndCountsThem) {
   }
 }
 
+// A server that is gone for good, with every connection lost at once: the run ends when it should.
+TEST(Runner, EndsInTimeWhenNothingCanBeOpenedAgain) {
+  auto server = std::make_unique<RecordingServer>(RecordingServer::Options{.record = false});
+  RunSpec spec = SmallSpec(server->address());
+  spec.flows = 30;
+  spec.duration = Millis(300);
+  spec.reconnects = 1'000'000;
+  Runner runner(spec);
+  ASSERT_TRUE(runner.Prepare().ok());
+  const MonoTime start = Soon();
+  std::thread killer([&] {
+    while (server->requests() < 100) std::this_thread::yield();
+    server.reset();
+  });
+  const auto outcome = runner.Run(start, Ignore);
+  killer.join();
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_TRUE(outcome->totals().Identical());
+  EXPECT_EQ(outcome->losses, 30u);
+  EXPECT_EQ(outcome->reconnects, 0u);
+  EXPECT_LE(outcome->reopening, outcome->disconnected) << "a part of it, counted once";
+  EXPECT_GT(outcome->ops[0].lost_by[static_cast<int>(LostWhy::kConnection)] +
+                outcome->ops[1].lost_by[static_cast<int>(LostWhy::kConnection)],
+            0u);
+}
+
+// Accepted and hung up on: that is no way back, and the pauses grow.
+TEST(Runner, PausesBetweenAttemptsThatGetNoGreeting) {
+  const auto attempts = [](Nanos duration) {
+    RecordingServer server({.record = false, .close_after = 20, .greetings = 1});
+    RunSpec spec = SmallSpec(server.address());
+    spec.duration = duration;
+    spec.reconnects = 1'000'000;
+    Runner runner(spec);
+    EXPECT_TRUE(runner.Prepare().ok());
+    const auto outcome = runner.Run(Soon(), Ignore);
+    EXPECT_TRUE(outcome.ok()) << outcome.status();
+    EXPECT_EQ(outcome->reconnects, 0u);
+    return server.accepted();
+  };
+  // 0, 10, 30, 70, 150, 310, 630 ms after the loss: never one a tick.
+  EXPECT_LE(attempts(Millis(500)), 1u + 7);
+}
+
 TEST(Runner, GivesUpWhenItsAttemptsAreUsedUp) {
   RecordingServer server({.record = false, .close_after = 20});
   RunSpec spec = SmallSpec(server.address());

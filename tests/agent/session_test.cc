@@ -311,6 +311,43 @@ TEST(Session, LosesABatchWhoseEndIsNotAnswered) {
   EXPECT_EQ(recorder.totals().lost, 1u);
   EXPECT_EQ(recorder.totals().answered, 1u);
   EXPECT_TRUE(recorder.totals().Identical());
+  EXPECT_EQ(recorder.ops()[0].lost_by[static_cast<int>(LostWhy::kUnanswered)], 1u);
+}
+
+TEST(Session, TakesBothLateAnswersToABatchForLate) {
+  RigOptions options = Batches(2);
+  options.depth = 1;
+  Rig rig(options, [](const Request& request) {
+    return Fate{.delay = request.number < 5 ? Millis(33) : Millis(19)};
+  });
+  const Recorder& recorder = rig.Run();
+  EXPECT_EQ(recorder.totals().lost, 1u);
+  EXPECT_EQ(rig.session().findings().late_answers, 2u) << "to the start and to the end";
+  EXPECT_EQ(rig.session().findings().protocol_errors, 0u);
+}
+
+TEST(Session, PausesAndNamesTheCauseWhenABatchIsBusyFromTheStart) {
+  RigOptions options = Batches(2);
+  options.depth = 1;
+  Rig rig(options, [](const Request& request) {
+    Fate fate{.delay = Micros(5)};
+    if (request.number == 0) fate.status = StatusCode::kServiceBusy;
+    if (request.number == 4) fate.status = StatusCode::kInvalidBatch;
+    return fate;
+  });
+  const OpStats& stats = rig.Run().ops()[0];
+  EXPECT_EQ(stats.statuses[StatusSlot(StatusCode::kServiceBusy, Verdict::kByStatus)], 1u);
+  EXPECT_EQ(stats.counts.answered, 1u);
+  EXPECT_EQ(rig.session().findings().backoffs, 1u);
+}
+
+TEST(Session, BelievesNoUnsignedAnswerWithinABatch) {
+  Rig rig(Batches(1), [](const Request& request) {
+    return Fate{.delay = Micros(5), .wrong_key = request.number == 0};
+  });
+  const OpStats& stats = rig.Run().ops()[0];
+  EXPECT_EQ(stats.statuses[kWrongHmacSlot], 1u);
+  EXPECT_EQ(stats.counts.answered, 0u);
 }
 
 TEST(Session, FailsANeighbourOfAnotherLengthThanWasLoaded) {

@@ -269,6 +269,8 @@ TEST(Campaign, AsksNothingBeyondTheServersLimits) {
   for (const auto& [workload, field] : std::vector<std::pair<std::string, std::string>>{
            {"op: get, key_size: 1025B", "workload.key_size"},
            {"op: range, range_keys: 801", "workload.range_keys"},
+           {"op: get}\nload: {depth: 31", "load.depth"},
+           {"op: put}\nload: {depth: 21", "load.depth"},
            {"op: batch, batch_ops: 24001", "workload.batch_ops"},
            {"op: batch, batch_ops: 65, value_size: 1MiB", "workload.batch_ops"}}) {
     const TempDir dir;
