@@ -96,6 +96,7 @@ void ExpectWholeValues(const std::map<std::string, std::string>& store, uint32_t
 
 std::vector<std::string> KeysOf(const std::map<std::string, std::string>& store) {
   std::vector<std::string> keys;
+  keys.reserve(store.size());
   for (const auto& [key, value] : store) keys.push_back(key);
   return keys;
 }

@@ -28,10 +28,12 @@ class KvTest : public ::testing::Test {
     const size_t at = out.find(ready) + ready.size();
     tls_address_ = out.substr(at, out.find('\n', at) - at);
   }
-  Finished Kv(std::vector<std::string> arguments) { return Run(server_.address(), arguments); }
+  Finished Kv(std::vector<std::string> arguments) {
+    return Run(server_.address(), std::move(arguments));
+  }
   Finished Tls(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "--tls");
-    return Run(tls_address_, arguments);
+    return Run(tls_address_, std::move(arguments));
   }
   static Finished Run(const std::string& address, std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {e2e::Program("kbench-kv"), "--server", address});

@@ -68,7 +68,7 @@ TEST(Drill, AWrongServiceTimeIsFoundBeforeAnythingStarts) {
 
 TEST(Drill, AKeyOfAnyBytesReachesTheEmbeddedServer) {
   const TempDir dir;
-  const std::string key = dir.Write("key", std::string(" \n\0\xff#key ", 10) + "\n");
+  const std::string key = dir.Write("key", std::string(" \n\0\xff#key ", 9) + "\n");
   const CampaignRun run =
       RunCampaign(dir, "name: key\nserver: {key_file: '" + key + "'}\n" + kShortRun,
                   {"--local", "1"}, seconds(30));

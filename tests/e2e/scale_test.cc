@@ -6,6 +6,7 @@
 #include <fstream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "tests/e2e/campaign_run.h"
 
 namespace kbench::e2e {
@@ -37,16 +38,16 @@ TEST(Scale, TenThousandConnectionsOnTheServerAndOnOneAgent) {
     const uint64_t server_before = MostMemoryKib(server.child().pid());
     const uint64_t agent_before = MostMemoryKib(agent.child().pid());
     const TempDir dir;
-    const CampaignRun run =
-        RunCampaign(dir,
-                    "name: many\nagents: ['" + agent.address() + "']\nserver: {address: '" +
-                        server.address() + "'}\ntransport: " + transport + "\n" + workers +
-                        "workload: {op: noop}\n"
-                        "load: {flows: 10000, depth: 1}\n"
-                        "probes: {sample_every: 0}\n"
-                        "run: {warmup: 500ms, duration: 2s, repetitions: 1, connect_timeout: 60s, "
-                        "op_timeout: 30s}\n",
-                    {}, seconds(200));
+    const CampaignRun run = RunCampaign(
+        dir,
+        absl::StrCat("name: many\nagents: ['", agent.address(), "']\nserver: {address: '",
+                     server.address(), "'}\ntransport: ", transport, "\n", workers,
+                     "workload: {op: noop}\n"
+                     "load: {flows: 10000, depth: 1}\n"
+                     "probes: {sample_every: 0}\n"
+                     "run: {warmup: 500ms, duration: 2s, repetitions: 1, "
+                     "connect_timeout: 60s, op_timeout: 30s}\n"),
+        {}, seconds(200));
     ASSERT_EQ(run.finished.code, 0) << run.finished.err;
     const nlohmann::json summary =
         ReadJson(FindFiles(run.result_dirs.front() + "/cells", "summary.json").front());

@@ -186,6 +186,7 @@ TEST(Program, OutlivesTheEndOfItsDescriptors) {
   EXPECT_THAT(child.err(), HasSubstr("up to 8 connections"));
   {
     std::vector<std::unique_ptr<LoopbackClient>> clients;
+    clients.reserve(30);
     for (int i = 0; i < 30; ++i) {
       clients.push_back(std::make_unique<LoopbackClient>(address, /*greet=*/false));
     }

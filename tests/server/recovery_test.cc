@@ -23,7 +23,6 @@ namespace {
 
 using client::Batch;
 using client::Client;
-using client::Reply;
 using kinetic::StatusCode;
 
 constexpr int kKills = 200;
