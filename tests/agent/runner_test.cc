@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "tests/agent/recording_server.h"
@@ -197,16 +198,19 @@ TEST(Runner, EndsInTimeWhenNothingCanBeOpenedAgain) {
   auto server = std::make_unique<RecordingServer>(RecordingServer::Options{.record = false});
   RunSpec spec = SmallSpec(server->address());
   spec.flows = 30;
-  spec.duration = Millis(300);
+  spec.duration = Seconds(1);
   spec.reconnects = 1'000'000;
   Runner runner(spec);
   ASSERT_TRUE(runner.Prepare().ok());
   const MonoTime start = Soon();
+  std::atomic<bool> over = false;
   std::thread killer([&] {
-    while (server->requests() < 100) std::this_thread::yield();
+    // Each flow's first request was its proof: the next one is of the window.
+    while (server->requests() <= spec.flows && !over) std::this_thread::yield();
     server.reset();
   });
   const auto outcome = runner.Run(start, Ignore);
+  over = true;
   killer.join();
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   EXPECT_TRUE(outcome->totals().Identical());
