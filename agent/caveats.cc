@@ -73,10 +73,8 @@ class Judge {
 
   void Aborted() {
     if (!outcome_.aborted) return;
-    Add("aborted",
-        absl::StrCat("the run ended after ",
-                     HumanDuration(static_cast<double>(outcome_.measured.count())), " of ",
-                     FormatDuration(spec_.duration), ": ", outcome_.abort_reason));
+    Add("aborted", absl::StrCat("the run ended after ", Human(outcome_.measured), " of ",
+                                FormatDuration(spec_.duration), ": ", outcome_.abort_reason));
   }
 
   void Outcomes() {
@@ -177,8 +175,7 @@ class Judge {
           absl::StrFormat("when the window of %s was over it took another %s until nothing was "
                           "unanswered: requests were offered faster than they were answered, and "
                           "response times grow with the length of the window",
-                          HumanDuration(static_cast<double>(outcome_.measured.count())),
-                          HumanDuration(static_cast<double>(outcome_.drain.count()))));
+                          Human(outcome_.measured), Human(outcome_.drain)));
     }
     const auto wait = [](const OpStats& op) -> const Histogram& {
       return op.phases[static_cast<int>(Phase::kWait)];
@@ -192,8 +189,7 @@ class Judge {
     Add("generator_late",
         absl::StrFormat("requests were started up to %s after they were due (p99), which is more "
                         "than %.0f %% of the response time's p99 of %s",
-                        HumanDuration(static_cast<double>(late.count())), 100 * kLatenessShare,
-                        HumanDuration(static_cast<double>(whole.count()))));
+                        Human(late), 100 * kLatenessShare, Human(whole)));
   }
 
   // A closed loop keeps every place occupied: the time that requests spent in flight fills them.

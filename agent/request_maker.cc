@@ -95,15 +95,15 @@ void RequestMaker::AddKey(OpKind kind, uint64_t word) {
   }
 }
 
-void RequestMaker::Append(const kinetic::Command& command, std::string* head) {
-  encoder_.Append(command, kinetic::Signature::Hmac(options_.identity, options_.key), 0, head);
+void RequestMaker::Append(const kinetic::Command& command, uint32_t value_size, std::string* head) {
+  encoder_.Append(command, kinetic::Signature::Hmac(options_.identity, options_.key), value_size,
+                  head);
 }
 
 Bytes RequestMaker::AppendPut(uint64_t word, std::string* head) {
   constexpr int kWriteBits = 44;
   const ValuePool& values = *options_.values;
-  encoder_.Append(command_, kinetic::Signature::Hmac(options_.identity, options_.key),
-                  values.value_size(), head);
+  Append(command_, values.value_size(), head);
   if (!values.labelled()) return values.BodyOf(word);
   const uint64_t version = uint64_t{options_.flow} << kWriteBits | ++writes_;
   std::array<uint8_t, kValueLabelSize> label;
@@ -121,7 +121,7 @@ Bytes RequestMaker::Make(const Op& op, uint64_t sequence, std::string* head) {
   const uint64_t word = HasKey(op.kind) ? WordOf(op) : 0;
   if (HasKey(op.kind)) AddKey(op.kind, word);
   if (WritesValue(op.kind)) return AppendPut(word, head);
-  Append(command, head);
+  Append(command, 0, head);
   return {};
 }
 
@@ -132,7 +132,7 @@ Bytes RequestMaker::MakeBatchPut(const Op& op, uint32_t number, uint32_t id, uin
     batch_command_.batch.reset();
     SetHeader(&batch_command_, MessageType::kStartBatch, start);
     batch_command_.header.batch_id = id;
-    Append(batch_command_, head);
+    Append(batch_command_, 0, head);
   }
   command_.range.reset();
   SetHeader(&command_, MessageType::kPut, sequence);
@@ -147,7 +147,7 @@ void RequestMaker::MakeBatchEnd(uint32_t id, uint64_t sequence, std::string* hea
   SetHeader(&batch_command_, MessageType::kEndBatch, sequence);
   batch_command_.header.batch_id = id;
   batch_command_.batch.emplace().count = options_.batch_ops;
-  Append(batch_command_, head);
+  Append(batch_command_, 0, head);
 }
 
 }  // namespace kbench

@@ -60,7 +60,7 @@ class RequestMaker {
   void AddKey(OpKind kind, uint64_t word);
   // Appends the PDU of command_ with the value of a put, as far as its label.
   Bytes AppendPut(uint64_t word, std::string* head);
-  void Append(const kinetic::Command& command, std::string* head);
+  void Append(const kinetic::Command& command, uint32_t value_size, std::string* head);
 
   Options options_;
   FlowIdentity flow_;
