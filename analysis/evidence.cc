@@ -4,6 +4,18 @@
 
 namespace kbench::analysis {
 
+absl::string_view Name(Pass pass) {
+  switch (pass) {
+    case Pass::kBare:
+      return "bare";
+    case Pass::kSampled:
+      return "sampled";
+    case Pass::kFull:
+      return "full";
+  }
+  return "";
+}
+
 std::string CellInfo::Label() const {
   if (levels.empty()) return "all";
   return absl::StrJoin(levels, ",", [](std::string* out, const Level& level) {

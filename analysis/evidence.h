@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "proto/result.pb.h"
 
 namespace kbench::analysis {
@@ -27,6 +29,11 @@ struct CellInfo {
   std::string Label() const;
 };
 
+// A cell is run in up to three passes, so that what measuring costs is measured, too: without any
+// probe, whose numbers are the headline; with kernel stamps on some requests; and with everything.
+enum class Pass { kBare, kSampled, kFull };
+absl::string_view Name(Pass pass);  // "bare", "sampled", "full"
+
 enum class RunStatus { kComplete, kAborted, kFailed };
 
 // One execution of one cell: one RunResult per agent that delivered one.
@@ -40,7 +47,10 @@ struct RunEvidence {
   // the bound of that mapping's error (half of the smallest round trip, worst agent).
   int64_t first_send_skew_ns = 0;
   int64_t clock_error_bound_ns = 0;
+  Pass pass = Pass::kSampled;
   std::vector<result::RunResult> agents;
+  // Of the observer on the server's host; none: there was none.
+  std::optional<result::WireTrace> server_wire;
   std::vector<result::Caveat> caveats;  // the controller's own
 };
 
@@ -56,7 +66,8 @@ struct CampaignEvidence {
   std::vector<std::string> axes;                 // swept fields, in the campaign's order
   std::map<std::string, std::string> constants;  // every other field, resolved
   std::vector<CellInfo> cells;
-  std::vector<RunEvidence> runs;  // in the order of execution
+  std::vector<RunEvidence> runs;                   // in the order of execution
+  std::vector<result::NetworkBaseline> baselines;  // before the first run
   std::vector<result::Caveat> caveats;
 };
 

@@ -1,0 +1,96 @@
+// Watches the packets of one Kinetic server's port on this host, by the kernel's packet ring, and
+// says of each request when its bytes and those of its answer passed. Neither client nor server
+// knows of it. Needs CAP_NET_RAW.
+//
+// On the client's host requests go out and answers come in; on the server's host it is the other
+// way round. Only packets of those directions count, so that on loopback, which shows every packet
+// twice, each view has stamps of its own.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/histogram.h"
+
+namespace kbench::observer {
+
+enum class View { kClient, kServer };
+
+// Stamps are the kernel's packet stamps (CLOCK_REALTIME of this host); zero: not seen.
+struct WireRecord {
+  enum Flags : uint32_t {
+    kRequestSeenTwice = 1u << 0,   // bytes of it were sent again; stamps are of the first time
+    kResponseSeenTwice = 1u << 1,
+    kReordered = 1u << 2,          // a later byte of it came before an earlier one
+    kSharedPacket = 1u << 3,       // its last packet, or its answer's first, carried others too
+  };
+  int64_t connection_id = 0;
+  uint64_t sequence = 0;
+  RealTime request_first;
+  RealTime request_last;
+  RealTime response_first;
+  RealTime response_last;
+  RealTime before_last;  // last byte of the request before it on its connection
+  RealTime request_last_again;
+  RealTime response_last_again;
+  Nanos service;        // gap rule: response_first - max(request_last, the response before)
+  uint32_t inside = 0;  // requests in the server when it came, over all connections of the port
+  uint32_t flags = 0;
+};
+
+struct WireCounters {
+  uint64_t packets = 0;
+  uint64_t bytes = 0;  // on the wire, whole packets
+  uint64_t ring_drops = 0;
+  uint64_t flows = 0;
+  uint64_t requests = 0;
+  uint64_t answered = 0;
+  uint64_t resynchronized = 0;
+  uint64_t records_lost = 0;
+  uint64_t retransmitted_packets = 0;
+  uint64_t reordered_packets = 0;
+};
+
+// Over a window, all connections.
+struct WireSums {
+  Nanos window;
+  Nanos busy;               // at least one request inside
+  uint64_t departures = 0;  // answers whose first byte left in the window
+  Nanos service_sum;
+  Histogram service;
+  Nanos inside;  // integral of the number of requests inside over time
+};
+
+struct WireObservation {
+  WireCounters counters;
+  WireSums sums;
+  Nanos clock_step;
+  ClockPair clocks;  // at the begin
+  std::vector<WireRecord> records;
+};
+
+class PacketObserver {
+ public:
+  struct Options {
+    uint16_t port = 0;  // of the server
+    View view = View::kClient;
+    size_t records_max = 4'000'000;
+  };
+
+  // PermissionDenied without CAP_NET_RAW, with the remedy. Begins to watch.
+  static absl::StatusOr<std::unique_ptr<PacketObserver>> Start(const Options& options);
+  virtual ~PacketObserver() = default;
+
+  // What WireSums are over; by default everything. May be set while it watches.
+  virtual void SetWindow(MonoTime from, MonoTime until) = 0;
+  // Ends the observation, after the packets that are on their way. `wanted` chooses the records.
+  virtual WireObservation Finish(
+      const std::function<bool(int64_t connection_id, uint64_t sequence)>& wanted) = 0;
+};
+
+}  // namespace kbench::observer
