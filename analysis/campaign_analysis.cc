@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -105,35 +106,92 @@ void FillCurve(CellOp* row) {
   }
 }
 
-void FillParts(CellOp* row) {
-  Boundaries common;
-  std::vector<result::Caveat> said_by_decompose;
-  for (const AnalysedRun* run : row->runs) {
-    common = common.And(TrustedBoundaries(*run->evidence, row->op, &said_by_decompose));
+using PartsOf = std::vector<PartStats> Decomposition::*;
+
+// The parts of all repetitions; none when a repetition has others, or none.
+std::vector<CellPart> OverRepetitions(const CellOp& row, PartsOf parts) {
+  std::vector<CellPart> cell_parts;
+  const std::vector<PartStats>* first = nullptr;
+  for (const Decomposition& d : row.decompositions) {
+    if (d.samples_used == 0) continue;
+    if (first == nullptr) first = &(d.*parts);
+    if ((d.*parts).size() != first->size()) return {};
   }
-  for (const AnalysedRun* run : row->runs) {
+  if (first == nullptr) return {};
+  for (size_t i = 0; i < first->size(); ++i) {
+    const auto over = [&](double (*number)(const PartStats&)) {
+      return OverParts(row, [&](const Decomposition& d) { return number((d.*parts)[i]); });
+    };
+    CellPart part{.name = (*first)[i].name};
+    part.mean_ns = over([](const PartStats& p) { return p.mean_ns; });
+    part.share = over([](const PartStats& p) { return p.share; });
+    part.p50_ns = over([](const PartStats& p) { return static_cast<double>(p.p50_ns); });
+    part.p99_ns = over([](const PartStats& p) { return static_cast<double>(p.p99_ns); });
+    part.near_p50_ns = over([](const PartStats& p) { return p.near_p50_ns; }).value;
+    part.near_p99_ns = over([](const PartStats& p) { return p.near_p99_ns; }).value;
+    cell_parts.push_back(std::move(part));
+  }
+  return cell_parts;
+}
+
+std::vector<const AnalysedRun*> OfPass(const std::vector<const AnalysedRun*>& runs, Pass pass) {
+  std::vector<const AnalysedRun*> of_pass;
+  absl::c_copy_if(runs, std::back_inserter(of_pass),
+                  [pass](const AnalysedRun* run) { return run->evidence->pass == pass; });
+  return of_pass;
+}
+
+// What all of `runs` have.
+Rungs CommonRungs(const std::vector<const AnalysedRun*>& runs, const std::string& op) {
+  Rungs common = {.client_packets = !runs.empty(), .server_packets = !runs.empty()};
+  std::vector<result::Caveat> said_by_decompose;
+  for (const AnalysedRun* run : runs) {
+    common = common.And(BestRungs(*run->evidence, op, &said_by_decompose));
+  }
+  return common;
+}
+
+// The full pass is worth its cost where it brings packets; otherwise kernel stamps on few requests
+// disturb less than those on many.
+Pass PassForParts(const std::vector<const AnalysedRun*>& runs, const std::string& op) {
+  const std::vector<const AnalysedRun*> full = OfPass(runs, Pass::kFull);
+  const bool sampled = !OfPass(runs, Pass::kSampled).empty();
+  if (full.empty()) return sampled ? Pass::kSampled : Pass::kBare;
+  return !sampled || CommonRungs(full, op) != Rungs{} ? Pass::kFull : Pass::kSampled;
+}
+
+void FillParts(const std::vector<const AnalysedRun*>& runs, CellOp* row) {
+  row->parts_pass = PassForParts(runs, row->op);
+  row->parts_runs = OfPass(runs, row->parts_pass);
+  Boundaries common = {.rungs = CommonRungs(row->parts_runs, row->op)};
+  std::vector<result::Caveat> said_by_decompose;
+  for (const AnalysedRun* run : row->parts_runs) {
+    common =
+        common.And(TrustedBoundaries(*run->evidence, row->op, common.rungs, &said_by_decompose));
+  }
+  for (const AnalysedRun* run : row->parts_runs) {
     row->decompositions.push_back(Decompose(*run->evidence, run->summary, row->op, common));
     row->samples_used += row->decompositions.back().samples_used;
     row->samples_seen += row->decompositions.back().samples_seen;
   }
+  row->boundaries = common;
   if (row->samples_used == 0) return;
-  const std::vector<std::string> names = PartNames(common);
-  for (size_t i = 0; i < names.size(); ++i) {
-    CellPart part{.name = names[i]};
-    part.mean_ns = OverParts(*row, [i](const Decomposition& d) { return d.parts[i].mean_ns; });
-    part.share = OverParts(*row, [i](const Decomposition& d) { return d.parts[i].share; });
-    part.p50_ns = OverParts(
-        *row, [i](const Decomposition& d) { return static_cast<double>(d.parts[i].p50_ns); });
-    part.p99_ns = OverParts(
-        *row, [i](const Decomposition& d) { return static_cast<double>(d.parts[i].p99_ns); });
-    part.near_p50_ns =
-        OverParts(*row, [i](const Decomposition& d) { return d.parts[i].near_p50_ns; }).value;
-    part.near_p99_ns =
-        OverParts(*row, [i](const Decomposition& d) { return d.parts[i].near_p99_ns; }).value;
-    row->parts.push_back(std::move(part));
-  }
+  row->parts = OverRepetitions(*row, &Decomposition::parts);
+  row->causes = OverRepetitions(*row, &Decomposition::causes);
+  row->inside = OverRepetitions(*row, &Decomposition::inside);
   row->residual_ns = OverParts(*row, [](const Decomposition& d) { return d.residual_ns; });
   row->residual_share = OverParts(*row, [](const Decomposition& d) { return d.residual_share(); });
+}
+
+std::vector<ProbeCost> CostsOf(const std::vector<const AnalysedRun*>& runs, const std::string& op) {
+  std::vector<PassRun> of_op;
+  for (const AnalysedRun* run : runs) {
+    of_op.push_back({.repetition = run->evidence->repetition,
+                     .pass = run->evidence->pass,
+                     .summary = &run->summary,
+                     .op = FindOp(run->summary, op)});
+  }
+  return analysis::CostsOf(of_op);
 }
 
 CellOp MakeRow(const CellInfo& cell, const std::string& op, std::vector<const AnalysedRun*> runs) {
@@ -141,7 +199,9 @@ CellOp MakeRow(const CellInfo& cell, const std::string& op, std::vector<const An
   std::stable_sort(runs.begin(), runs.end(), [](const AnalysedRun* a, const AnalysedRun* b) {
     return a->evidence->repetition < b->evidence->repetition;
   });
-  row.runs = std::move(runs);
+  row.headline = Pass::kFull;
+  for (const AnalysedRun* run : runs) row.headline = std::min(row.headline, run->evidence->pass);
+  row.runs = OfPass(runs, row.headline);
   row.transport = LevelOf(cell, "transport");
   if (row.transport.empty()) row.transport = row.runs.front()->summary.transport;
   row.rest = LevelsButTransport(cell);
@@ -157,7 +217,8 @@ CellOp MakeRow(const CellInfo& cell, const std::string& op, std::vector<const An
   }
   FillLatencies(&row);
   FillCurve(&row);
-  FillParts(&row);
+  FillParts(runs, &row);
+  row.costs = CostsOf(runs, op);
   return row;
 }
 
@@ -185,6 +246,28 @@ void FillRows(CampaignAnalysis* analysis) {
   }
 }
 
+// What probes cost, where that is not known or too much.
+void CollectOfPasses(const CampaignAnalysis& analysis, CaveatCollector* collector) {
+  const auto no_bare = [](const CellOp& row) { return row.headline != Pass::kBare; };
+  if (absl::c_any_of(analysis.rows, no_bare)) {
+    collector->AddForCampaign(MakeCaveat(
+        "no_bare_pass",
+        "response times and rates are of runs with probes: what these cost was not measured "
+        "(probes.passes: [bare, ...] does)"));
+  }
+  for (const CellOp& row : analysis.rows) {
+    for (const ProbeCost& cost : row.costs) {
+      if (cost.pass != row.parts_pass || cost.perturbed.empty()) continue;
+      const result::Caveat caveat =
+          MakeCaveat("pass_perturbed",
+                     absl::StrCat(row.op, ": parts are of the ", std::string(Name(cost.pass)),
+                                  " pass, whose probes changed what they measure: ", cost.perturbed,
+                                  " of the bare pass"));
+      for (const AnalysedRun* run : row.parts_runs) collector->AddForRun(*run->evidence, caveat);
+    }
+  }
+}
+
 void CollectFromCampaign(const CampaignAnalysis& analysis, CaveatCollector* collector) {
   const CampaignEvidence& campaign = *analysis.campaign;
   for (const result::Caveat& caveat : campaign.caveats) collector->AddForCampaign(caveat);
@@ -203,6 +286,7 @@ void CollectFromCampaign(const CampaignAnalysis& analysis, CaveatCollector* coll
         absl::StrCat("a cell with fewer than ", kRepetitionsForInterval,
                      " repetitions has no interval: its run-to-run spread is not known")));
   }
+  CollectOfPasses(analysis, collector);
   // The smallest number of repetitions that does have an interval decides.
   int fewest_with_interval = INT32_MAX;
   for (const CellOp& row : analysis.rows) {
@@ -252,8 +336,8 @@ void CollectFromRuns(const CampaignAnalysis& analysis, CaveatCollector* collecto
       collector->AddForRun(evidence, caveat);
     }
     for (const CellOp& row : analysis.rows) {
-      for (size_t i = 0; i < row.runs.size(); ++i) {
-        if (row.runs[i] != &run) continue;
+      for (size_t i = 0; i < row.parts_runs.size(); ++i) {
+        if (row.parts_runs[i] != &run) continue;
         for (const result::Caveat& caveat : row.decompositions[i].caveats) {
           collector->AddForRun(evidence, caveat);
         }

@@ -9,6 +9,7 @@
 #include "analysis/caveats.h"
 #include "analysis/decomposition.h"
 #include "analysis/evidence.h"
+#include "analysis/probe_cost.h"
 #include "analysis/run_summary.h"
 #include "analysis/statistics.h"
 
@@ -43,6 +44,8 @@ struct CellOp {
   std::string op;
   std::string transport;
   std::string rest;  // every level but the transport: "value_size=4KiB"
+  // The headline: the runs of the barest pass that the cell has, and their numbers.
+  Pass headline = Pass::kBare;
   std::vector<int> repetitions;
   std::vector<const AnalysedRun*> runs;
   OpCounts counts;  // over all repetitions
@@ -53,9 +56,16 @@ struct CellOp {
   Estimate p99_ns;
   Estimate p999_ns;
   Estimate service_p50_ns;
-  std::vector<CurvePoint> curve;              // as far as the number of requests carries
-  std::vector<Decomposition> decompositions;  // one per repetition, with the same cuts
+  std::vector<CurvePoint> curve;  // as far as the number of requests carries
+  // Where the time went: from the pass with the best evidence.
+  Pass parts_pass = Pass::kSampled;
+  std::vector<const AnalysedRun*> parts_runs;
+  std::vector<Decomposition> decompositions;  // one per parts_run, with the same cuts
+  Boundaries boundaries;
   std::vector<CellPart> parts;
+  std::vector<CellPart> causes;  // analysis/causes.h; empty when some repetition cannot tell
+  std::vector<CellPart> inside;  // Decomposition::inside
+  std::vector<ProbeCost> costs;  // of the passes with probes, against the bare one
   Estimate residual_ns;
   Estimate residual_share;
   uint64_t samples_used = 0;

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kSeriesColours = 6;
 
-// Class of a part's fill: "part-network", "part-client_kernel_send-network" for a merged one.
+// Class of a part's fill: "part-network", "part-client_send-network" for a merged one.
 std::string PartClass(const std::string& part) {
   return absl::StrCat("part ", "part-", absl::StrReplaceAll(part, {{"+", "-"}}));
 }
@@ -290,9 +290,9 @@ std::string ChartDefinitions() {
       for (bool server : {false, true}) {
         if (send && receive && server) continue;
         std::vector<std::string> inside = {"network"};
-        if (!send) inside.insert(inside.begin(), "client_kernel_send");
+        if (!send) inside.insert(inside.begin(), "client_send");
         if (!server) inside.push_back("server");
-        if (!receive) inside.push_back("client_kernel_receive");
+        if (!receive) inside.push_back("client_receive");
         std::string id;
         for (const std::string& part : inside) absl::StrAppend(&id, id.empty() ? "" : "-", part);
         const size_t stripe = 5;

@@ -34,7 +34,7 @@ class Line {
 
 std::string Header(const CampaignEvidence& campaign) {
   Line line;
-  for (const char* name : {"cell", "repetition", "run_id", "status"}) line.Text(name);
+  for (const char* name : {"cell", "repetition", "pass", "run_id", "status"}) line.Text(name);
   for (const std::string& axis : campaign.axes) line.Text(axis);
   for (const char* name : {"op",
                            "run_transport",  // "transport" is the name of an axis
@@ -160,6 +160,7 @@ Line Begin(const CampaignEvidence& campaign, const AnalysedRun& run) {
   Line line;
   line.Signed(run.evidence->cell);
   line.Signed(run.evidence->repetition);
+  line.Text(Name(run.evidence->pass));
   line.Text(run.evidence->run_id);
   line.Text(run.usable ? "complete"
                        : (run.evidence->status == RunStatus::kFailed ? "failed" : "aborted"));
@@ -173,8 +174,8 @@ Line Begin(const CampaignEvidence& campaign, const AnalysedRun& run) {
 Decomposition DecompositionOf(const CampaignAnalysis& analysis, const AnalysedRun& run,
                               const std::string& op) {
   for (const CellOp& row : analysis.rows) {
-    for (size_t i = 0; i < row.runs.size(); ++i) {
-      if (row.op == op && row.runs[i] == &run) return row.decompositions[i];
+    for (size_t i = 0; i < row.parts_runs.size(); ++i) {
+      if (row.op == op && row.parts_runs[i] == &run) return row.decompositions[i];
     }
   }
   return Decompose(*run.evidence, run.summary, op);
@@ -195,7 +196,7 @@ std::string CsvReport(const CampaignEvidence& campaign) {
     }
     if (run.summary.ops.empty()) {
       Line line = Begin(campaign, run);
-      for (int i = 4 + static_cast<int>(campaign.axes.size()); i < fields; ++i) line.Empty();
+      for (int i = 5 + static_cast<int>(campaign.axes.size()); i < fields; ++i) line.Empty();
       out += line.ToString();
     }
   }

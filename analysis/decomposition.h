@@ -1,24 +1,26 @@
-// Where the time of a request went: contiguous segments of the client's clock, cut where a stamp
-// can be trusted, and the server's residence taken out of the one that contains it.
+// Where the time of a request went: contiguous segments of the client's clock, cut where there is
+// evidence that can be trusted, and the server's residence taken out of the one that contains it.
 //
-//  intended
+//  intended   a0
 //     |  wait
-//  started
-//     |  client_user
-//  submitted
-//     |  client_kernel_send
-//  kernel_sent
+//  started    a1
+//     |  client_encode
+//  encoded    a2
+//     |  client_submit
+//  submitted  a3
+//     |  client_send
+//  first byte out (packets), or last byte given to the device (kernel stamps)
 //     |  wire and server  =  network + server's residence
-//  kernel_received
-//     |  client_kernel_receive
-//  received
+//  last byte in (packets), or last packet received (kernel stamps)
+//     |  client_receive
+//  received   a5
 //     |  client_decode
-//  decoded
+//  decoded    a6
 //
 // All parts are integer nanoseconds and those of one request sum to its response time exactly; no
 // clock of another host is involved but as the length of the residence. Where a boundary cannot be
-// trusted, the parts on its two sides are merged and named so ("client_kernel_send+network"); a
-// value is never guessed and never clamped. Definitions and rules: docs/measurement.md.
+// trusted, the parts on its two sides are merged and named so ("client_send+network"); a value is
+// never guessed and never clamped. Definitions and rules: docs/measurement.md.
 #pragma once
 
 #include <cstdint>
@@ -26,28 +28,14 @@
 #include <string>
 #include <vector>
 
+#include "analysis/boundaries.h"
 #include "analysis/evidence.h"
 #include "analysis/run_summary.h"
 
 namespace kbench::analysis {
 
-// Which of the three uncertain cuts may be made.
-struct Boundaries {
-  bool send = true;     // kernel_sent: between client_kernel_send and network
-  bool receive = true;  // kernel_received: between network and client_kernel_receive
-  bool server = true;   // the residence: between network and server
-
-  Boundaries And(Boundaries other) const {
-    return {send && other.send, receive && other.receive, server && other.server};
-  }
-  bool operator==(const Boundaries&) const = default;
-};
-
-inline constexpr double kUntrustedShareMax = 0.02;  // of probed requests, per boundary
-inline constexpr double kMatchRateMin = 0.995;      // of residences
-inline constexpr int64_t kClockStepMaxNs = 1000;    // client's or server's
-inline constexpr double kNegativeShareMax = 0.01;   // of requests with a negative part
-inline constexpr double kResidualShareMax = 0.05;   // of the mean response
+inline constexpr double kNegativeShareMax = 0.01;  // of requests with a negative part
+inline constexpr double kResidualShareMax = 0.05;  // of the mean response
 inline constexpr uint64_t kFewSamples = 100;
 
 struct PartStats {
@@ -67,6 +55,13 @@ struct Decomposition {
   std::string op;  // "all" for the run
   Boundaries boundaries;
   std::vector<PartStats> parts;  // in the order of time
+  // The same time by cause instead of place (analysis/causes.h); empty when the evidence does not
+  // carry it.
+  std::vector<PartStats> causes;
+  // What lies inside a part and is no part of the sum: "request_transfer" (first to last byte out),
+  // "response_transfer" (first to last byte in), "server_emission" (the server's first to last byte
+  // out). Only from packets.
+  std::vector<PartStats> inside;
   uint64_t samples_seen = 0;
   uint64_t samples_used = 0;
   uint64_t near_p50_samples = 0;
@@ -85,15 +80,14 @@ struct Decomposition {
   double residual_share() const;  // of mean_all
 };
 
-// The cuts that this run's stamps of `op` support, with a caveat for each that they do not.
-// "all": those that every op supports.
-Boundaries TrustedBoundaries(const RunEvidence& run, const std::string& op,
-                             std::vector<result::Caveat>* caveats);
+// By the best evidence that the run has, at the cuts that it supports.
+Decomposition Decompose(const RunEvidence& run, const RunSummary& summary, const std::string& op);
 
-// Makes the cuts that both the run and `allowed` support. The cells of a report pass the cuts that
-// all their repetitions support, so that parts of the same name mean the same.
+// Makes the cuts that both the run and `allowed` support, by evidence no better than its rungs. The
+// cells of a report pass what all their repetitions support, so that parts of the same name mean
+// the same.
 Decomposition Decompose(const RunEvidence& run, const RunSummary& summary, const std::string& op,
-                        Boundaries allowed = {});
+                        const Boundaries& allowed);
 
 // The names of the parts, in the order of time.
 std::vector<std::string> PartNames(Boundaries boundaries);

@@ -8,8 +8,10 @@
 #include "absl/strings/str_format.h"
 #include "analysis/campaign_analysis.h"
 #include "analysis/charts.h"
+#include "analysis/findings.h"
 #include "analysis/html_style.h"
 #include "analysis/report.h"
+#include "analysis/report_sections.h"
 #include "analysis/report_tables.h"
 #include "analysis/svg.h"
 #include "analysis/verdicts.h"
@@ -86,8 +88,9 @@ std::string PartsSection(const CampaignAnalysis& analysis) {
   std::string out = Section(
       "Where the time goes",
       "Parts of the mean response time, medians over repetitions, so that a bar's length is close "
-      "to but not exactly the mean. Hatched: parts that this run's stamps cannot separate. Parts "
-      "say where a request waited, not why. Each group has its own scale.");
+      "to but not exactly the mean. Hatched: parts that this run's evidence cannot separate. Parts "
+      "say where a request waited; why, as far as it is known, stands under \"What can be said\". "
+      "Each group has its own scale.");
   out += PartsLegend(analysis);
   out +=
       "<input class=\"switch\" type=\"radio\" name=\"scale\" id=\"scale-absolute\" checked>"
@@ -120,6 +123,14 @@ std::string GridSection(const CampaignAnalysis& analysis, absl::string_view titl
   return out + "</div>\n";
 }
 
+std::string EvidenceList(const CampaignAnalysis& analysis, const std::string& op) {
+  std::string out;
+  for (const std::string& line : EvidenceLines(analysis, op)) {
+    absl::StrAppend(&out, "<p class=\"note\">", Escape(line), "</p>");
+  }
+  return out;
+}
+
 std::string TablesSection(const CampaignAnalysis& analysis) {
   std::string out = Section("Numbers",
                             "Response time from the intended instant; medians over n repetitions "
@@ -129,7 +140,12 @@ std::string TablesSection(const CampaignAnalysis& analysis) {
     absl::StrAppend(&out, "<h3>", Escape(OpTitle(analysis, op)), "</h3>",
                     HtmlTable(LatencyTable(analysis, op), "sortable"),
                     "<details><summary>Parts</summary><p class=\"note\">", Escape(kPartsLegend),
-                    "</p>", HtmlTable(PartsTable(analysis, op)), "</details>\n");
+                    "</p>", EvidenceList(analysis, op), HtmlTable(PartsTable(analysis, op)),
+                    "</details>\n");
+  }
+  for (const TableSection& section : TableSections(analysis)) {
+    absl::StrAppend(&out, "<h3>", Escape(section.title), "</h3><p class=\"note\">",
+                    Escape(section.note), "</p>", HtmlTable(section.table));
   }
   return out;
 }
@@ -140,8 +156,12 @@ std::string SaidSection(const CampaignAnalysis& analysis) {
                             "transports pairs repetitions that ran next to each other.");
   out += "<ul class=\"said\">\n";
   for (const CellOp& row : analysis.rows) {
-    absl::StrAppend(&out, "<li><b>", Escape(row.op), " ", Escape(row.cell->Label()),
-                    "</b>: ", Escape(PartsSentence(row)), "</li>\n");
+    absl::StrAppend(&out, "<li><b>", Escape(row.op), " ", Escape(row.cell->Label()), "</b><ul>");
+    for (const Finding& finding : FindingsOf(analysis, row)) {
+      absl::StrAppend(&out, "<li class=\"", std::string(Name(finding.kind)), "\">",
+                      Escape(finding.sentence), "</li>");
+    }
+    out += "</ul></li>\n";
   }
   out += "</ul>\n";
   const std::vector<TransportComparison> comparisons = CompareTransports(analysis);

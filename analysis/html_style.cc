@@ -7,7 +7,7 @@ const char kHtmlStyle[] = R"css(
   color-scheme: light dark;
   --bg: #ffffff; --fg: #1b1f24; --muted: #5b6470; --line: #d5dae0; --soft: #f4f6f8;
   --warn-bg: #fff6e0; --warn-line: #e0a100; --grid: #e6e9ed;
-  --wait: #a3a9b1; --user: #0072b2; --send: #56b4e9; --network: #e69f00; --server: #009e73;
+  --wait: #a3a9b1; --encode: #0072b2; --submit: #3f63d9; --send: #56b4e9; --network: #e69f00; --server: #009e73;
   --receive: #cc79a7; --decode: #6a4fb0;
   --s0: #0072b2; --s1: #d55e00; --s2: #00835f; --s3: #b04f86; --s4: #9a6a00; --s5: #555b63;
 }
@@ -15,7 +15,7 @@ const char kHtmlStyle[] = R"css(
   :root {
     --bg: #14171b; --fg: #e6e9ed; --muted: #9aa4b0; --line: #343b44; --soft: #1c2127;
     --warn-bg: #2c2512; --warn-line: #c08a00; --grid: #262c33;
-    --wait: #868d96; --user: #2f8fd0; --send: #7cc6f0; --network: #e6a21a; --server: #1fae85;
+    --wait: #868d96; --encode: #2f8fd0; --submit: #7b93ee; --send: #7cc6f0; --network: #e6a21a; --server: #1fae85;
     --receive: #d68db5; --decode: #9b84dd;
     --s0: #4aa8e6; --s1: #f0803c; --s2: #34c49b; --s3: #dd93bd; --s4: #e0b040; --s5: #b6bcc4;
   }
@@ -52,27 +52,28 @@ svg .number { font-variant-numeric: tabular-nums; }
 .axis { stroke: var(--muted); stroke-width: 1; }
 .grid-line, line.grid { stroke: var(--grid); stroke-width: 1; }
 .part { stroke: var(--bg); stroke-width: 1; }
-.part-wait { fill: var(--wait); } .part-client_user { fill: var(--user); }
-.part-client_kernel_send { fill: var(--send); } .part-network { fill: var(--network); }
-.part-server { fill: var(--server); } .part-client_kernel_receive { fill: var(--receive); }
+.part-wait { fill: var(--wait); } .part-client_encode { fill: var(--encode); }
+.part-client_submit { fill: var(--submit); }
+.part-client_send { fill: var(--send); } .part-network { fill: var(--network); }
+.part-server { fill: var(--server); } .part-client_receive { fill: var(--receive); }
 .part-client_decode { fill: var(--decode); }
 .part-network-server { fill: url(#hatch-network-server); }
-.part-network-client_kernel_receive { fill: url(#hatch-network-client_kernel_receive); }
-.part-network-server-client_kernel_receive {
-  fill: url(#hatch-network-server-client_kernel_receive); }
-.part-client_kernel_send-network { fill: url(#hatch-client_kernel_send-network); }
-.part-client_kernel_send-network-server { fill: url(#hatch-client_kernel_send-network-server); }
-.part-client_kernel_send-network-client_kernel_receive {
-  fill: url(#hatch-client_kernel_send-network-client_kernel_receive); }
-.part-client_kernel_send-network-server-client_kernel_receive {
-  fill: url(#hatch-client_kernel_send-network-server-client_kernel_receive); }
+.part-network-client_receive { fill: url(#hatch-network-client_receive); }
+.part-network-server-client_receive {
+  fill: url(#hatch-network-server-client_receive); }
+.part-client_send-network { fill: url(#hatch-client_send-network); }
+.part-client_send-network-server { fill: url(#hatch-client_send-network-server); }
+.part-client_send-network-client_receive {
+  fill: url(#hatch-client_send-network-client_receive); }
+.part-client_send-network-server-client_receive {
+  fill: url(#hatch-client_send-network-server-client_receive); }
 .plate { fill: var(--bg); opacity: 0.88; rx: 3px; }
-svg text.in-wait, svg text.in-client_kernel_send, svg text.in-network,
-svg text.in-client_kernel_receive { fill: #111; font-size: 12px; }
-svg text.in-client_user, svg text.in-server, svg text.in-client_decode { fill: #fff;
+svg text.in-wait, svg text.in-client_send, svg text.in-network,
+svg text.in-client_receive { fill: #111; font-size: 12px; }
+svg text.in-client_encode, svg text.in-client_submit, svg text.in-server, svg text.in-client_decode { fill: #fff;
   font-size: 12px; }
 @media (prefers-color-scheme: dark) {
-  svg text.in-client_user, svg text.in-server, svg text.in-client_decode { fill: #111; }
+  svg text.in-client_encode, svg text.in-client_submit, svg text.in-server, svg text.in-client_decode { fill: #111; }
 }
 .curve { fill: none; stroke-width: 1.8; stroke: currentColor; }
 .mark { stroke: none; fill: currentColor; }

@@ -13,6 +13,14 @@ Json ToJson(const Estimate& estimate) {
   return json;
 }
 
+Json ToJson(const Ratio& ratio) {
+  if (ratio.n == 0) return Json();
+  return {{"ratio", ratio.ratio},
+          {"low_90", ratio.interval ? Json(ratio.interval->low) : Json()},
+          {"high_90", ratio.interval ? Json(ratio.interval->high) : Json()},
+          {"repetitions", ratio.n}};
+}
+
 Json ToJson(const OpCounts& counts) {
   return {{"due", counts.due},           {"sent", counts.sent},     {"unsent", counts.unsent},
           {"answered", counts.answered}, {"failed", counts.failed}, {"lost", counts.lost}};
@@ -58,12 +66,33 @@ Json ToJson(const OpSummary& op) {
   return json;
 }
 
+namespace {
+
+Json PartsJson(const std::vector<PartStats>& parts, const char* name, uint64_t samples) {
+  Json json = Json::array();
+  for (const PartStats& part : parts) {
+    json.push_back({{name, part.name},
+                    {"samples", samples},
+                    {"sum_ns", part.sum_ns},
+                    {"mean_ns", part.mean_ns},
+                    {"share", part.share},
+                    {"p50_ns", part.p50_ns},
+                    {"p99_ns", part.p99_ns},
+                    {"mean_near_response_p50_ns", part.near_p50_ns},
+                    {"mean_near_response_p99_ns", part.near_p99_ns},
+                    {"negative", part.negative}});
+  }
+  return json;
+}
+
+}  // namespace
+
 Json ToJson(const Decomposition& d) {
   Json json;
   json["op"] = d.op;
-  json["boundaries"] = {{"kernel_sent", d.boundaries.send},
-                        {"kernel_received", d.boundaries.receive},
-                        {"server_residence", d.boundaries.server}};
+  json["boundaries"] = {{"send", d.boundaries.send},
+                        {"receive", d.boundaries.receive},
+                        {"server", d.boundaries.server}};
   json["samples_seen"] = d.samples_seen;
   json["samples"] = d.samples_used;
   json["excluded"] = d.excluded;
@@ -75,19 +104,11 @@ Json ToJson(const Decomposition& d) {
   json["residual_share"] = d.residual_share();
   json["near_p50_samples"] = d.near_p50_samples;
   json["near_p99_samples"] = d.near_p99_samples;
-  json["parts"] = Json::array();
-  for (const PartStats& part : d.parts) {
-    json["parts"].push_back({{"part", part.name},
-                             {"samples", d.samples_used},
-                             {"sum_ns", part.sum_ns},
-                             {"mean_ns", part.mean_ns},
-                             {"share", part.share},
-                             {"p50_ns", part.p50_ns},
-                             {"p99_ns", part.p99_ns},
-                             {"mean_near_response_p50_ns", part.near_p50_ns},
-                             {"mean_near_response_p99_ns", part.near_p99_ns},
-                             {"negative", part.negative}});
-  }
+  json["client_edges"] = d.boundaries.rungs.client_packets ? "packets" : "kernel_stamps";
+  json["server_edge"] = d.boundaries.rungs.server_packets ? "packets" : "own_record";
+  json["parts"] = PartsJson(d.parts, "part", d.samples_used);
+  json["causes"] = PartsJson(d.causes, "cause", d.samples_used);
+  json["inside"] = PartsJson(d.inside, "inside", d.samples_used);
   json["caveats"] = ToJson(d.caveats);
   return json;
 }

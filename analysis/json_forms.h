@@ -17,6 +17,7 @@ using Json = nlohmann::ordered_json;
 
 // {"median": 1.5, "low_95": 1.2, "high_95": 1.9, "repetitions": [1.2, 1.5, 1.9]}
 Json ToJson(const Estimate& estimate);
+Json ToJson(const Ratio& ratio);  // null without a pair
 Json ToJson(const OpCounts& counts);
 Json ToJson(const OpSummary& op);
 Json ToJson(const Decomposition& decomposition);

@@ -79,7 +79,7 @@ PartCell CellOfPart(const CellOp& row, const std::string& column) {
   if (column == "network") {
     return {FormatUs(network->mean_ns.value), absl::StrFormat("%.1f", 100 * network->share.value)};
   }
-  return {column == "client_kernel_send" ? ">" : "<", ""};
+  return {column == "client_send" ? ">" : "<", ""};
 }
 
 }  // namespace
@@ -192,7 +192,7 @@ Table PartsTable(const CampaignAnalysis& analysis, const std::string& op) {
   Table table = NamedRows(analysis, op);
   const std::vector<std::string> columns = PartNames({});
   for (const char* name :
-       {"wait", "user", "k.send", "network", "server", "k.recv", "decode", "residual"}) {
+       {"wait", "encode", "submit", "send", "network", "server", "receive", "decode", "residual"}) {
     table.header.push_back(name);
   }
   for (const CellOp* row : RowsOf(analysis, op)) {

@@ -15,7 +15,7 @@ namespace kbench::analysis {
 namespace {
 
 constexpr absl::string_view kMethod =
-    "parts in integer ns of the client's clock; server from the reference server's own residence; "
+    "parts in integer ns of the client's clock; of the server's clock only the residence's length; "
     "docs/measurement.md";
 
 absl::string_view Name(RunStatus status) {
@@ -36,6 +36,7 @@ Json Identity(const RunEvidence& run) {
   json["run_id"] = run.run_id;
   json["cell"] = run.cell;
   json["repetition"] = run.repetition;
+  json["pass"] = std::string(Name(run.pass));
   json["status"] = std::string(Name(run.status));
   json["status_text"] = run.status_text;
   return json;

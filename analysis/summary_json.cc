@@ -1,8 +1,12 @@
 #include "absl/strings/str_cat.h"
+#include "analysis/bracket.h"
 #include "analysis/campaign_analysis.h"
+#include "analysis/findings.h"
 #include "analysis/json_forms.h"
+#include "analysis/ladder.h"
 #include "analysis/report.h"
 #include "analysis/report_tables.h"
+#include "analysis/saturation.h"
 #include "analysis/verdicts.h"
 
 namespace kbench::analysis {
@@ -20,10 +24,10 @@ Json CaveatsJson(const CampaignAnalysis& analysis) {
   return json;
 }
 
-Json PartsJson(const CellOp& row) {
+Json PartsJson(const std::vector<CellPart>& parts, const char* name) {
   Json json = Json::array();
-  for (const CellPart& part : row.parts) {
-    json.push_back({{"part", part.name},
+  for (const CellPart& part : parts) {
+    json.push_back({{name, part.name},
                     {"mean_ns", ToJson(part.mean_ns)},
                     {"share", ToJson(part.share)},
                     {"p50_ns", ToJson(part.p50_ns)},
@@ -34,7 +38,83 @@ Json PartsJson(const CellOp& row) {
   return json;
 }
 
-Json RowJson(const CellOp& row) {
+Json FindingsJson(const CampaignAnalysis& analysis, const CellOp& row) {
+  Json json = Json::array();
+  for (const Finding& finding : FindingsOf(analysis, row)) {
+    json.push_back({{"kind", std::string(Name(finding.kind))}, {"sentence", finding.sentence}});
+  }
+  return json;
+}
+
+Json SaturationJson(const CampaignAnalysis& analysis, const CellOp& row) {
+  const Saturation s = SaturationOf(analysis, row);
+  Json json;
+  json["bottleneck"] = s.bottleneck ? Json(std::string(Name(*s.bottleneck))) : Json();
+  json["utilisations"] = Json::array();
+  for (const Utilisation& u : s.known) {
+    json["utilisations"].push_back({{"resource", std::string(Name(u.resource))},
+                                    {"utilisation", u.share},
+                                    {"evidence", u.evidence}});
+  }
+  return json;
+}
+
+Json CostsJson(const CellOp& row) {
+  Json json = Json::array();
+  for (const ProbeCost& cost : row.costs) {
+    json.push_back({{"pass", std::string(Name(cost.pass))},
+                    {"rate", ToJson(cost.rate)},
+                    {"mean_response", ToJson(cost.response)},
+                    {"client_cpu_per_request", ToJson(cost.cpu)},
+                    {"waits_per_request", ToJson(cost.waits)},
+                    {"voluntary_switches_per_request", ToJson(cost.switches)},
+                    {"perturbed", cost.perturbed}});
+  }
+  return json;
+}
+
+Json BracketJson(const CampaignAnalysis& analysis, const CellOp& row) {
+  const std::optional<ServerBracket> bracket = BracketOf(analysis, row);
+  if (!bracket) return Json();
+  return {{"server_at_least_ns", bracket->least_ns ? Json(*bracket->least_ns) : Json()},
+          {"server_at_most_ns", bracket->most_ns}};
+}
+
+Json BaselinesJson(const CampaignEvidence& campaign) {
+  Json json = Json::array();
+  for (const result::NetworkBaseline& b : campaign.baselines) {
+    json.push_back({{"from", b.from()},
+                    {"to", b.to()},
+                    {"kind", b.kind() == result::NetworkBaseline::SERVER ? "server" : "agent"},
+                    {"echoes", b.echoes()},
+                    {"echo_floor_ns", b.echo_floor_ns()},
+                    {"echo_p50_ns", b.echo_p50_ns()},
+                    {"echo_p99_ns", b.echo_p99_ns()},
+                    {"min_rtt_ns", b.min_rtt_ns()},
+                    {"connect_ns", b.connect_ns()},
+                    {"sent_bytes_per_s", b.sent_bytes_per_s()},
+                    {"received_bytes_per_s", b.received_bytes_per_s()},
+                    {"reason", b.reason()}});
+  }
+  return json;
+}
+
+Json LadderJson(const CampaignAnalysis& analysis) {
+  Json json = Json::array();
+  for (const LadderStep& step : LadderOf(analysis)) {
+    json.push_back({{"lower", step.lower},
+                    {"upper", step.upper},
+                    {"levels", step.rest},
+                    {"difference_ns", step.difference_ns},
+                    {"low_95", step.interval ? Json(step.interval->low) : Json()},
+                    {"high_95", step.interval ? Json(step.interval->high) : Json()},
+                    {"repetitions", step.repetitions},
+                    {"sentence", step.Sentence()}});
+  }
+  return json;
+}
+
+Json RowJson(const CampaignAnalysis& analysis, const CellOp& row) {
   Json json;
   json["op"] = row.op;
   json["transport"] = row.transport;
@@ -50,7 +130,19 @@ Json RowJson(const CellOp& row) {
   json["cpu_per_op_ns"] = CpuPerRequestNs(row);
   json["samples_seen"] = row.samples_seen;
   json["samples_used"] = row.samples_used;
-  json["parts"] = PartsJson(row);
+  json["headline_pass"] = std::string(Name(row.headline));
+  json["parts_pass"] = std::string(Name(row.parts_pass));
+  json["client_edges"] = row.boundaries.rungs.client_packets ? "packets" : "kernel_stamps";
+  json["server_edge"] = !row.boundaries.server                ? Json()
+                        : row.boundaries.rungs.server_packets ? Json("packets")
+                                                              : Json("own_record");
+  json["parts"] = PartsJson(row.parts, "part");
+  json["causes"] = PartsJson(row.causes, "cause");
+  json["inside"] = PartsJson(row.inside, "inside");
+  json["probe_costs"] = CostsJson(row);
+  json["saturation"] = SaturationJson(analysis, row);
+  json["server_bracket"] = BracketJson(analysis, row);
+  json["findings"] = FindingsJson(analysis, row);
   json["residual_ns"] = ToJson(row.residual_ns);
   json["residual_share"] = ToJson(row.residual_share);
   json["sentence"] = PartsSentence(row);
@@ -65,7 +157,7 @@ Json CellsJson(const CampaignAnalysis& analysis) {
     for (const Level& level : cell.levels) entry["levels"][level.axis] = level.value;
     entry["ops"] = Json::array();
     for (const CellOp& row : analysis.rows) {
-      if (row.cell == &cell) entry["ops"].push_back(RowJson(row));
+      if (row.cell == &cell) entry["ops"].push_back(RowJson(analysis, row));
     }
     json.push_back(std::move(entry));
   }
@@ -97,6 +189,7 @@ Json RunsJson(const CampaignAnalysis& analysis) {
     json.push_back({{"run_id", run.evidence->run_id},
                     {"cell", run.evidence->cell},
                     {"repetition", run.evidence->repetition},
+                    {"pass", std::string(Name(run.evidence->pass))},
                     {"in_statistics", run.usable},
                     {"left_out", run.left_out}});
   }
@@ -124,6 +217,8 @@ std::string SummaryJson(const CampaignEvidence& campaign) {
   json["runs_left_out"] = analysis.runs_left_out;
   json["runs"] = RunsJson(analysis);
   json["cells"] = CellsJson(analysis);
+  json["baselines"] = BaselinesJson(campaign);
+  json["ladder"] = LadderJson(analysis);
   json["transport_comparisons"] = ComparisonsJson(analysis);
   return Dump(json);
 }

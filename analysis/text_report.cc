@@ -6,7 +6,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "analysis/campaign_analysis.h"
+#include "analysis/findings.h"
 #include "analysis/report.h"
+#include "analysis/report_sections.h"
 #include "analysis/report_tables.h"
 #include "analysis/table.h"
 #include "analysis/verdicts.h"
@@ -15,8 +17,8 @@ namespace kbench::analysis {
 namespace {
 
 constexpr absl::string_view kBlameNote =
-    "Parts say where a request waited, not why: a full link shows as waiting in the client's "
-    "kernel as well. Shares are of this design's cells.";
+    "Parts say where a request waited, causes say why as far as the evidence goes. Shares are of "
+    "this design's cells.";
 
 std::string Heading(const CampaignEvidence& campaign) {
   return absl::StrFormat("Campaign %s, run %s, %s", campaign.name, campaign.run_id,
@@ -55,8 +57,12 @@ std::string TextCaveats(const CampaignAnalysis& analysis, int width, Paint paint
 std::string TextSentences(const CampaignAnalysis& analysis, int width, Paint paint) {
   std::string out = paint.Bold("What can be said") + "\n";
   for (const CellOp& row : analysis.rows) {
-    const std::string name = absl::StrCat(row.op, " ", row.cell->Label(), ": ");
-    out += Wrap(Printable(name + PartsSentence(row)), width, "  - ", "    ");
+    const std::string name = absl::StrCat(row.op, " ", row.cell->Label());
+    out += Wrap(Printable(name), width, "  - ", "    ");
+    for (const Finding& finding : FindingsOf(analysis, row)) {
+      out += Wrap(Printable(finding.sentence), width,
+                  absl::StrCat("      ", std::string(Name(finding.kind)), ": "), "        ");
+    }
   }
   for (const TransportComparison& comparison : CompareTransports(analysis)) {
     out += Wrap(Printable(comparison.Sentence()), width, "  - ", "    ");
@@ -86,7 +92,14 @@ std::string TextReport(const CampaignEvidence& campaign, const ReportOptions& op
         width, "", "");
     out += TextTable(LatencyTable(analysis, op), width);
     absl::StrAppend(&out, "\n", Wrap(kPartsLegend, width, "where it goes: ", ""));
+    for (const std::string& line : EvidenceLines(analysis, op)) {
+      out += Wrap(Printable(line), width, "", "  ");
+    }
     out += TextTable(PartsTable(analysis, op), width);
+  }
+  for (const TableSection& section : TableSections(analysis)) {
+    absl::StrAppend(&out, "\n", paint.Bold(Printable(section.title)), "\n",
+                    Wrap(section.note, width, "", ""), TextTable(section.table, width));
   }
   return absl::StrCat(out, "\n", TextSentences(analysis, width, paint));
 }
@@ -113,11 +126,21 @@ std::string MarkdownReport(const CampaignEvidence& campaign) {
                     MarkdownTable(LatencyTable(analysis, op)),
                     "\nWhere it goes: ", safe(kPartsLegend), "\n\n",
                     MarkdownTable(PartsTable(analysis, op)));
+    for (const std::string& line : EvidenceLines(analysis, op)) {
+      absl::StrAppend(&out, "\n", safe(line), "\n");
+    }
+  }
+  for (const TableSection& section : TableSections(analysis)) {
+    absl::StrAppend(&out, "\n## ", safe(section.title), "\n\n", safe(section.note), "\n\n",
+                    MarkdownTable(section.table));
   }
   out += "\n## What can be said\n\n";
   for (const CellOp& row : analysis.rows) {
-    absl::StrAppend(&out, "- ", row.op, " ", safe(row.cell->Label()), ": ",
-                    safe(PartsSentence(row)), "\n");
+    absl::StrAppend(&out, "- ", row.op, " ", safe(row.cell->Label()), "\n");
+    for (const Finding& finding : FindingsOf(analysis, row)) {
+      absl::StrAppend(&out, "  - ", std::string(Name(finding.kind)), ": ", safe(finding.sentence),
+                      "\n");
+    }
   }
   for (const TransportComparison& comparison : CompareTransports(analysis)) {
     absl::StrAppend(&out, "- ", safe(comparison.Sentence()), "\n");

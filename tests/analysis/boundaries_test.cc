@@ -24,7 +24,7 @@ struct Trust {
 Trust TrustOf(const RunEvidence& run, const std::string& op = "get") {
   Trust trust;
   std::vector<result::Caveat> caveats;
-  trust.cuts = TrustedBoundaries(run, op, &caveats);
+  trust.cuts = TrustedBoundaries(run, op, BestRungs(run, op, &caveats), &caveats);
   for (const result::Caveat& caveat : caveats) {
     trust.codes.push_back(caveat.code());
     trust.texts += caveat.text() + "\n";
@@ -167,8 +167,8 @@ TEST(Boundaries, ARunWithoutProbesHasNoKernelStampsToCutAt) {
   EXPECT_EQ(TrustOf(run).cuts, (Boundaries{.send = false, .receive = false}));
   const Decomposition d = Decompose(run, Summarize(run), "get");
   EXPECT_EQ(d.samples_used, 200u);
-  EXPECT_EQ(d.parts[2].name, "client_kernel_send+network+client_kernel_receive");
-  EXPECT_EQ(d.parts[2].sum_ns, 200 * (3'000 + 40'000 + 15'000));
+  EXPECT_EQ(d.parts[3].name, "client_send+network+client_receive");
+  EXPECT_EQ(d.parts[3].sum_ns, 200 * (3'000 + 40'000 + 15'000));
 }
 
 TEST(Boundaries, OfAllOpsAreThoseThatEveryOpSupports) {
@@ -190,7 +190,7 @@ TEST(Boundaries, DecompositionUsesWhatThisRunAndItsCellBothSupport) {
   const RunEvidence run = RunWith(200, 200, [](Request* r) { r->send_stamp = false; });
   const Decomposition d = Decompose(run, Summarize(run), "get", {.server = false});
   EXPECT_EQ(d.boundaries, (Boundaries{.send = false, .server = false}));
-  EXPECT_EQ(d.parts[2].name, "client_kernel_send+network+server");
+  EXPECT_EQ(d.parts[3].name, "client_send+network+server");
   EXPECT_EQ(d.samples_used, 200u);  // what is not cut needs no stamp
 }
 

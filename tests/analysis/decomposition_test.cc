@@ -36,7 +36,8 @@ std::vector<std::string> Names(const Decomposition& d) {
 Request RandomRequest(Random* random) {
   const auto length = [&] { return static_cast<int64_t>(random->Below(2'000'000)); };
   return {.wait = length(),
-          .user = length(),
+          .encode = length(),
+          .submit = length(),
           .send = length(),
           .network = length(),
           .server = length(),
@@ -49,10 +50,10 @@ TEST(Decomposition, GivesEveryPlantedPartBackToTheNanosecond) {
   for (int i = 0; i < 50; ++i) {
     const Request r = RandomRequest(&random);
     const Decomposition d = Cut(UniformRun(1, r));
-    EXPECT_THAT(Sums(d),
-                ElementsAre(r.wait, r.user, r.send, r.network, r.server, r.receive, r.decode));
-    EXPECT_THAT(Names(d), ElementsAre("wait", "client_user", "client_kernel_send", "network",
-                                      "server", "client_kernel_receive", "client_decode"));
+    EXPECT_THAT(Sums(d), ElementsAre(r.wait, r.encode, r.submit, r.send, r.network, r.server,
+                                     r.receive, r.decode));
+    EXPECT_THAT(Names(d), ElementsAre("wait", "client_encode", "client_submit", "client_send",
+                                      "network", "server", "client_receive", "client_decode"));
   }
 }
 
@@ -76,16 +77,18 @@ TEST(Decomposition, SumsToTheResponseForEveryChoiceOfCuts) {
 TEST(Decomposition, AMergedPartIsTheSumOfWhatItMerges) {
   const Request r;
   const RunEvidence run = UniformRun(1, r);
-  EXPECT_THAT(Sums(Cut(run, {.send = false})),
-              ElementsAre(r.wait, r.user, r.send + r.network, r.server, r.receive, r.decode));
-  EXPECT_THAT(Sums(Cut(run, {.receive = false})),
-              ElementsAre(r.wait, r.user, r.send, r.network + r.receive, r.server, r.decode));
-  EXPECT_THAT(Sums(Cut(run, {.server = false})),
-              ElementsAre(r.wait, r.user, r.send, r.network + r.server, r.receive, r.decode));
   EXPECT_THAT(
-      Names(Cut(run, {.send = false, .receive = false, .server = false})),
-      ElementsAre("wait", "client_user", "client_kernel_send+network+server+client_kernel_receive",
-                  "client_decode"));
+      Sums(Cut(run, {.send = false})),
+      ElementsAre(r.wait, r.encode, r.submit, r.send + r.network, r.server, r.receive, r.decode));
+  EXPECT_THAT(
+      Sums(Cut(run, {.receive = false})),
+      ElementsAre(r.wait, r.encode, r.submit, r.send, r.network + r.receive, r.server, r.decode));
+  EXPECT_THAT(
+      Sums(Cut(run, {.server = false})),
+      ElementsAre(r.wait, r.encode, r.submit, r.send, r.network + r.server, r.receive, r.decode));
+  EXPECT_THAT(Names(Cut(run, {.send = false, .receive = false, .server = false})),
+              ElementsAre("wait", "client_encode", "client_submit",
+                          "client_send+network+server+client_receive", "client_decode"));
 }
 
 TEST(Decomposition, DoesNotDependOnWhereTheClientsClockStands) {
@@ -95,6 +98,7 @@ TEST(Decomposition, DoesNotDependOnWhereTheClientsClockStands) {
   for (auto& s : *run.agents[0].mutable_samples()) {
     s.set_intended(s.intended() + kShift);
     s.set_started(s.started() + kShift);
+    s.set_encoded(s.encoded() + kShift);
     s.set_submitted(s.submitted() + kShift);
     s.set_kernel_sent(s.kernel_sent() + kShift);
     s.set_kernel_received(s.kernel_received() + kShift);
@@ -109,7 +113,7 @@ TEST(Decomposition, StatesMeansSharesAndOwnPercentiles) {
   std::vector<Request> requests;
   for (int i = 1; i <= 200; ++i) requests.push_back({.server = i * 1'000});
   const Decomposition d = Cut(MakeRun({MakeAgent({.requests = requests})}));
-  const PartStats& server = d.parts[4];
+  const PartStats& server = d.parts[5];
   EXPECT_EQ(server.sum_ns, 200 * 201 / 2 * 1'000);
   EXPECT_DOUBLE_EQ(server.mean_ns, 100'500);
   EXPECT_EQ(server.p50_ns, 100'000);  // rank 100 of 200
@@ -131,9 +135,9 @@ TEST(Decomposition, PartsNearAPercentileAreOfTheRequestsNearItAndAddUp) {
   const Decomposition d = Cut(MakeRun({MakeAgent({.requests = requests})}));
   EXPECT_EQ(d.near_p50_samples, 100u);
   EXPECT_EQ(d.near_p99_samples, 10u);
-  EXPECT_DOUBLE_EQ(d.parts[3].near_p50_ns, 40'000 + 499.5);     // ranks 450 to 549
-  EXPECT_DOUBLE_EQ(d.parts[3].near_p99_ns, 3'000'000 + 989.5);  // ranks 985 to 994
-  EXPECT_DOUBLE_EQ(d.parts[4].near_p99_ns, 500'000);            // the server had no part in it
+  EXPECT_DOUBLE_EQ(d.parts[4].near_p50_ns, 40'000 + 499.5);     // ranks 450 to 549
+  EXPECT_DOUBLE_EQ(d.parts[4].near_p99_ns, 3'000'000 + 989.5);  // ranks 985 to 994
+  EXPECT_DOUBLE_EQ(d.parts[5].near_p99_ns, 500'000);            // the server had no part in it
   double sum = 0;
   for (const PartStats& part : d.parts) sum += part.near_p99_ns;
   EXPECT_DOUBLE_EQ(sum, Request{.network = 0}.response() + 3'000'000 + 989.5);
@@ -145,8 +149,8 @@ TEST(Decomposition, KeepsTheConnectionsOfTwoAgentsApart) {
       MakeRun({MakeAgent({.requests = fast}), MakeAgent({.name = "agent-1", .requests = slow})});
   const Decomposition d = Cut(run);
   EXPECT_EQ(d.samples_used, 200u);
-  EXPECT_EQ(d.parts[4].sum_ns, 100 * (100'000 + 900'000));
-  EXPECT_EQ(d.parts[3].sum_ns, 200 * 40'000);
+  EXPECT_EQ(d.parts[5].sum_ns, 100 * (100'000 + 900'000));
+  EXPECT_EQ(d.parts[4].sum_ns, 200 * 40'000);
 }
 
 TEST(Decomposition, CutsEachOpFromItsOwnRequests) {
@@ -165,9 +169,9 @@ TEST(Decomposition, CutsEachOpFromItsOwnRequests) {
   }
   const RunEvidence run = MakeRun({agent});
   const RunSummary summary = Summarize(run);
-  EXPECT_DOUBLE_EQ(Decompose(run, summary, "get").parts[4].mean_ns, 100'000);
-  EXPECT_DOUBLE_EQ(Decompose(run, summary, "put").parts[4].mean_ns, 700'000);
-  EXPECT_DOUBLE_EQ(Decompose(run, summary, "all").parts[4].mean_ns, 400'000);
+  EXPECT_DOUBLE_EQ(Decompose(run, summary, "get").parts[5].mean_ns, 100'000);
+  EXPECT_DOUBLE_EQ(Decompose(run, summary, "put").parts[5].mean_ns, 700'000);
+  EXPECT_DOUBLE_EQ(Decompose(run, summary, "all").parts[5].mean_ns, 400'000);
   EXPECT_EQ(Decompose(run, summary, "all").samples_used, 200u);
 }
 
@@ -220,8 +224,8 @@ TEST(Decomposition, ANegativePartIsShownNotClamped) {
   std::vector<Request> requests(200);
   for (int i = 0; i < 50; ++i) requests[i].network = -7'000;  // the residence is too long
   const Decomposition d = Cut(MakeRun({MakeAgent({.requests = requests})}));
-  EXPECT_EQ(d.parts[3].negative, 50u);
-  EXPECT_EQ(d.parts[3].sum_ns, 150 * 40'000 - 50 * 7'000);
+  EXPECT_EQ(d.parts[4].negative, 50u);
+  EXPECT_EQ(d.parts[4].sum_ns, 150 * 40'000 - 50 * 7'000);
   EXPECT_EQ(d.samples_used, 200u);
   EXPECT_TRUE(HasCode(d.caveats, "negative_part"));
 }

@@ -126,7 +126,7 @@ TEST(CsvReport, HasOneRowPerRunAndOpWithEveryFieldInItsPlace) {
   EXPECT_EQ(field(lines[1], "failed"), "2");
   EXPECT_EQ(field(lines[1], "server_mean_ns"), "500000.000");
   EXPECT_EQ(field(lines[1], "merged_part"), "");
-  EXPECT_EQ(field(lines[2], "merged_part"), "network+client_kernel_receive");
+  EXPECT_EQ(field(lines[2], "merged_part"), "network+client_receive");
   EXPECT_EQ(field(lines[2], "network_mean_ns"), "");  // not zero: not known
   EXPECT_EQ(field(lines[8], "status"), "failed");
   EXPECT_EQ(field(lines[8], "due"), "");

@@ -23,8 +23,8 @@ void AddSample(const Request& r, uint64_t sequence, result::RunResult* agent) {
   int64_t t = kEpoch + kApart * static_cast<int64_t>(sequence);
   s.set_intended(t);
   s.set_started(t += r.wait);
-  s.set_encoded(t + r.user / 2);
-  s.set_submitted(t += r.user);
+  s.set_encoded(t += r.encode);
+  s.set_submitted(t += r.submit);
   s.set_kernel_sent(t += r.send);
   s.set_kernel_received(t += r.network + r.server);
   s.set_woke(t + r.receive * 2 / 3);
@@ -83,7 +83,7 @@ result::RunResult MakeAgent(const AgentSpec& spec) {
     failed += !r.answered;
     if (!r.answered) continue;
     response.push_back(r.response());
-    service.push_back(r.response() - r.wait - r.user);
+    service.push_back(r.response() - r.wait - r.encode - r.submit);
   }
   result::OpResult& op = *agent.add_ops();
   op.set_op(spec.op);
@@ -135,6 +135,7 @@ CampaignEvidence MakeCampaign(const std::vector<std::string>& transports, int re
     for (const CellInfo& cell : campaign.cells) {
       RunEvidence run = MakeRun({make(cell, repetition)});
       run.cell = cell.index;
+      run.pass = Pass::kBare;
       run.repetition = repetition;
       run.run_id = absl::StrCat("run-", campaign.runs.size());
       campaign.runs.push_back(std::move(run));

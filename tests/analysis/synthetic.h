@@ -17,7 +17,8 @@ namespace kbench::analysis {
 // unnoticed.
 struct Request {
   int64_t wait = 1'000;
-  int64_t user = 2'000;
+  int64_t encode = 1'300;
+  int64_t submit = 700;
   int64_t send = 3'000;
   int64_t network = 40'000;
   int64_t server = 500'000;
@@ -32,7 +33,9 @@ struct Request {
   bool in_trace = true;
   uint32_t residence_flags = 1;  // the kernel's stamp, not shared
 
-  int64_t response() const { return wait + user + send + network + server + receive + decode; }
+  int64_t response() const {
+    return wait + encode + submit + send + network + server + receive + decode;
+  }
 };
 
 struct AgentSpec {
@@ -54,7 +57,9 @@ RunEvidence UniformRun(int n, const Request& request = {});
 
 using AgentMaker = std::function<result::RunResult(const CellInfo& cell, int repetition)>;
 
-// One cell per transport, one agent per run; complete, and repetitions of a block adjacent.
+// One cell per transport, one agent per run; complete, and repetitions of a block adjacent. Every
+// run is its cell's headline and its parts at once, as if stamps cost nothing (Pass::kBare); tests
+// of passes say which is which.
 CampaignEvidence MakeCampaign(const std::vector<std::string>& transports, int repetitions,
                               const AgentMaker& make);
 

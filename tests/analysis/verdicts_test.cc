@@ -40,7 +40,7 @@ TEST(PartsSentence, NamesTheNetworkWhenItDominates) {
 TEST(PartsSentence, NamesThePartOfTheClientThatDominatesAndBoundsWhatItCouldGive) {
   const std::string sentence =
       SentenceOf({.network = 10'000, .server = 10'000, .receive = 900'000});
-  EXPECT_THAT(sentence, StartsWith("client_kernel_receive is the largest part: 96."));
+  EXPECT_THAT(sentence, StartsWith("client_receive is the largest part: 96."));
   // user + send + receive + decode, of everything
   EXPECT_THAT(sentence, HasSubstr("could remove at most 911 us of 932 us (bound, at this load)"));
 }
@@ -77,7 +77,7 @@ TEST(PartsSentence, WithholdsTheServerWhenItIsNotSeparated) {
 
 TEST(PartsSentence, ABoundThatHoldsMoreThanTheClientSaysSo) {
   const std::string sentence = SentenceOf({.send_stamp = false});
-  EXPECT_THAT(sentence, HasSubstr("not separated: client_kernel_send+network"));
+  EXPECT_THAT(sentence, HasSubstr("not separated: client_send+network"));
   EXPECT_THAT(sentence, HasSubstr("remove at most 66.0 us"));  // network counted whole
 }
 
@@ -96,7 +96,7 @@ TEST(BoundOfClientStack, IsTheSumOfTheClientsPartsAndOfNothingElse) {
   });
   const CampaignAnalysis analysis = Analyse(campaign);
   const ClientBound bound = BoundOfClientStack(analysis.rows.at(0));
-  EXPECT_DOUBLE_EQ(bound.removable_ns, r.user + r.send + r.receive + r.decode);
+  EXPECT_DOUBLE_EQ(bound.removable_ns, r.encode + r.submit + r.send + r.receive + r.decode);
   EXPECT_DOUBLE_EQ(bound.of_ns, r.response());
   EXPECT_THAT(bound.merged, IsEmpty());
 }

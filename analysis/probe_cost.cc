@@ -1,0 +1,90 @@
+#include "analysis/probe_cost.h"
+
+#include <functional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace kbench::analysis {
+namespace {
+
+using Number = std::function<double(const PassRun&)>;
+
+double PerSent(double sum, const PassRun& run) {
+  const uint64_t sent = run.summary->all.counts.sent;
+  return sent == 0 ? 0 : sum / static_cast<double>(sent);
+}
+
+Ratio Against(const std::vector<PassRun>& runs, Pass pass, const Number& number) {
+  std::vector<double> base, candidate;
+  for (const PassRun& bare : runs) {
+    if (bare.pass != Pass::kBare) continue;
+    for (const PassRun& probed : runs) {
+      if (probed.pass != pass || probed.repetition != bare.repetition) continue;
+      base.push_back(number(bare));
+      candidate.push_back(number(probed));
+    }
+  }
+  return PairedRatio(base, candidate);
+}
+
+// Ratios with few pairs have intervals that hold anything.
+bool Drifted(const Ratio& ratio, double allowed) {
+  if (ratio.n == 0) return false;
+  if (!ratio.interval || ratio.n < kRepetitionsForDifference) {
+    return ratio.ratio > kGrossDrift || ratio.ratio < 1 / kGrossDrift;
+  }
+  return ratio.interval->low > 1 + allowed || ratio.interval->high < 1 / (1 + allowed);
+}
+
+std::string Text(absl::string_view name, const Ratio& ratio) {
+  if (ratio.n == 0) return absl::StrCat(name, " not compared");
+  std::string text = absl::StrFormat("%s x %.3f", name, ratio.ratio);
+  if (ratio.interval) {
+    absl::StrAppendFormat(&text, " [%.3f, %.3f]", ratio.interval->low, ratio.interval->high);
+  }
+  return text;
+}
+
+std::string WhyPerturbed(const ProbeCost& cost) {
+  if (Drifted(cost.waits, kDriftOfWaits)) return Text("waits per request", cost.waits);
+  if (Drifted(cost.switches, kDriftOfWaits)) {
+    return Text("voluntary switches per request", cost.switches);
+  }
+  if (Drifted(cost.rate, kDriftOfRate)) return Text("requests per second", cost.rate);
+  return "";
+}
+
+}  // namespace
+
+std::string ProbeCost::Sentence() const {
+  return absl::StrCat(std::string(Name(pass)), ": ", Text("rate", rate), ", ",
+                      Text("mean response", response), ", ", Text("client CPU per request", cpu),
+                      " (90 %, ", rate.n, rate.n == 1 ? " repetition)" : " repetitions)",
+                      perturbed.empty() ? "" : "; PERTURBED: ", perturbed);
+}
+
+std::vector<ProbeCost> CostsOf(const std::vector<PassRun>& runs) {
+  std::vector<ProbeCost> costs;
+  for (Pass pass : {Pass::kSampled, Pass::kFull}) {
+    ProbeCost cost{.pass = pass};
+    cost.rate = Against(runs, pass, [](const PassRun& r) { return r.op->answered_per_s; });
+    if (cost.rate.n == 0) continue;
+    cost.response = Against(runs, pass, [](const PassRun& r) { return r.op->response.mean_ns(); });
+    cost.cpu = Against(runs, pass, [](const PassRun& r) {
+      const result::ResourceUse& use = r.summary->usage;
+      return PerSent(static_cast<double>(use.user_ns() + use.system_ns()), r);
+    });
+    cost.waits = Against(runs, pass, [](const PassRun& r) {
+      return PerSent(static_cast<double>(r.summary->usage.waits()), r);
+    });
+    cost.switches = Against(runs, pass, [](const PassRun& r) {
+      return PerSent(static_cast<double>(r.summary->usage.voluntary_switches()), r);
+    });
+    cost.perturbed = WhyPerturbed(cost);
+    costs.push_back(std::move(cost));
+  }
+  return costs;
+}
+
+}  // namespace kbench::analysis

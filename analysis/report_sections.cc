@@ -1,0 +1,196 @@
+#include "analysis/report_sections.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "analysis/ladder.h"
+#include "analysis/report_tables.h"
+
+namespace kbench::analysis {
+namespace {
+
+std::string EvidenceOf(const CellOp& row) {
+  if (row.parts.empty()) return "";
+  const Boundaries& b = row.boundaries;
+  const char* client = b.rungs.client_packets ? "packets on its host"
+                       : b.send || b.receive  ? "kernel stamps"
+                                              : "user space alone";
+  const char* server = !b.server                ? "not separated"
+                       : b.rungs.server_packets ? "packets on its host"
+                                                : "the server's own record";
+  return absl::StrCat("parts from the ", std::string(Name(row.parts_pass)),
+                      " pass; the client's edges: ", client, "; the server: ", server);
+}
+
+std::string RatioCell(const Ratio& ratio) {
+  if (ratio.n == 0) return "-";
+  std::string text = absl::StrFormat("%.3f", ratio.ratio);
+  if (ratio.interval) {
+    absl::StrAppendFormat(&text, " [%.3f, %.3f]", ratio.interval->low, ratio.interval->high);
+  }
+  return text;
+}
+
+TableSection Causes(const CampaignAnalysis& analysis, const std::string& op) {
+  TableSection section{
+      .title = absl::StrCat("Why requests waited: ", op),
+      .note =
+          "mean us, below it % of mean response. backlog: behind earlier bytes of the same "
+          "connection, whoever limits that; client_queueing: the answer was there and the "
+          "worker at something else"};
+  Table& table = section.table;
+  const std::vector<std::string> axes = VaryingAxes(analysis, op);
+  for (const std::string& axis : axes) table.header.push_back(ShortAxis(axis));
+  if (axes.empty()) table.header.emplace_back("transport");
+  table.text_columns = static_cast<int>(table.header.size());
+  std::vector<std::string> names;
+  for (const CellOp& row : analysis.rows) {
+    if (row.op != op) continue;
+    for (const CellPart& cause : row.causes) {
+      if (std::find(names.begin(), names.end(), cause.name) == names.end()) {
+        names.push_back(cause.name);
+      }
+    }
+  }
+  for (const std::string& name : names) table.header.push_back(name);
+  for (const CellOp& row : analysis.rows) {
+    if (row.op != op || row.causes.empty()) continue;
+    std::vector<std::string> us, share;
+    for (const std::string& axis : axes) us.push_back(LevelOf(*row.cell, axis));
+    if (axes.empty()) us.push_back(row.transport);
+    share.resize(us.size());
+    share.back() = "%";
+    for (const std::string& name : names) {
+      const auto at = std::find_if(row.causes.begin(), row.causes.end(),
+                                   [&](const CellPart& c) { return c.name == name; });
+      const bool has = at != row.causes.end();
+      us.push_back(has ? FormatUs(at->mean_ns.value) : "-");
+      share.push_back(has ? absl::StrFormat("%.1f", 100 * at->share.value) : "");
+    }
+    table.rows.push_back(std::move(us));
+    table.rows.push_back(std::move(share));
+  }
+  return section;
+}
+
+TableSection Costs(const CampaignAnalysis& analysis) {
+  TableSection section{
+      .title = "What measuring cost",
+      .note =
+          "each pass against the bare one, repetition by repetition, with 90 % intervals: a "
+          "rate of 0.98 is 2 % of throughput"};
+  section.table = {.header = {"op", "cell", "pass", "rate", "mean response", "CPU/request",
+                              "waits/request", "perturbed"},
+                   .text_columns = 8};
+  for (const CellOp& row : analysis.rows) {
+    for (const ProbeCost& cost : row.costs) {
+      section.table.rows.push_back({row.op, row.cell->Label(), std::string(Name(cost.pass)),
+                                    RatioCell(cost.rate), RatioCell(cost.response),
+                                    RatioCell(cost.cpu), RatioCell(cost.waits),
+                                    cost.perturbed.empty() ? "no" : cost.perturbed});
+    }
+  }
+  return section;
+}
+
+std::string Rate(double bytes_per_s) {
+  return bytes_per_s <= 0 ? "-" : absl::StrFormat("%.1f", bytes_per_s / 1e6);
+}
+
+std::string Us(int64_t ns) { return ns <= 0 ? "-" : FormatUs(static_cast<double>(ns)); }
+
+TableSection Paths(const CampaignAnalysis& analysis) {
+  TableSection section{
+      .title = "The paths without the load",
+      .note =
+          "round trips of one small message from user space to user space (to a server: NOOP, "
+          "so its work is in them); least round trip of TCP; payload rates that a bulk "
+          "transfer reached"};
+  section.table = {.header = {"from", "to", "floor us", "p50 us", "p99 us", "min rtt us",
+                              "out MB/s", "in MB/s", "note"},
+                   .text_columns = 2};
+  for (const result::NetworkBaseline& b : analysis.campaign->baselines) {
+    section.table.rows.push_back({b.from(), b.to(), Us(b.echo_floor_ns()), Us(b.echo_p50_ns()),
+                                  Us(b.echo_p99_ns()), Us(b.min_rtt_ns()),
+                                  Rate(b.sent_bytes_per_s()), Rate(b.received_bytes_per_s()),
+                                  b.reason()});
+  }
+  return section;
+}
+
+TableSection Inside(const CampaignAnalysis& analysis) {
+  TableSection section{
+      .title = "Inside the parts",
+      .note =
+          "from packets, mean us: from the first to the last byte of a request out, of an "
+          "answer in, and of an answer out of the server; the first two lie inside network, "
+          "none is added to the parts"};
+  section.table = {
+      .header = {"op", "cell", "request transfer", "response transfer", "server emission"},
+      .text_columns = 2};
+  for (const CellOp& row : analysis.rows) {
+    if (row.inside.empty()) continue;
+    std::vector<std::string> cells = {row.op, row.cell->Label()};
+    for (const char* name : {"request_transfer", "response_transfer", "server_emission"}) {
+      const auto at = std::find_if(row.inside.begin(), row.inside.end(),
+                                   [&](const CellPart& p) { return p.name == name; });
+      cells.push_back(at == row.inside.end() ? "-" : FormatUs(at->mean_ns.value));
+    }
+    section.table.rows.push_back(std::move(cells));
+  }
+  return section;
+}
+
+TableSection Ladder(const CampaignAnalysis& analysis) {
+  TableSection section{.title = "The ladder",
+                       .note =
+                           "difference of p50 between neighbouring operations on the same "
+                           "connections, client totals alone: what one does more than the "
+                           "other, the wire time of more bytes and changes of the server's "
+                           "caches included"};
+  section.table = {.header = {"step"}, .text_columns = 1};
+  for (const LadderStep& step : LadderOf(analysis)) section.table.rows.push_back({step.Sentence()});
+  return section;
+}
+
+}  // namespace
+
+std::vector<std::string> EvidenceLines(const CampaignAnalysis& analysis, const std::string& op) {
+  // Ways in the order in which they appear, each with the cells that it is of.
+  std::vector<std::pair<std::string, std::vector<std::string>>> ways;
+  size_t rows = 0;
+  for (const CellOp& row : analysis.rows) {
+    if (row.op != op) continue;
+    ++rows;
+    const std::string evidence = EvidenceOf(row);
+    if (evidence.empty()) continue;
+    auto at = std::find_if(ways.begin(), ways.end(),
+                           [&](const auto& way) { return way.first == evidence; });
+    if (at == ways.end()) at = ways.insert(ways.end(), {evidence, {}});
+    at->second.push_back(row.cell->Label());
+  }
+  std::vector<std::string> lines;
+  for (const auto& [evidence, cells] : ways) {
+    lines.push_back(cells.size() == rows
+                        ? evidence
+                        : absl::StrCat(evidence, " (", absl::StrJoin(cells, "; "), ")"));
+  }
+  return lines;
+}
+
+std::vector<TableSection> TableSections(const CampaignAnalysis& analysis) {
+  std::vector<TableSection> sections;
+  for (const std::string& op : analysis.ops()) sections.push_back(Causes(analysis, op));
+  sections.push_back(Inside(analysis));
+  sections.push_back(Ladder(analysis));
+  sections.push_back(Costs(analysis));
+  sections.push_back(Paths(analysis));
+  sections.erase(std::remove_if(sections.begin(), sections.end(),
+                                [](const TableSection& s) { return s.table.rows.empty(); }),
+                 sections.end());
+  return sections;
+}
+
+}  // namespace kbench::analysis
