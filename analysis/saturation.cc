@@ -167,7 +167,20 @@ std::string KnownText(const Saturation& s) {
   });
 }
 
+// One worker of several may be full: the agents say so.
+bool SomeWorkerFull(const CellOp& row) {
+  const auto says = [](const AnalysedRun* run) {
+    return absl::c_any_of(run->evidence->agents, [](const result::RunResult& agent) {
+      return absl::c_any_of(agent.caveats(), [](const result::Caveat& caveat) {
+        return caveat.code() == "client_saturated";
+      });
+    });
+  };
+  return 2 * absl::c_count_if(row.runs, says) > static_cast<int64_t>(row.runs.size());
+}
+
 bool IsFull(const Utilisation& u, const CellOp& row) {
+  if (u.resource == Resource::kClient && SomeWorkerFull(row)) return true;
   const bool link = u.resource == Resource::kLinkOut || u.resource == Resource::kLinkIn;
   if (!link) return u.share >= kFull;
   const bool queued =

@@ -103,6 +103,45 @@ result::RunResult MakeAgent(const AgentSpec& spec) {
   return agent;
 }
 
+void ObservePackets(const PacketsSeen& seen, RunEvidence* run) {
+  result::WireTrace& server = run->server_wire.emplace();
+  server.set_available(true);
+  server.set_place(result::WireTrace::SERVER);
+  server.set_host("server.example");
+  for (result::RunResult& agent : run->agents) {
+    result::WireTrace& client = *agent.mutable_wire();
+    client.set_available(true);
+    client.set_place(result::WireTrace::CLIENT);
+    client.set_host("client.example");
+    client.set_realtime(seen.client_offset + 42);
+    client.set_monotonic(42);
+    for (int i = 0; i < agent.samples_size(); ++i) {
+      result::OpSample& s = *agent.mutable_samples(i);
+      const int64_t residence = agent.server_trace().records(i).residence_ns();
+      s.set_polled(s.submitted() + 10);
+      result::WireRecord& c = *client.add_records();
+      c.set_connection_id(s.connection_id());
+      c.set_sequence(s.sequence());
+      c.set_request_first(s.kernel_sent() + seen.client_offset);
+      c.set_request_last(c.request_first() + seen.request_transfer);
+      c.set_response_last(s.kernel_received() + seen.client_offset);
+      c.set_response_first(c.response_last() - seen.response_transfer);
+      if (seen.before > 0) c.set_before_last(s.submitted() + seen.before + seen.client_offset);
+      result::WireRecord& w = *server.add_records();
+      w.set_connection_id(s.connection_id());
+      w.set_sequence(s.sequence());
+      w.set_request_last(
+          static_cast<int64_t>(static_cast<double>(s.kernel_sent()) * seen.server_rate) +
+          seen.server_offset + 20'000);
+      w.set_request_first(w.request_last() - seen.request_transfer);
+      w.set_response_first(w.request_last() +
+                           static_cast<int64_t>(static_cast<double>(residence) * seen.server_rate));
+      w.set_response_last(w.response_first() + seen.emission);
+      w.set_service_ns(seen.service);
+    }
+  }
+}
+
 RunEvidence MakeRun(std::vector<result::RunResult> agents) {
   RunEvidence run;
   run.run_id = "run-0";

@@ -55,6 +55,21 @@ RunEvidence MakeRun(std::vector<result::RunResult> agents);
 // `n` equal requests in one agent.
 RunEvidence UniformRun(int n, const Request& request = {});
 
+// Observers on both hosts, who saw every sample of `run`, on clocks that have nothing in common
+// with the client's but their rate. The first byte out is where Request::send ends, the last byte
+// in where Request::receive begins.
+struct PacketsSeen {
+  int64_t client_offset = 1'700'000'000'000'000'000;  // of the agent host's realtime clock
+  int64_t server_offset = -987'654'321'000;
+  double server_rate = 1;  // of the server's clock against true time
+  int64_t request_transfer = 1'100;
+  int64_t response_transfer = 2'300;
+  int64_t emission = 1'700;
+  int64_t service = 20'000;  // at most the residence
+  int64_t before = 0;        // how long after submission the request before it had left; 0: none
+};
+void ObservePackets(const PacketsSeen& seen, RunEvidence* run);
+
 using AgentMaker = std::function<result::RunResult(const CellInfo& cell, int repetition)>;
 
 // One cell per transport, one agent per run; complete, and repetitions of a block adjacent. Every
