@@ -1,0 +1,195 @@
+#include "analysis/dose_response.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "analysis/decomposition.h"
+#include "base/random.h"
+#include "base/units.h"
+
+namespace kbench::analysis {
+namespace {
+
+constexpr int kResamples = 500;
+constexpr size_t kFewestDoses = 3;
+
+std::string LevelOf(const CampaignEvidence& campaign, int cell, const std::string& axis) {
+  for (const CellInfo& info : campaign.cells) {
+    if (info.index != cell) continue;
+    for (const Level& level : info.levels) {
+      if (level.axis == axis || absl::EndsWith(axis, absl::StrCat(".", level.axis)) ||
+          absl::EndsWith(level.axis, absl::StrCat(".", axis))) {
+        return level.value;
+      }
+    }
+  }
+  return "";
+}
+
+// "get=25us" -> 25000
+std::optional<double> DoseOf(const std::string& level) {
+  const size_t equals = level.rfind('=');
+  const auto parsed = ParseDuration(equals == std::string::npos ? level : level.substr(equals + 1));
+  if (!parsed.ok()) return std::nullopt;
+  return static_cast<double>(parsed->count());
+}
+
+using DosesByPart = std::map<std::string, std::vector<Dose>>;
+
+Interval BootstrapSlope(const std::vector<Dose>& doses) {
+  std::map<int, std::vector<Dose>> by_repetition;
+  for (const Dose& dose : doses) by_repetition[dose.repetition].push_back(dose);
+  std::vector<const std::vector<Dose>*> blocks;
+  for (const auto& [repetition, block] : by_repetition) blocks.push_back(&block);
+  Random random(kBootstrapSeed);
+  std::vector<double> slopes;
+  for (int i = 0; i < kResamples; ++i) {
+    std::vector<Dose> sample;
+    for (size_t n = 0; n < blocks.size(); ++n) {
+      const std::vector<Dose>& block = *blocks[random.Below(blocks.size())];
+      sample.insert(sample.end(), block.begin(), block.end());
+    }
+    slopes.push_back(TheilSen(sample));
+  }
+  std::sort(slopes.begin(), slopes.end());
+  return {slopes[kResamples / 40], slopes[kResamples - 1 - kResamples / 40]};
+}
+
+Slope SlopeOf(const Experiment& experiment, const std::string& part,
+              const std::vector<Dose>& doses) {
+  Slope slope{.part = part, .value = TheilSen(doses), .interval = BootstrapSlope(doses)};
+  slope.injected = part == experiment.part;
+  const auto exception = experiment.exceptions.find(part);
+  slope.tolerance = slope.injected                             ? experiment.tolerance
+                    : exception != experiment.exceptions.end() ? exception->second
+                                                               : experiment.others;
+  slope.ok = std::fabs(slope.value - (slope.injected ? 1 : 0)) <= slope.tolerance;
+  return slope;
+}
+
+void FillMedians(const DosesByPart& parts, DoseResponse* response) {
+  std::set<double> doses;
+  for (const auto& [part, values] : parts) {
+    for (const Dose& dose : values) doses.insert(dose.injected_ns);
+  }
+  response->doses_ns.assign(doses.begin(), doses.end());
+  for (const auto& [part, values] : parts) {
+    for (double dose : doses) {
+      std::vector<double> at;
+      for (const Dose& value : values) {
+        if (value.injected_ns == dose) at.push_back(value.answered_ns);
+      }
+      response->medians_ns[part].push_back(Median(std::move(at)));
+    }
+  }
+}
+
+std::string EvidenceOf(const Boundaries& b) {
+  return absl::StrCat(b.rungs.client_packets ? "packets" : "kernel stamps", " and ",
+                      !b.server                ? "no server"
+                      : b.rungs.server_packets ? "packets on the server's host"
+                                               : "the server's own record");
+}
+
+DoseResponse ResponseOf(const Experiment& experiment, const CampaignEvidence& campaign,
+                        const std::string& transport, Pass pass) {
+  DoseResponse response{.experiment = experiment, .transport = transport, .pass = pass};
+  DosesByPart parts;
+  std::optional<Boundaries> boundaries;
+  std::vector<std::string> order;
+  for (const RunEvidence& run : campaign.runs) {
+    if (run.pass != pass || LevelOf(campaign, run.cell, "transport") != transport) continue;
+    if (run.status != RunStatus::kComplete) {
+      response.fault = absl::StrCat("run ", run.run_id, " is not complete: ", run.status_text);
+      return response;
+    }
+    const auto dose = DoseOf(LevelOf(campaign, run.cell, experiment.axis));
+    if (!dose) {
+      response.fault = absl::StrCat("the campaign has no doses on ", experiment.axis);
+      return response;
+    }
+    const Decomposition d = Decompose(run, Summarize(run), "all");
+    if (d.samples_used == 0) {
+      response.fault = absl::StrCat("run ", run.run_id, " has no request that can be separated");
+      return response;
+    }
+    if (boundaries && !(*boundaries == d.boundaries)) {
+      response.fault = "runs were separated by different evidence: " + EvidenceOf(*boundaries) +
+                       ", and " + EvidenceOf(d.boundaries);
+      return response;
+    }
+    boundaries = d.boundaries;
+    ++response.runs;
+    order.clear();
+    for (const PartStats& part : d.parts) {
+      order.push_back(part.name);
+      parts[part.name].push_back({.injected_ns = *dose * experiment.per_dose,
+                                  .answered_ns = static_cast<double>(part.p50_ns),
+                                  .repetition = run.repetition});
+    }
+  }
+  if (!boundaries) {
+    response.fault = "no runs";
+    return response;
+  }
+  response.evidence = EvidenceOf(*boundaries);
+  FillMedians(parts, &response);
+  if (response.doses_ns.size() < kFewestDoses) {
+    response.fault = absl::StrCat(response.doses_ns.size(), " doses are too few for a slope");
+    return response;
+  }
+  if (!parts.contains(experiment.part)) {
+    response.fault =
+        absl::StrCat(experiment.part, " is not separated here: there are ", response.evidence);
+    return response;
+  }
+  for (const std::string& part : order) {
+    response.slopes.push_back(SlopeOf(experiment, part, parts.at(part)));
+  }
+  return response;
+}
+
+}  // namespace
+
+double TheilSen(const std::vector<Dose>& doses) {
+  std::vector<double> slopes;
+  for (size_t i = 0; i < doses.size(); ++i) {
+    for (size_t j = i + 1; j < doses.size(); ++j) {
+      const double apart = doses[j].injected_ns - doses[i].injected_ns;
+      if (apart == 0) continue;
+      slopes.push_back((doses[j].answered_ns - doses[i].answered_ns) / apart);
+    }
+  }
+  return Median(std::move(slopes));
+}
+
+bool DoseResponse::ok() const {
+  return fault.empty() && !slopes.empty() &&
+         std::all_of(slopes.begin(), slopes.end(), [](const Slope& s) { return s.ok; });
+}
+
+std::vector<DoseResponse> ResponsesOf(const Experiment& experiment,
+                                      const CampaignEvidence& campaign) {
+  std::vector<std::string> transports;
+  std::set<Pass> passes;
+  for (const RunEvidence& run : campaign.runs) {
+    const std::string transport = LevelOf(campaign, run.cell, "transport");
+    if (std::find(transports.begin(), transports.end(), transport) == transports.end()) {
+      transports.push_back(transport);
+    }
+    passes.insert(run.pass);
+  }
+  std::vector<DoseResponse> responses;
+  for (const std::string& transport : transports) {
+    for (Pass pass : passes) {
+      responses.push_back(ResponseOf(experiment, campaign, transport, pass));
+    }
+  }
+  return responses;
+}
+
+}  // namespace kbench::analysis
