@@ -207,6 +207,8 @@ void Connection::GiveUpAll() {
 }
 
 void Connection::Conclude() {
+  requests_.Conclude();
+  answers_.Conclude();
   for (; head_ < tail_; ++head_) {
     if (waiting_at(head_).in_batch) GiveUp(waiting_at(head_));
   }

@@ -102,6 +102,10 @@ void Stream::Acknowledged(uint32_t acknowledged) {
   }
 }
 
+void Stream::Conclude() {
+  while (!held_.empty()) GiveUpTo(held_.front().begin);
+}
+
 void Stream::GiveUpTo(uint64_t offset) {
   ++totals_->gaps;
   reader_.Skip(offset);
@@ -162,11 +166,28 @@ void Stream::Hold(uint64_t begin, uint64_t end, Bytes bytes, RealTime stamp) {
       begin = until;
     }
     twice = true;
+    if (begin > held_[i].begin) Split(i++, begin);
+    if (end < held_[i].end) Split(i, end);
     held_[i].again = stamp;
-    begin = std::max(begin, held_[i].end);
-    ++i;
+    begin = held_[i++].end;
   }
   if (twice) ++totals_->retransmitted_packets;
+}
+
+void Stream::Split(size_t at, uint64_t offset) {
+  Held& front = held_[at];
+  Held back = front;
+  front.end = back.begin = offset;
+  if (!front.bytes.empty()) {
+    const uint64_t kept = offset > front.bytes_from ? offset - front.bytes_from : 0;
+    const auto cut =
+        front.bytes.begin() + static_cast<ptrdiff_t>(std::min<uint64_t>(kept, front.bytes.size()));
+    back.bytes.assign(cut, front.bytes.end());
+    back.bytes_from = std::max(offset, front.bytes_from);
+    front.bytes.erase(cut, front.bytes.end());
+    front.bytes_from = std::min(offset, front.bytes_from);
+  }
+  held_.insert(held_.begin() + static_cast<ptrdiff_t>(at) + 1, std::move(back));
 }
 
 void Stream::Insert(size_t at, uint64_t begin, uint64_t end, Bytes bytes, RealTime stamp) {

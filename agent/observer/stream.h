@@ -48,6 +48,9 @@ class Stream {
   // The other side says that it has everything before this sequence number.
   void Acknowledged(uint32_t acknowledged);
 
+  // Nothing comes any more: what is held behind gaps is taken.
+  void Conclude();
+
   bool finished() const { return finished_; }  // the sender has said that it ends
 
  private:
@@ -65,6 +68,8 @@ class Stream {
                bool early);
   void Hold(uint64_t begin, uint64_t end, Bytes bytes, RealTime stamp);
   void Insert(size_t at, uint64_t begin, uint64_t end, Bytes bytes, RealTime stamp);
+  // held_[at] becomes two, the second from `offset` on.
+  void Split(size_t at, uint64_t offset);
   void DeliverHeld();
   void GiveUpTo(uint64_t offset);
   void Drop();
