@@ -208,8 +208,12 @@ void WriteCsv(const Reported& reported, std::FILE* out) {
 
 void WriteJson(const Reported& reported, std::FILE* out) {
   const WireObservation& o = reported.observation;
-  std::string text = absl::StrCat("{\"port\":", reported.port,
-                                  ",\"from\":", JsonText(reported.from), ",\"counters\":{");
+  std::string text =
+      absl::StrCat("{\"port\":", reported.port, ",\"from\":", JsonText(reported.from), ",\"view\":",
+                   !reported.view.has_value()        ? "null"
+                   : *reported.view == View::kClient ? "\"client\""
+                                                     : "\"server\"",
+                   ",\"counters\":{");
   absl::StrAppend(&text, absl::StrJoin(kCounts, ",", [&](std::string* to, const Count& count) {
     absl::StrAppend(to, "\"", count.name, "\":", o.counters.*count.value);
   }));

@@ -2,13 +2,18 @@
 #include "agent/observer/live_observer.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "agent/observer/packet_observer.h"
+#include "base/fd.h"
 #include "kinetic/residence.h"
+#include "tests/agent/observer/synthetic.h"
 #include "tests/server/loopback_client.h"
 
 namespace kbench::observer {
@@ -96,6 +101,84 @@ TEST(LiveObserver, BothViewsSeeEveryRequestAndTheServerAgrees) {
     EXPECT_LE(own.duration(), packets.response_first - packets.request_last + Micros(1))
         << own.sequence;
   }
+}
+
+// Two ends of one connection over IPv6, without a server.
+class Pair {
+ public:
+  Pair() {
+    const Fd listener(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+    socklen_t size = sizeof address;
+    auto* any = reinterpret_cast<sockaddr*>(&address);
+    if (bind(listener.get(), any, size) != 0) return;
+    listen(listener.get(), 1);
+    getsockname(listener.get(), any, &size);
+    port_ = ntohs(address.sin6_port);
+    listener_ = Fd(dup(listener.get()));
+  }
+  uint16_t port() const { return port_; }
+  void Connect() {
+    sockaddr_in6 address = {
+        .sin6_family = AF_INET6, .sin6_port = htons(port_), .sin6_addr = in6addr_loopback};
+    client_ = Fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(connect(client_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    server_ = Fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  }
+  void Ask(const std::string& bytes) { Carry(client_.get(), server_.get(), bytes); }
+  void Answer(const std::string& bytes) { Carry(server_.get(), client_.get(), bytes); }
+
+ private:
+  static void Carry(int from, int to, const std::string& bytes) {
+    std::thread sender([&] {
+      EXPECT_EQ(send(from, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+    });
+    std::string got(bytes.size(), '\0');
+    EXPECT_EQ(recv(to, got.data(), got.size(), MSG_WAITALL), static_cast<ssize_t>(bytes.size()));
+    sender.join();
+    EXPECT_EQ(got, bytes);
+  }
+  uint16_t port_ = 0;
+  Fd listener_, client_, server_;
+};
+
+TEST(LiveObserver, Ipv6AndNoMoreOfLongValuesThanMustBe) {
+  Pair pair;
+  if (pair.port() == 0) GTEST_SKIP() << "this host has no IPv6";
+  for (const View view : {View::kClient, View::kServer}) {
+    uint64_t captured = 0, whole = 0;
+    auto observer =
+        LiveObserver::Start({.port = pair.port(), .view = view}, [&](const Packet& packet) {
+          captured += packet.network.size();
+          whole += packet.network_size;
+        });
+    if (!observer.ok()) GTEST_SKIP() << observer.status();
+    pair.Connect();
+    for (uint64_t i = 1; i <= 20; ++i) {
+      pair.Ask(RequestPdu(MessageType::kPut, i, 30'000));
+      pair.Answer(AnswerPdu(MessageType::kPut, i));
+    }
+    pair.Ask(RequestPdu(MessageType::kGet, 21) + RequestPdu(MessageType::kGet, 22));
+    pair.Answer(AnswerPdu(MessageType::kGet, 21, 100) + AnswerPdu(MessageType::kGet, 22, 30'000));
+    const WireObservation got = (*observer)->Finish(kAll);
+    EXPECT_EQ(got.counters.requests, 22u);
+    EXPECT_EQ(got.counters.answered, 22u);
+    EXPECT_EQ(got.counters.resynchronized, 0u);
+    EXPECT_EQ(got.counters.bytes, whole);
+    EXPECT_GT(whole, 21u * 30'000);
+    EXPECT_LT(captured, 300'000u) << "one value of 21 could not be left out";
+    for (const WireRecord& record : got.records) EXPECT_TRUE(record.response_last.is_set());
+  }
+}
+
+TEST(LiveObserver, EndsWhenNothingComes) {
+  const auto observer = Observe(1, View::kServer);
+  if (observer == nullptr) GTEST_SKIP() << "CAP_NET_RAW is missing";
+  observer->SetWindow(MonoNow(), MonoNow() + Seconds(10));
+  const WireObservation got = observer->Finish(kAll);
+  EXPECT_EQ(got.counters.packets, 0u);
+  EXPECT_LT(got.sums.window, Seconds(10)) << "what was not observed is no part of the window";
+  EXPECT_EQ(got.sums.busy, Nanos());
 }
 
 }  // namespace
