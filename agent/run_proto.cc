@@ -317,6 +317,8 @@ void Fill(const OpRecord& from, const ClockPair& clocks, result::OpSample* to) {
   to->set_decoded(from.decoded.ns());
   to->set_answered(from.outcome == OpOutcome::kAnswered);
   to->set_probed(from.probed);
+  to->set_polled(from.polled.ns());
+  to->set_send_blocked_ns(from.send_blocked().count());
 }
 
 void Fill(const ServerTrace& from, result::ServerTrace* to) {

@@ -25,7 +25,10 @@ void Burn(Nanos duration) {
 // The transport stamps the frames of a batch one by one, the last one into the record.
 void BeginAtFirstFrame(Slot* slot) {
   if (slot->kind != OpKind::kBatch) return;
-  slot->record.send.submitted = slot->parts[0].stamps.submitted;
+  const SendStamps& first = slot->parts[0].stamps;
+  slot->record.send.submitted = first.submitted;
+  slot->record.send.full_from = first.full_from;
+  slot->record.send.full_until = first.full_until;
 }
 
 }  // namespace
@@ -319,6 +322,7 @@ void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot)
   const Completion completion = Complete(reply, *slot);
   record.outcome = completion.good ? OpOutcome::kAnswered : OpOutcome::kFailed;
   BeginAtFirstFrame(slot);
+  record.polled = event.polled;
   record.woke = event.woke;
   record.received = event.received;
   record.kernel_received = event.kernel_received;
