@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "base/units.h"
 
 namespace kbench {
@@ -56,6 +57,7 @@ class Judge {
 
   std::vector<Caveat> Verdicts() {
     Aborted();
+    Injected();
     Outcomes();
     Values();
     Generator();
@@ -75,6 +77,29 @@ class Judge {
     if (!outcome_.aborted) return;
     Add("aborted", absl::StrCat("the run ended after ", Human(outcome_.measured), " of ",
                                 FormatDuration(spec_.duration), ": ", outcome_.abort_reason));
+  }
+
+  void Injected() {
+    const Inject& inject = spec_.inject;
+    if (!inject.any()) return;
+    std::vector<std::string> parts;
+    if (inject.encode > Nanos()) {
+      parts.push_back(
+          absl::StrCat(FormatDuration(inject.encode), " of CPU time while a request is encoded"));
+    }
+    if (inject.decode > Nanos()) {
+      parts.push_back(
+          absl::StrCat(FormatDuration(inject.decode), " of CPU time while an answer is decoded"));
+    }
+    if (inject.relay) {
+      parts.push_back(absl::StrCat(
+          FormatDuration(inject.relay_delay), " each way in a relay on this host (it really added ",
+          Human(outcome_.relay.up), " towards the server and ", Human(outcome_.relay.down),
+          " back, medians of ", outcome_.relay.chunks, " chunks together)"));
+    }
+    Add("injected", absl::StrCat("delays were added by order: ", absl::StrJoin(parts, ", "),
+                                 "; this is a proof of the method, not a measurement of the server "
+                                 "or of the network"));
   }
 
   void Outcomes() {

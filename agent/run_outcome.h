@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/delay_relay.h"
 #include "agent/host_facts.h"
 #include "agent/recorder.h"
 #include "agent/resource_use.h"
@@ -62,7 +63,8 @@ struct RunOutcome {
   uint64_t losses = 0;      // of flows, warm-up included
   uint64_t reconnects = 0;  // flows that were lost and came back; time without them, all flows
   Nanos disconnected;
-  Nanos reopening;  // of that, when a worker did nothing else, all workers
+  Nanos reopening;          // of that, when a worker did nothing else, all workers
+  DelayRelay::Added relay;  // over warm-up, window and drain; of a run with one
   uint64_t unsolicited = 0;
   std::string unsolicited_text;
   std::vector<Caveat> caveats;

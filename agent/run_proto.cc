@@ -25,6 +25,7 @@ constexpr uint32_t kMostBatchOps = 100'000;
 constexpr uint32_t kMostSocketBuffer = 1u << 30;
 constexpr uint32_t kMostSamples = 1u << 24;
 constexpr double kMostRate = 1e9;
+constexpr int64_t kMostInjected = 1'000'000'000;  // ns
 
 absl::Status BadField(absl::string_view field, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(field, ": ", what));
@@ -234,6 +235,28 @@ absl::Status TakeProbesAndSockets(const control::RunSpec& from, RunSpec* to) {
   return absl::OkStatus();
 }
 
+absl::Status TakeInject(const control::RunSpec& from, RunSpec* to) {
+  to->observe = from.observe();
+  const control::Inject& inject = from.inject();
+  RETURN_IF_ERROR(CheckRange("inject.encode_ns", inject.encode_ns(), int64_t{0}, kMostInjected));
+  RETURN_IF_ERROR(CheckRange("inject.decode_ns", inject.decode_ns(), int64_t{0}, kMostInjected));
+  RETURN_IF_ERROR(CheckRange("inject.relay_ns", inject.relay_ns(), int64_t{0}, kMostInjected));
+  to->inject = {.encode = Nanos(inject.encode_ns()),
+                .decode = Nanos(inject.decode_ns()),
+                .relay = inject.relay() || inject.relay_ns() > 0,
+                .relay_delay = Nanos(inject.relay_ns())};
+  if (to->inject.relay && to->transport == TransportKind::kNull) {
+    return BadField("inject.relay", "the null transport has no server to relay to");
+  }
+  const Nanos whole = to->inject.encode + to->inject.decode + to->inject.relay_delay * 2;
+  if (whole >= to->op_timeout) {
+    return BadField("inject", absl::StrCat("its delays make ", whole.count(),
+                                           " ns of every request, and op_timeout_ns is ",
+                                           to->op_timeout.count(), ": none would be answered"));
+  }
+  return absl::OkStatus();
+}
+
 void Fill(const Counts& from, result::Counts* to) {
   to->set_due(from.due);
   to->set_sent(from.sent);
@@ -294,6 +317,8 @@ void Fill(const OpRecord& from, const ClockPair& clocks, result::OpSample* to) {
   to->set_decoded(from.decoded.ns());
   to->set_answered(from.outcome == OpOutcome::kAnswered);
   to->set_probed(from.probed);
+  to->set_polled(from.polled.ns());
+  to->set_send_blocked_ns(from.send_blocked().count());
 }
 
 void Fill(const ServerTrace& from, result::ServerTrace* to) {
@@ -327,8 +352,8 @@ void Fill(const RunOutcome& from, result::ResourceUse* to) {
 
 absl::StatusOr<RunSpec> FromProto(const control::RunSpec& spec) {
   RunSpec plain;
-  for (auto* take :
-       {TakeTarget, TakeTls, TakeShape, TakeLoop, TakeWorkload, TakeTimes, TakeProbesAndSockets}) {
+  for (auto* take : {TakeTarget, TakeTls, TakeShape, TakeLoop, TakeWorkload, TakeTimes,
+                     TakeProbesAndSockets, TakeInject}) {
     RETURN_IF_ERROR(Annotate(take(spec, &plain), "run spec"));
   }
   return plain;

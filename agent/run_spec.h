@@ -21,6 +21,16 @@ struct OpenLoop {
   double rate = 1;  // requests per second of this agent, all flows together
 };
 
+// Delays of known size, to prove the attribution and to find sensitivities.
+struct Inject {
+  Nanos encode;        // burned while a request is encoded
+  Nanos decode;        // burned while an answer is decoded
+  bool relay = false;  // a relay on this host stands between the flows and the server ...
+  Nanos relay_delay;   // ... and holds everything for so long, each way
+
+  bool any() const { return encode > Nanos() || decode > Nanos() || relay; }
+};
+
 struct RunSpec {
   std::string run_id;
   uint32_t agent_index = 0;
@@ -59,6 +69,8 @@ struct RunSpec {
   int receive_buffer_bytes = 0;
   kinetic::Synchronization synchronization = kinetic::Synchronization::kWriteBack;
   std::string congestion_control;
+  bool observe = false;  // watch the packets of the run's flows on this host
+  Inject inject;
 
   // Not on the wire, for tests: each flow stops after this many requests (0: at the window's end),
   // and each system call moves at most so many bytes (0: no limit).

@@ -53,15 +53,24 @@ absl::Status Runner::Prepare() {
     }
     server_ = *address;
   }
+  if (spec_.inject.relay) {
+    ASSIGN_OR_RETURN(relay_,
+                     DelayRelay::Start({.server = server_, .delay = spec_.inject.relay_delay}));
+  }
   values_ = std::make_unique<ValuePool>(spec_.seed, spec_.value_bytes);
   for (uint32_t i = 0; i < spec_.workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>(Worker::Options{.spec = &spec_,
-                                                                .index = i,
-                                                                .server = server_,
-                                                                .values = values_.get(),
-                                                                .control = &control_}));
+    workers_.push_back(
+        std::make_unique<Worker>(Worker::Options{.spec = &spec_,
+                                                 .index = i,
+                                                 .server = relay_ ? relay_->address() : server_,
+                                                 .values = values_.get(),
+                                                 .control = &control_}));
   }
-  return OfAll(&Worker::Prepare);
+  const absl::Status prepared = OfAll(&Worker::Prepare);
+  if (prepared.ok() || relay_ == nullptr || relay_->failure().empty()) return prepared;
+  // A flow saw the relay hang up; this is why.
+  return absl::UnavailableError(absl::StrCat("server ", spec_.server.ToString(),
+                                             ", from the relay on this host: ", relay_->failure()));
 }
 
 absl::StatusOr<Runner::Loaded> Runner::Load() {
@@ -82,6 +91,7 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
   const MonoTime measure_from = at + spec_.warmup;
   const MonoTime end = measure_from + spec_.duration;
   control_.PlanEnd(end);
+  if (relay_ != nullptr) relay_->Forget();
   std::vector<std::future<absl::StatusOr<WorkerYield>>> futures;
   for (const auto& worker : workers_) {
     futures.push_back(
@@ -123,6 +133,13 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
   const ClockPair after = ReadClockPair();
   outcome.clock_step = (after.real - outcome.clocks.real) - (after.mono - outcome.clocks.mono);
   Merge(std::move(yields), &outcome);
+  if (relay_ != nullptr) {
+    outcome.relay = relay_->added();
+    outcome.transport_facts.emplace_back("relay_added_up_ns",
+                                         absl::StrCat(outcome.relay.up.count()));
+    outcome.transport_facts.emplace_back("relay_added_down_ns",
+                                         absl::StrCat(outcome.relay.down.count()));
+  }
   outcome.aborted = control_.why() != RunControl::Why::kNotStopped;
   outcome.abort_reason = control_.reason();
   if (control_.why() == RunControl::Why::kServerLost) {

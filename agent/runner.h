@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "agent/delay_relay.h"
 #include "agent/run_control.h"
 #include "agent/run_outcome.h"
 #include "agent/run_spec.h"
@@ -60,6 +61,7 @@ class Runner {
   RunControl control_;
   std::unique_ptr<ValuePool> values_;
   SocketAddress server_;
+  std::unique_ptr<DelayRelay> relay_;  // null: the flows go straight to the server
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

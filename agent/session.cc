@@ -15,10 +15,20 @@ constexpr uint32_t kHeadRoom = 256;  // frame header and message of a request, b
 constexpr Nanos kFirstPause = Millis(1);
 constexpr Nanos kLongestPause = Millis(128);
 
+// Real time, in a simulation as well: it is the CPU that is to be busy.
+void Burn(Nanos duration) {
+  if (duration == Nanos()) return;
+  const MonoTime until = MonoNow() + duration;
+  while (MonoNow() < until) continue;
+}
+
 // The transport stamps the frames of a batch one by one, the last one into the record.
 void BeginAtFirstFrame(Slot* slot) {
   if (slot->kind != OpKind::kBatch) return;
-  slot->record.send.submitted = slot->parts[0].stamps.submitted;
+  const SendStamps& first = slot->parts[0].stamps;
+  slot->record.send.submitted = first.submitted;
+  slot->record.send.full_from = first.full_from;
+  slot->record.send.full_until = first.full_until;
 }
 
 }  // namespace
@@ -102,6 +112,7 @@ void Session::Send(const Op& op, MonoTime intended) {
   if (HasKey(op.kind)) slot->key = maker_.WordOf(op);
   if (op.kind == OpKind::kBatch) return SendBatch(op, slot);
   const Bytes value = maker_.Make(op, record.sequence, &slot->head);
+  Burn(stage_.encode_burn);
   record.encoded = options_.now();
   if (slot->measured) stage_.recorder->Sent(op.index, slot->head.size() + value.size());
   Hand(AsBytes(slot->head), value, slot, &record.send, record.probed);
@@ -131,6 +142,7 @@ void Session::SendBatch(const Op& op, Slot* slot) {
     Hand(AsBytes(part.head), value, slot, &part.stamps, false);
   }
   maker_.MakeBatchEnd(id, record.sequence, &slot->head);
+  Burn(stage_.encode_burn);
   record.encoded = options_.now();
   if (slot->measured) stage_.recorder->Sent(op.index, bytes + slot->head.size());
   Hand(AsBytes(slot->head), {}, slot, &record.send, record.probed);
@@ -310,6 +322,7 @@ void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot)
   const Completion completion = Complete(reply, *slot);
   record.outcome = completion.good ? OpOutcome::kAnswered : OpOutcome::kFailed;
   BeginAtFirstFrame(slot);
+  record.polled = event.polled;
   record.woke = event.woke;
   record.received = event.received;
   record.kernel_received = event.kernel_received;
@@ -317,6 +330,7 @@ void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot)
     record.flags |= kSharedReceiveStamp;
   }
   last_kernel_received_ = event.kernel_received;
+  Burn(stage_.decode_burn);
   record.decoded = options_.now();
   Land(slot);
   GiveCredit(record.decoded);

@@ -74,6 +74,9 @@ class Session {
     uint32_t depth = 1;
     bool reopens = false;           // a flow that is lost may come back
     uint64_t max_ops = UINT64_MAX;  // requests due in this stage; by default until its end
+    // Injected: CPU time burned while each request is encoded, and while each answer is decoded.
+    Nanos encode_burn;
+    Nanos decode_burn;
     MonoTime start;
     MonoTime measure_from;  // requests intended earlier are sent but not recorded
     Recorder* recorder = nullptr;

@@ -390,6 +390,8 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
                          .depth = spec_.depth,
                          .reopens = spec_.reconnects > 0,
                          .max_ops = max_ops,
+                         .encode_burn = spec_.inject.encode,
+                         .decode_burn = spec_.inject.decode,
                          .start = window.start,
                          .measure_from = window.measure_from,
                          .recorder = yield.recorder.get()});

@@ -100,7 +100,7 @@ void EpollTransport::Look(MonoTime now, MonoTime deadline, bool sleep) {
     }
     if ((what & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) continue;
     if (flows_.has_room()) {
-      flows_.Receive(id, MSG_DONTWAIT, woke);
+      flows_.Receive(id, MSG_DONTWAIT, now, woke);
     } else if (!turned_away) {
       turned_away = true;
       first_looked_at_ = Index(id);

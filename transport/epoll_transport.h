@@ -31,7 +31,7 @@ class EpollTransport final : public Transport {
  private:
   EpollTransport(const TransportOptions& options, Fd epoll);
 
-  // One look, asleep until `deadline` at most when `sleep` is set.
+  // One look, begun at `now`, asleep until `deadline` at most when `sleep` is set.
   void Look(MonoTime now, MonoTime deadline, bool sleep);
   void FlushQueued();
   // Takes the flow into the epoll set.

@@ -95,7 +95,10 @@ std::span<const TransportEvent> NullTransport::Poll(MonoTime deadline) {
         AsBytes(absl::string_view(replies_).substr(pending.begin, pending.size));
   }
   const MonoTime received = MonoNow();
-  for (TransportEvent& event : events_) event.woke = event.received = received;
+  for (TransportEvent& event : events_) {
+    event.polled = now;
+    event.woke = event.received = received;
+  }
   // There is nothing to wait for but time: nobody else sends.
   if (events_.empty() && options_.poll == PollMode::kBlock && received < deadline) {
     const timespec until = ToTimespec(Nanos(deadline.ns()));

@@ -59,6 +59,19 @@ SendQueue::Call SendQueue::Gather(const Line& line, FlushMode flush, size_t byte
   return call;
 }
 
+void SendQueue::NoRoom(Line* line, MonoTime since) {
+  if (line->full) return;
+  line->full = true;
+  line->full_from = since;
+}
+
+void SendQueue::Room(Line* line, MonoTime submitted) {
+  if (!line->full) return;
+  line->full = false;
+  line->full_until = submitted;
+  line->full_through = line->queued;
+}
+
 void SendQueue::PopHead(Line* line) {
   const uint32_t index = line->head;
   line->head = slots_[index].next;

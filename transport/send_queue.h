@@ -28,9 +28,13 @@ class SendQueue {
   struct Line {
     uint32_t head = kNone;
     uint32_t tail = kNone;
-    size_t head_done = 0;   // bytes of the first frame that the kernel has
-    uint64_t queued = 0;    // stream bytes ever pushed
-    uint64_t accepted = 0;  // stream bytes ever taken by the kernel
+    size_t head_done = 0;       // bytes of the first frame that the kernel has
+    uint64_t queued = 0;        // stream bytes ever pushed
+    uint64_t accepted = 0;      // stream bytes ever taken by the kernel
+    bool full = false;          // the kernel has no room ...
+    MonoTime full_from;         // ... since, or last had none from
+    MonoTime full_until;        // last had none until
+    uint64_t full_through = 0;  // frames that begin before this stream byte waited for its end
 
     bool empty() const { return head == kNone; }
   };
@@ -50,9 +54,13 @@ class SendQueue {
   Call Gather(const Line& line, FlushMode flush, size_t bytes_max, std::span<iovec> parts) const;
 
   // The kernel took `bytes` of the last Gather(): stamps the frames that they touch and calls
-  // `on_sent(token)` for each that is complete.
+  // `on_sent(token)` for each that is complete. Then one of the two below.
   template <typename OnSent>
   void Accept(Line* line, size_t bytes, MonoTime submitted, MonoTime returned, OnSent on_sent);
+  // The kernel has had no room for the line's bytes since.
+  static void NoRoom(Line* line, MonoTime since);
+  // A call was submitted that took all it was offered.
+  static void Room(Line* line, MonoTime submitted);
 
   // Lets go of a line that will never be sent.
   void Clear(Line* line);
@@ -74,11 +82,18 @@ class SendQueue {
 template <typename OnSent>
 void SendQueue::Accept(Line* line, size_t bytes, MonoTime submitted, MonoTime returned,
                        OnSent on_sent) {
+  uint64_t begin = line->accepted;  // of the frame, where its first byte is among these
   line->accepted += bytes;
   while (bytes > 0) {
     const Slot& slot = slots_[line->head];
     SendStamps* stamps = slot.frame.stamps;
-    if (line->head_done == 0) stamps->submitted = submitted;
+    if (line->head_done == 0) {
+      stamps->submitted = submitted;
+      if (line->full || begin < line->full_through) {
+        stamps->full_from = line->full_from;
+        stamps->full_until = line->full ? submitted : line->full_until;
+      }
+    }
     const size_t left = slot.size() - line->head_done;
     if (bytes < left) {
       line->head_done += bytes;
@@ -86,6 +101,7 @@ void SendQueue::Accept(Line* line, size_t bytes, MonoTime submitted, MonoTime re
       return;
     }
     bytes -= left;
+    begin += left;
     stamps->send_returned = returned;
     const uint32_t token = slot.frame.token;
     PopHead(line);

@@ -138,13 +138,15 @@ void SocketFlows::Flush(FlowId id) {
     if (taken < call.bytes) {
       ++counters_.short_sends;
       f.blocked = true;
+      SendQueue::NoRoom(&f.line, returned);
       if (!was_blocked) newly_blocked_.push_back(id);
       return;
     }
+    SendQueue::Room(&f.line, submitted);
   }
 }
 
-bool SocketFlows::Receive(FlowId id, int flags, MonoTime woke) {
+bool SocketFlows::Receive(FlowId id, int flags, MonoTime polled, MonoTime woke) {
   Flow& f = flow(id);
   uint8_t* const buffer = arena_.get() + arena_used_;
   const size_t limit = options_.max_bytes_per_call;
@@ -174,6 +176,7 @@ bool SocketFlows::Receive(FlowId id, int flags, MonoTime woke) {
   events_.push_back({.kind = TransportEvent::Kind::kReceived,
                      .flow = id,
                      .bytes = Bytes(buffer, bytes),
+                     .polled = polled,
                      .woke = woke.is_set() ? woke : received,
                      .received = received,
                      .kernel_received = f.wants_stamp ? ReceiveStamp(&header) : RealTime()});

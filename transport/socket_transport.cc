@@ -75,7 +75,7 @@ void SocketTransport::LookAtOne(FlowId id, MonoTime now, MonoTime deadline, bool
     return;
   }
   flows_.counters().waits += sleep;
-  if (flows_.Receive(id, sleep ? 0 : MSG_DONTWAIT, MonoTime())) expecting_ = false;
+  if (flows_.Receive(id, sleep ? 0 : MSG_DONTWAIT, now, MonoTime())) expecting_ = false;
 }
 
 void SocketTransport::LookAtMany(MonoTime now, MonoTime deadline, bool sleep) {
@@ -102,7 +102,7 @@ void SocketTransport::LookAtMany(MonoTime now, MonoTime deadline, bool sleep) {
     if ((what & POLLOUT) != 0) flows_.Flush(id);
     if ((what & (POLLIN | POLLHUP | POLLERR)) == 0) continue;
     if (flows_.has_room()) {
-      flows_.Receive(id, MSG_DONTWAIT, woke);
+      flows_.Receive(id, MSG_DONTWAIT, now, woke);
     } else if (!turned_away) {
       turned_away = true;
       first_looked_at_ = i;

@@ -39,7 +39,7 @@ class SocketTransport final : public Transport {
 
  private:
   absl::Status LimitReceives(FlowId flow);
-  // One look, asleep until `deadline` at most when `sleep` is set.
+  // One look, begun at `now`, asleep until `deadline` at most when `sleep` is set.
   void Look(MonoTime now, MonoTime deadline, bool sleep);
   void LookAtOne(FlowId flow, MonoTime now, MonoTime deadline, bool sleep);
   void LookAtMany(MonoTime now, MonoTime deadline, bool sleep);

@@ -99,6 +99,11 @@ struct TransportEvent {
   FlowId flow = {};
   uint32_t token = 0;
   Bytes bytes;
+  // kReceived: entry of the system call that brought the bytes, or of the wait before it, or of the
+  // look at a ring that needed no call: until then the caller was at something else. Bytes that had
+  // been there before are those of the call that picked them up. Of several events of one look all
+  // have the same.
+  MonoTime polled;
   MonoTime woke;             // the wait that led here returned
   MonoTime received;         // these bytes were in user space
   RealTime kernel_received;  // stamp of the last packet of `bytes`; zero when not taken

@@ -153,7 +153,7 @@ std::span<const TransportEvent> UringTransport::Poll(MonoTime deadline) {
   events_.clear();
   answered_.clear();
   if (!aside_.empty()) {
-    const MonoTime now = MonoNow();
+    const MonoTime now = polled_ = MonoNow();
     for (size_t i = 0; i < aside_.size(); ++i) Complete(aside_[i], now);
     aside_.clear();
     // The bytes lie in the flows' buffers: no receive may be armed before they are read.
@@ -167,6 +167,7 @@ std::span<const TransportEvent> UringTransport::Poll(MonoTime deadline) {
     const MonoTime now = MonoNow();
     Submit(batch, now, events_.empty() ? deadline : now);
     Reap();
+    FindStuck();
     if (!events_.empty() || now >= deadline) break;
   }
   SettleStamps();
@@ -266,9 +267,9 @@ void UringTransport::PrepareCancel(FlowId id) {
 }
 
 void UringTransport::Submit(const Batch& batch, MonoTime now, MonoTime deadline) {
-  const MonoTime submitted = MonoNow();
+  polled_ = MonoNow();
   for (FlowId id : fresh_) {
-    flow(id).submitted = submitted;
+    flow(id).submitted = polled_;
     flow(id).fresh = false;
   }
   if (batch.by_queue) {
@@ -276,14 +277,14 @@ void UringTransport::Submit(const Batch& batch, MonoTime now, MonoTime deadline)
     for (FlowId id : fresh_) {
       if (flow(id).call_probed) Drain(&flow(id));
     }
-    fresh_.clear();
     return;
   }
-  fresh_.clear();
   if (now >= deadline) return ring_.Enter(0, Nanos(0));
   if (options_.poll == PollMode::kSpin) {
     if (ring_.unsubmitted() > 0) ring_.Enter(0, Nanos(0));
-    while (!ring_.HasCompletions() && MonoNow() < deadline) {
+    while (!ring_.HasCompletions()) {
+      polled_ = MonoNow();
+      if (polled_ >= deadline) break;
       if (ring_.HasKernelWork()) ring_.Enter(0, Nanos(0));
     }
     return;
@@ -307,6 +308,11 @@ UringTransport::Completion UringTransport::Take(const io_uring_cqe& cqe) const {
 void UringTransport::Reap() {
   const MonoTime now = MonoNow();
   ring_.Reap([&](const io_uring_cqe& cqe) { Complete(Take(cqe), now); });
+}
+
+void UringTransport::FindStuck() {
+  for (FlowId id : fresh_) flow(id).stuck = flow(id).sending;
+  fresh_.clear();
 }
 
 void UringTransport::Complete(const Completion& completion, MonoTime now) {
@@ -344,7 +350,12 @@ void UringTransport::CompleteSend(FlowId id, int result, MonoTime now) {
       events_.push_back({.kind = TransportEvent::Kind::kSent, .flow = id, .token = token});
     });
   }
-  if (taken < f.call_bytes) ++counters_.short_sends;
+  const bool short_send = taken < f.call_bytes;
+  counters_.short_sends += short_send;
+  const bool full = (short_send || f.stuck) && !f.line.empty();
+  if (full) SendQueue::NoRoom(&f.line, f.stuck ? f.submitted : now);
+  if (!full) SendQueue::Room(&f.line, f.submitted);
+  f.stuck = false;
   if (f.call_probed && !stamp_command_) Drain(&f);
   if (!f.line.empty()) List(id);
 }
@@ -364,6 +375,7 @@ void UringTransport::CompleteReceive(FlowId id, int result, MonoTime now) {
       {.kind = TransportEvent::Kind::kReceived,
        .flow = id,
        .bytes = Bytes(f.buffer.get(), bytes),
+       .polled = polled_,
        .woke = now,
        .received = now,
        .kernel_received = f.receive_with_stamp ? ReceiveStamp(&f.receive_header) : RealTime()});

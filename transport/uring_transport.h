@@ -78,6 +78,7 @@ class UringTransport final : public Transport {
     SendQueue::Line line;
     StampMatcher stamps;
     MonoTime submitted;
+    bool stuck = false;  // the send was not complete when the enter that submitted it was over
     size_t call_bytes = 0;
     uint64_t sent_since_receive = 0;
     uint64_t fits = 0;  // bytes that the send buffer should take without waiting
@@ -119,6 +120,8 @@ class UringTransport final : public Transport {
   void Submit(const Batch& batch, MonoTime now, MonoTime deadline);
 
   void Reap();
+  // After the reap that follows an enter: which of its sends are still in the kernel.
+  void FindStuck();
   Completion Take(const io_uring_cqe& cqe) const;
   void Complete(const Completion& completion, MonoTime now);
   void CompleteSend(FlowId id, int result, MonoTime now);
@@ -143,10 +146,11 @@ class UringTransport final : public Transport {
   std::vector<std::unique_ptr<Flow>> flows_;
   std::vector<FlowId> todo_;      // flows with something to put into the ring
   std::vector<FlowId> working_;   // todo_ of the Prepare() under way
-  std::vector<FlowId> fresh_;     // flows whose send has not been entered yet
+  std::vector<FlowId> fresh_;     // flows whose send goes with this turn's enter
   std::vector<FlowId> answered_;  // flows with bytes in this Poll() and stamps to settle
   std::vector<Completion> aside_;
   std::vector<TransportEvent> events_;
+  MonoTime polled_;  // entry of the last enter, or of the last look at the ring
   size_t chunk_;
   TransportCounters counters_;
   FactList flow_facts_;

@@ -141,6 +141,7 @@ std::span<const TransportEvent> FakeTransport::Poll(MonoTime deadline) {
     SimClock::Advance(stall_->second);
     stall_.reset();
   }
+  const MonoTime polled = SimClock::Now();
   // A look takes time, too: a client that spins gets on.
   deadline = std::max(deadline, SimClock::Now() + kLook);
   const MonoTime next = coming_.empty() ? deadline : coming_.begin()->first;
@@ -166,6 +167,7 @@ std::span<const TransportEvent> FakeTransport::Poll(MonoTime deadline) {
       events_.push_back({.kind = coming.kind, .flow = coming.flow, .token = coming.token});
     }
     events_.back().bytes = AsBytes(bytes_.back());
+    events_.back().polled = polled;
     events_.back().woke = events_.back().received = SimClock::Now();
   }
   return events_;

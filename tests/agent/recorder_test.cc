@@ -40,6 +40,22 @@ Nanos Only(const Histogram& histogram) {
   return histogram.max();
 }
 
+TEST(OpRecord, CountsOfAFullSocketWhatIsBetweenEncodedAndSubmitted) {
+  OpRecord record;
+  record.encoded = MonoTime(100);
+  record.send.submitted = MonoTime(150);
+  EXPECT_EQ(record.send_blocked(), Nanos());
+  record.send.full_from = MonoTime(110);
+  record.send.full_until = MonoTime(130);
+  EXPECT_EQ(record.send_blocked(), Nanos(20));
+  record.send.full_from = MonoTime(70);
+  EXPECT_EQ(record.send_blocked(), Nanos(30)) << "it was full before there was a request";
+  record.send.full_until = MonoTime(90);
+  EXPECT_EQ(record.send_blocked(), Nanos()) << "there was room in time";
+  record.send = {.full_from = MonoTime(110)};
+  EXPECT_EQ(record.send_blocked(), Nanos()) << "never submitted";
+}
+
 TEST(Recorder, SplitsARequestIntoPhasesThatAddUp) {
   Recorder recorder = Make();
   const OpRecord record = FullRecord();

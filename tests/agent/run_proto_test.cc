@@ -36,6 +36,10 @@ TEST(RunProto, TakesEveryField) {
   wire.mutable_socket_options()->set_receive_buffer_bytes(2);
   wire.mutable_socket_options()->set_congestion_control("cubic");
   wire.set_synchronization("flush");
+  wire.set_observe(true);
+  wire.mutable_inject()->set_encode_ns(11);
+  wire.mutable_inject()->set_decode_ns(12);
+  wire.mutable_inject()->set_relay_ns(13);
   const auto spec = FromProto(wire);
   ASSERT_TRUE(spec.ok()) << spec.status();
   EXPECT_EQ(spec->run_id, "run-1");
@@ -73,6 +77,21 @@ TEST(RunProto, TakesEveryField) {
   EXPECT_EQ(spec->receive_buffer_bytes, 2);
   EXPECT_EQ(spec->congestion_control, "cubic");
   EXPECT_EQ(spec->synchronization, kinetic::Synchronization::kFlush);
+  EXPECT_TRUE(spec->observe);
+  EXPECT_EQ(spec->inject.encode, Nanos(11));
+  EXPECT_EQ(spec->inject.decode, Nanos(12));
+  EXPECT_TRUE(spec->inject.relay);
+  EXPECT_EQ(spec->inject.relay_delay, Nanos(13));
+}
+
+TEST(RunProto, ARelayMayAddNothingButItself) {
+  control::RunSpec wire = Valid();
+  EXPECT_FALSE(FromProto(wire)->inject.any());
+  wire.mutable_inject()->set_relay(true);
+  const auto spec = FromProto(wire);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_TRUE(spec->inject.relay);
+  EXPECT_EQ(spec->inject.relay_delay, Nanos());
 }
 
 TEST(RunProto, TlsExpectsTheServersName) {
@@ -154,6 +173,15 @@ TEST(RunProto, RefusesWhatCannotBeAndNamesTheField) {
          s->set_transport("null");
        }},
       {"synchronization", [](auto* s) { s->set_synchronization("sometimes"); }},
+      {"inject.encode_ns", [](auto* s) { s->mutable_inject()->set_encode_ns(-1); }},
+      {"inject.decode_ns", [](auto* s) { s->mutable_inject()->set_decode_ns(1'000'000'001); }},
+      {"inject.relay_ns", [](auto* s) { s->mutable_inject()->set_relay_ns(1'000'000'001); }},
+      {"inject", [](auto* s) { s->mutable_inject()->set_relay_ns(1'000'000'000); }},
+      {"inject.relay",
+       [](auto* s) {
+         s->set_transport("null");
+         s->mutable_inject()->set_relay(true);
+       }},
   };
   for (const auto& test : kCases) {
     control::RunSpec wire = Valid();

@@ -395,6 +395,19 @@ TEST(Session, MarksReceiveStampsThatSeveralAnswersShare) {
   EXPECT_FALSE(samples[2].flags & kSharedReceiveStamp);
 }
 
+TEST(Session, KeepsWhenTheClientBeganToWaitForAnAnswer) {
+  // Answers come 300 us after their requests, but for 100 ms the client looks for none.
+  Rig rig({.depth = 200, .open = Constant(1000), .sample_every = 1}, AnswersAfter(Micros(300)));
+  rig.transport().StallAt(Rig::kStart + Millis(500), Millis(100));
+  int late = 0;
+  for (const OpRecord& sample : rig.Run().samples()) {
+    EXPECT_GE(sample.polled, sample.send.submitted);
+    EXPECT_LE(sample.polled, sample.woke);
+    late += sample.polled - sample.send.submitted > Millis(50);
+  }
+  EXPECT_EQ(late, 1) << "the one request that was on its way when the client stood still";
+}
+
 TEST(Session, MarksRequestsSentWithNothingOutstanding) {
   Rig rig({.depth = 2, .max_ops = 2, .sample_every = 1}, AnswersAfter(Millis(1)));
   const std::vector<OpRecord>& samples = rig.Run().samples();

@@ -16,9 +16,9 @@
 #include <map>
 #include <set>
 
+#include "agent/delay_relay.h"
 #include "tests/e2e/campaign_run.h"
 #include "tests/e2e/one_awake_cpu.h"
-#include "tests/e2e/relay.h"
 
 namespace kbench::e2e {
 namespace {
@@ -149,15 +149,16 @@ TEST(GroundTruth, InjectedServiceTimeMovesTheServerPartAndNothingElse) {
 TEST(GroundTruth, ARelayMovesTheNetworkPartAndNothingElse) {
   const OneAwakeCpu cpu;
   Daemon server("kbench-server", {});
-  const Relay prompt(server.address(), Nanos(0));
-  const Relay late(server.address(), Millis(1));
+  const SocketAddress target = *Resolve(*ParseHostPort(server.address()));
+  const auto prompt = *DelayRelay::Start({.server = target});
+  const auto late = *DelayRelay::Start({.server = target, .delay = Millis(1)});
   ExpectTruth(
-      "name: relay\nserver: {address: ['" + server.address() + "', '" + prompt.address() + "', '" +
-          late.address() + "']}\n",
+      "name: relay\nserver: {address: ['" + server.address() + "', '" + prompt->name() + "', '" +
+          late->name() + "']}\n",
       "server", 3, [&](const Doses& doses) {
         // What the relays really added, by their own logs.
-        const double added =
-            2.0 * static_cast<double>((late.MedianAdded() - prompt.MedianAdded()).count());
+        const DelayRelay::Added more = late->added(), less = prompt->added();
+        const auto added = static_cast<double>((more.up - less.up + more.down - less.down).count());
         std::string wrong;
         // The relay's timers are late, too: what it added is the truth, and about what was asked
         // for.
@@ -166,9 +167,9 @@ TEST(GroundTruth, ARelayMovesTheNetworkPartAndNothingElse) {
         }
         for (const std::string transport : kTransports) {
           // The delay alone: the same two hops and the same server's wake-up on both sides.
-          const Parts hops = doses.Of(transport, prompt.address());
+          const Parts hops = doses.Of(transport, prompt->name());
           wrong += OnlyMoved(transport + " by relay", "network", added, 0.05 * added, hops,
-                             doses.Of(transport, late.address()));
+                             doses.Of(transport, late->name()));
           // A relay without a delay is two hops more of network, and no more of server or client.
           // These have more room: who wakes the server is another process in the one than in the
           // other.

@@ -134,6 +134,7 @@ class Clients {
       const MonoTime at = Now();
       session_.Take({.kind = TransportEvent::Kind::kReceived,
                      .bytes = AsBytes(bytes),
+                     .polled = at,
                      .woke = at,
                      .received = at});
       session_.IssueFreed(kNever);

@@ -77,6 +77,39 @@ TEST_F(SendQueueTest, ResumesExactlyBehindWhatTheKernelTook) {
   EXPECT_EQ(a_.stamps.flags, kShortSend);
 }
 
+TEST_F(SendQueueTest, ChargesAFullSocketToTheFramesThatWaitedForTheirFirstByte) {
+  Push(&a_, 1);
+  Push(&b_, 2);
+  Accept(3, 100);  // of 6
+  SendQueue::NoRoom(&line_, MonoTime(101));
+  Accept(1, 120);
+  SendQueue::NoRoom(&line_, MonoTime(121));
+  Push(&c_, 3);
+  Accept(2, 150);  // the rest of a
+  SendQueue::Room(&line_, MonoTime(150));
+  Accept(2, 160);
+  SendQueue::Room(&line_, MonoTime(160));
+  Frame d{"d", "", {}};
+  Push(&d, 4);
+  Accept(3, 170);
+  Accept(1, 180);
+  EXPECT_FALSE(a_.stamps.full_from.is_set()) << "its first byte found room";
+  for (const Frame* waited : {&b_, &c_}) {
+    EXPECT_EQ(waited->stamps.full_from, MonoTime(101));
+    EXPECT_EQ(waited->stamps.full_until, MonoTime(150));
+  }
+  EXPECT_FALSE(d.stamps.full_from.is_set()) << "there was room again when it came";
+}
+
+TEST_F(SendQueueTest, ASocketIsFullUntilTheCallThatTakesTheFirstByte) {
+  Push(&a_, 1);
+  SendQueue::NoRoom(&line_, MonoTime(101));
+  Push(&b_, 2);
+  Accept(8, 150);
+  EXPECT_EQ(b_.stamps.full_from, MonoTime(101));
+  EXPECT_EQ(b_.stamps.full_until, MonoTime(150));
+}
+
 TEST_F(SendQueueTest, LimitsACall) {
   Push(&a_, 1);
   Push(&b_, 2);

@@ -1,8 +1,13 @@
 // What transport/transport.h promises, of every transport that has a kernel below it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/random.h"
@@ -14,6 +19,43 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr size_t kHead = 61;
+
+// Accepts one connection and does nothing that it is not told to.
+class QuietPeer {
+ public:
+  QuietPeer() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    address_ = *Resolve({.host = "127.0.0.1", .port = 0});
+    const int small = 4096;
+    setsockopt(listener_.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    EXPECT_EQ(bind(listener_.get(), address_.get(), address_.length), 0);
+    EXPECT_EQ(listen(listener_.get(), 1), 0);
+    address_ = *Resolve(*LocalAddress(listener_.get()));
+  }
+  const SocketAddress& address() const { return address_; }
+  void Accept() { fd_ = Fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
+  void Write(const std::string& bytes) {
+    EXPECT_EQ(send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
+  }
+  void ReadWhatIsThere() {
+    std::string buffer(1 << 20, '\0');
+    while (recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT) > 0) continue;
+  }
+
+ private:
+  Fd listener_;
+  Fd fd_;
+  SocketAddress address_;
+};
+
+// Whether a thread of this process sleeps in the kernel.
+bool IsAsleep(int tid) {
+  std::ifstream in(absl::StrCat("/proc/self/task/", tid, "/stat"));
+  std::string text;
+  std::getline(in, text);
+  const size_t name_end = text.rfind(')');
+  return name_end != std::string::npos && text.compare(name_end, 3, ") S") == 0;
+}
 
 class Contract : public testing::TestWithParam<Stack> {
  protected:
@@ -110,8 +152,89 @@ TEST_P(Contract, StampsEveryFrameRoundItsCalls) {
   EXPECT_EQ(stamps.flags, 0u);
   EXPECT_FALSE(stamps.kernel_sent.is_set()) << "nobody asked";
   const TransportEvent& received = rig().log(0).last_received;
+  EXPECT_TRUE(received.polled.is_set());
   EXPECT_GE(received.woke, stamps.submitted);
   EXPECT_GE(received.received, received.woke);
+}
+
+TEST_P(Contract, SaysWhenTheWaitThatBroughtTheBytesBegan) {
+  if (GetParam().tls) GTEST_SKIP() << "its stamps are those of the plain transport";
+  if (GetParam().poll == PollMode::kSpin) GTEST_SKIP() << "it never waits";
+  for (const Nanos slack : {Nanos(), Seconds(10)}) {
+    SCOPED_TRACE(slack.count());
+    QuietPeer peer;
+    auto made = MakeStack(GetParam(), {.deadline_slack = slack});
+    if (!made.ok()) GTEST_SKIP() << made.status();
+    Transport& transport = **made;
+    ASSERT_TRUE(transport.Connect(peer.address(), Seconds(10)).ok());
+    peer.Accept();
+    SendStamps stamps;
+    transport.Send(FlowId(0), {.head = AsBytes("x"), .stamps = &stamps});
+    while (transport.Poll(MonoNow() + Seconds(60)).empty()) continue;
+    const auto tid = static_cast<int>(syscall(SYS_gettid));
+    std::atomic<bool> polling = false;
+    MonoTime sent;
+    std::thread sender([&] {
+      while (!polling || !IsAsleep(tid)) std::this_thread::yield();
+      sent = MonoNow();
+      peer.Write("y");
+    });
+    const MonoTime before = MonoNow();
+    polling = true;
+    std::span<const TransportEvent> events;
+    while (events.empty()) events = transport.Poll(MonoNow() + Seconds(60));
+    sender.join();
+    ASSERT_EQ(events[0].kind, TransportEvent::Kind::kReceived);
+    EXPECT_GE(events[0].polled, before);
+    EXPECT_LE(events[0].polled, sent);
+    EXPECT_GE(events[0].woke, sent);
+  }
+}
+
+TEST_P(Contract, BytesThatWereThereAreThoseOfTheCallThatPicksThemUp) {
+  if (GetParam().tls) GTEST_SKIP() << "the handshake looks as well";
+  START({.greeting_bytes = 100}, {});
+  rig().peer().AwaitWritten(1, 100);
+  rig().PollUntil([&] { return rig().log(0).received == 100; });  // checks when it was polled
+}
+
+TEST_P(Contract, SaysHowLongTheSocketWasFullOfEarlierBytes) {
+  if (GetParam().tls) GTEST_SKIP() << "its stamps are those of the plain transport";
+  QuietPeer peer;
+  auto made = MakeStack(GetParam(), {.frames_max = 3, .send_buffer_bytes = 16 * 1024});
+  if (!made.ok()) GTEST_SKIP() << made.status();
+  Transport& transport = **made;
+  ASSERT_TRUE(transport.Connect(peer.address(), Seconds(10)).ok());
+  peer.Accept();
+  const std::string large(8 << 20, 'l'), small(100, 's');
+  SendStamps first, second, third;
+  uint32_t sent = 0;
+  const auto send = [&](const std::string& bytes, SendStamps* stamps) {
+    transport.Send(FlowId(0), {.head = AsBytes(bytes), .stamps = stamps});
+  };
+  const auto poll = [&](MonoTime deadline) {
+    for (const TransportEvent& event : transport.Poll(deadline)) {
+      sent += event.kind == TransportEvent::Kind::kSent;
+    }
+  };
+  send(large, &first);
+  for (int i = 0; i < 4; ++i) poll(MonoNow());
+  const MonoTime queued = MonoNow();
+  send(small, &second);
+  poll(queued + Millis(30));
+  ASSERT_EQ(sent, 0u) << "the socket was never full";
+  while (sent < 2) {
+    peer.ReadWhatIsThere();
+    poll(MonoNow());
+  }
+  EXPECT_FALSE(first.full_from.is_set()) << "nothing was before it";
+  EXPECT_GE(second.full_from, first.submitted);
+  EXPECT_LE(second.full_from, queued);
+  EXPECT_GE(second.full_until, queued + Millis(30));
+  EXPECT_LE(second.full_until, second.submitted);
+  send(small, &third);
+  while (sent < 3) poll(MonoNow());
+  EXPECT_FALSE(third.full_from.is_set()) << "nothing was before it";
 }
 
 TEST_P(Contract, DeliversAGreetingWithoutARequest) {

@@ -33,7 +33,7 @@ absl::StatusOr<std::unique_ptr<Transport>> MakeStack(const Stack& stack, Transpo
 absl::StatusOr<std::unique_ptr<TransportRig>> TransportRig::Make(const Stack& stack,
                                                                  const FakePeer::Script& script,
                                                                  const TransportOptions& options) {
-  std::unique_ptr<TransportRig> rig(new TransportRig);
+  std::unique_ptr<TransportRig> rig(new TransportRig(stack.tls));
   ASSIGN_OR_RETURN(rig->transport_, MakeStack(stack, options));
   FakePeer::Script played = script;
   if (stack.tls) played.tls = &PeerTls();
@@ -70,6 +70,7 @@ void TransportRig::FreeBytes(uint32_t token) {
 }
 
 void TransportRig::Take(std::span<const TransportEvent> events) {
+  MonoTime polled;
   for (const TransportEvent& event : events) {
     FlowLog& log = logs_[Index(event.flow)];
     log.after_closed += log.closed > 0;
@@ -84,6 +85,12 @@ void TransportRig::Take(std::span<const TransportEvent> events) {
           log.wrong += byte != FakePeer::StreamByte(log.received++);
         }
         log.last_received = event;
+        EXPECT_LE(event.polled, event.woke);
+        // What came while TLS shook hands may have come in several looks, before this one.
+        if (tls_) break;
+        EXPECT_GE(event.polled, poll_begun_);
+        EXPECT_TRUE(!polled.is_set() || event.polled == polled) << "of one look";
+        polled = event.polled;
         break;
       case TransportEvent::Kind::kClosed:
         ++log.closed;
@@ -95,7 +102,8 @@ void TransportRig::Take(std::span<const TransportEvent> events) {
 
 void TransportRig::PollUntil(const std::function<bool()>& done) {
   while (!done()) {
-    const auto events = transport_->Poll(MonoNow() + Seconds(60));
+    poll_begun_ = MonoNow();
+    const auto events = transport_->Poll(poll_begun_ + Seconds(60));
     ASSERT_FALSE(events.empty()) << "a minute without an event";
     Take(events);
   }

@@ -74,8 +74,10 @@ class TransportRig {
   FlowLog& log(uint32_t flow) { return logs_[flow]; }
 
  private:
-  TransportRig() = default;
+  explicit TransportRig(bool tls) : tls_(tls) {}
 
+  const bool tls_;
+  MonoTime poll_begun_;
   std::unique_ptr<FakePeer> peer_;
   std::unique_ptr<Transport> transport_;
   std::deque<Sent> frames_;  // by token; addresses stay

@@ -1,0 +1,78 @@
+// A user-space relay that adds a known delay each way: the network with a known answer. It
+// terminates TCP on both sides, holds every chunk of bytes until it is due, and spins through the
+// last stretch of the wait, so that what it adds is what it says within a few microseconds. It
+// keeps what it really added. The bytes themselves are nothing to it: TLS passes through.
+//
+//   flow  ->  127.0.0.1:port  |held|  ->  server         up
+//   flow  <-                  |held|  <-  server         down
+//
+// One thread serves all connections. When one side of a connection ends, what is held for the
+// other still goes out; then both are closed. Of each direction of a connection at most kHeldMost
+// bytes are held: it then reads no more, and TCP slows the sender down.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/histogram.h"
+
+namespace kbench {
+
+class DelayRelay {
+ public:
+  static constexpr size_t kHeldMost = size_t{64} << 20;
+
+  struct Options {
+    SocketAddress server;
+    Nanos delay;  // each way
+  };
+  // What chunks were held for, really: medians of (left the relay - reached it).
+  struct Added {
+    Nanos up;
+    Nanos down;
+    uint64_t chunks = 0;  // both ways
+  };
+
+  // Listens on a free port of 127.0.0.1 and begins to relay.
+  static absl::StatusOr<std::unique_ptr<DelayRelay>> Start(const Options& options);
+  ~DelayRelay();
+
+  const SocketAddress& address() const { return address_; }
+  // HOST:PORT.
+  const std::string& name() const { return name_; }
+
+  // Since the start, or since the last Forget().
+  Added added() const;
+  void Forget();
+  // Why a connection to the server could not be made; the last one. Empty: none failed.
+  std::string failure() const;
+
+ private:
+  struct Pipe;
+  struct Connection;
+  class Loop;
+
+  explicit DelayRelay(const Options& options) : options_(options) {}
+  void Record(bool up, Nanos added);
+  void Failed(std::string why);
+
+  const Options options_;
+  Fd listener_;
+  Fd stop_;  // an eventfd: readable when the thread is to end
+  SocketAddress address_;
+  std::string name_;
+  mutable std::mutex mutex_;
+  Histogram up_;         // guarded by mutex_
+  Histogram down_;       // guarded by mutex_
+  std::string failure_;  // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace kbench
