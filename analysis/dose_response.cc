@@ -107,7 +107,10 @@ DoseResponse ResponseOf(const Experiment& experiment, const CampaignEvidence& ca
       response.fault = absl::StrCat("run ", run.run_id, " is not complete: ", run.status_text);
       return response;
     }
-    const auto dose = DoseOf(LevelOf(campaign, run.cell, experiment.axis));
+    std::string level = LevelOf(campaign, run.cell, experiment.axis);
+    const auto named = experiment.levels.find(level);
+    if (named != experiment.levels.end()) level = named->second;
+    const auto dose = DoseOf(level);
     if (!dose) {
       response.fault = absl::StrCat("the campaign has no doses on ", experiment.axis);
       return response;

@@ -40,6 +40,8 @@ struct Experiment {
   double tolerance = 0.05;  // of the slope of `part`
   double others = 0.05;     // of every other part
   std::map<std::string, double> exceptions = {};  // part -> what it may answer instead
+  // Level -> dose, where the levels do not say it themselves (servers by their address).
+  std::map<std::string, std::string> levels = {};
 };
 
 struct DoseResponse {
@@ -57,8 +59,12 @@ struct DoseResponse {
   bool ok() const;
 };
 
-// One per transport and pass of the campaign. `axis`' levels are durations, or OP=DURATION.
+// One per transport and pass of the campaign. Doses are durations, or OP=DURATION.
 std::vector<DoseResponse> ResponsesOf(const Experiment& experiment,
                                       const CampaignEvidence& campaign);
+
+// For people: a line per response, and what each part answered to each dose.
+std::string ResponsesText(const std::vector<DoseResponse>& responses, int width);
+std::string ResponsesJson(const std::vector<DoseResponse>& responses);
 
 }  // namespace kbench::analysis
