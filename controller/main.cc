@@ -30,13 +30,22 @@ std::string ExitCodesFooter() {
   return text;
 }
 
-// Becomes the kbench-kv that stands beside this program. `argv` begins with "kv". Returns only when
-// that fails.
-ExitCode RunKv(char** argv) {
+// Subcommands that are programs of their own, beside this one, with command lines of their own.
+struct Neighbour {
+  const char* command;
+  const char* help;
+};
+constexpr Neighbour kNeighbours[] = {
+    {"kv", "One request to a Kinetic server (runs kbench-kv; see its --help)"},
+    {"observe", "Times of requests from packets (runs kbench-observe; see its --help)"},
+};
+
+// Becomes the program kbench-COMMAND. `argv` begins with the command. Returns only when that fails.
+ExitCode RunNeighbour(char** argv) {
   const absl::StatusOr<std::string> directory = OwnBinDir();
   if (!directory.ok()) return Fail(directory.status());
-  const std::string program = *directory + "/kbench-kv";
-  std::string name = "kbench-kv";
+  std::string name = absl::StrCat("kbench-", argv[0]);
+  const std::string program = absl::StrCat(*directory, "/", name);
   argv[0] = name.data();
   std::signal(SIGPIPE, SIG_DFL);  // an ignored signal would stay so
   execv(program.c_str(), argv);
@@ -59,10 +68,12 @@ int Main(int argc, char** argv) {
   line.app.add_subcommand("version", "Print the version")->callback([] {
     absl::PrintF("%s\n", Version());
   });
-  line.app.add_subcommand("kv", "One request to a Kinetic server (runs kbench-kv; see its --help)")
-      ->allow_extras();
-  // Its command line is its own, as it stands.
-  if (argc > 1 && absl::string_view(argv[1]) == "kv") return static_cast<int>(RunKv(argv + 1));
+  for (const Neighbour& one : kNeighbours) {
+    line.app.add_subcommand(one.command, one.help)->allow_extras();
+    if (argc > 1 && absl::string_view(argv[1]) == one.command) {
+      return static_cast<int>(RunNeighbour(argv + 1));
+    }
+  }
   try {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -21,13 +21,14 @@ namespace kbench::observer {
 
 enum class View { kClient, kServer };
 
-// Stamps are the kernel's packet stamps (CLOCK_REALTIME of this host); zero: not seen.
+// Stamps are the kernel's packet stamps (CLOCK_REALTIME of this host); zero: not seen. When bytes
+// come out of order, a byte's stamp is that of the packet that completed the stream up to it.
 struct WireRecord {
   enum Flags : uint32_t {
-    kRequestSeenTwice = 1u << 0,   // bytes of it were sent again; stamps are of the first time
+    kRequestSeenTwice = 1u << 0,  // bytes of it were sent again; stamps are of the first time
     kResponseSeenTwice = 1u << 1,
-    kReordered = 1u << 2,          // a later byte of it came before an earlier one
-    kSharedPacket = 1u << 3,       // its last packet, or its answer's first, carried others too
+    kReordered = 1u << 2,     // bytes of it came before earlier bytes of its connection
+    kSharedPacket = 1u << 3,  // its last packet, or its answer's first, carried others too
   };
   int64_t connection_id = 0;
   uint64_t sequence = 0;
@@ -45,18 +46,25 @@ struct WireRecord {
 
 struct WireCounters {
   uint64_t packets = 0;
-  uint64_t bytes = 0;  // on the wire, whole packets
+  uint64_t bytes = 0;  // on the wire, from the IP header on
   uint64_t ring_drops = 0;
   uint64_t flows = 0;
-  uint64_t requests = 0;
+  uint64_t requests = 0;  // of which the last byte was seen
   uint64_t answered = 0;
   uint64_t resynchronized = 0;
   uint64_t records_lost = 0;
   uint64_t retransmitted_packets = 0;
-  uint64_t reordered_packets = 0;
+  uint64_t reordered_packets = 0;  // that came after later ones
+  uint64_t gaps = 0;               // stretches of a stream that were never seen
+  uint64_t unanswered = 0;         // requests given up: their connection ended, or was lost
+  uint64_t unmatched_answers = 0;  // to requests that were not seen
+  uint64_t in_batches = 0;         // of `requests`: answered with their batch
+  uint64_t unusable_packets = 0;   // fragments, or cut before the end of their headers
+  uint64_t flows_refused = 0;      // there were too many connections
 };
 
-// Over a window, all connections.
+// Over a window, as far as it was observed, all connections. Requests that were never answered, and
+// those of which the last byte was not seen, are not in it.
 struct WireSums {
   Nanos window;
   Nanos busy;               // at least one request inside

@@ -90,6 +90,18 @@ TEST(Structure, RoomsIncludeOnlyWhatTheyMay) {
   }
 }
 
+TEST(Structure, TheObserverStandsAlone) {
+  const std::set<std::string> may = {"base", "kinetic"};
+  for (const SourceFile& file : Sources()) {
+    if (!absl::StartsWith(file.path, "agent/observer/")) continue;
+    for (const std::string& include : file.includes) {
+      const std::string room = include.substr(0, include.find('/'));
+      if (!kRooms.contains(room) || absl::StartsWith(include, "agent/observer/")) continue;
+      EXPECT_TRUE(may.contains(room)) << file.path << " includes " << include;
+    }
+  }
+}
+
 TEST(Structure, ProtobufStaysAtTheEdges) {
   for (const SourceFile& file : Sources()) {
     if (file.room == "tests") continue;
@@ -117,6 +129,7 @@ TEST(Structure, EveryLibraryHasOneHome) {
        {"_service", "agent/run_stream", "agent/main", "controller/agent_link", "controller/main"}},
       {"yaml-cpp/", {"controller/campaign"}},
       {"CLI/", {"main", "controller/command"}},
+      {"pcap/", {"agent/observer/capture_file"}},
   };
   for (const SourceFile& file : Sources()) {
     if (file.room == "tests") continue;

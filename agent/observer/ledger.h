@@ -1,0 +1,55 @@
+// What an observation keeps: a record of each request while there is room, sums of all, and counts.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "agent/observer/departure_log.h"
+#include "agent/observer/packet_observer.h"
+#include "agent/observer/stream.h"
+
+namespace kbench::observer {
+
+class Ledger {
+ public:
+  static constexpr uint32_t kNoRecord = Pdu::kNoTag;
+
+  explicit Ledger(size_t records_max) : records_max_(records_max) {}
+
+  // kNoRecord, counted, when there is no room.
+  uint32_t NewRecord();
+  // nullptr for kNoRecord.
+  WireRecord* record(uint32_t index) {
+    if (index == kNoRecord) return nullptr;
+    return &chunks_[index / kChunk][index % kChunk];
+  }
+  // A request whose record this is left without an answer.
+  void Gone(uint32_t index, RealTime when) {
+    if (index != kNoRecord) gone_.emplace_back(index, when);
+  }
+
+  // Fills in `service` and `inside` of all records and returns those that are wanted, in the order
+  // in which requests came. At the end.
+  std::vector<WireRecord> Conclude(
+      const std::function<bool(int64_t connection_id, uint64_t sequence)>& wanted);
+
+  WireCounters counters;
+  StreamTotals totals;
+  DepartureLog departures;
+
+ private:
+  static constexpr size_t kChunk = 4096;
+
+  void FillService();
+  void FillInside();
+
+  size_t records_max_;
+  uint32_t size_ = 0;
+  std::vector<std::unique_ptr<WireRecord[]>> chunks_;
+  std::vector<std::pair<uint32_t, RealTime>> gone_;
+};
+
+}  // namespace kbench::observer
