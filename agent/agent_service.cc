@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/host_facts.h"
+#include "agent/result_proto.h"
 #include "agent/run_proto.h"
 #include "agent/run_stream.h"
 #include "agent/runner.h"

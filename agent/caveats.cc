@@ -19,6 +19,9 @@ constexpr double kLittleShare = 0.03;      // of the places for requests in flig
 constexpr double kTurns = 50;              // of each place, from which on edges do not matter
 constexpr double kRunQueueShare = 0.1;     // of the workers' time
 constexpr double kDrainShare = 0.05;       // of the window's length
+constexpr double kForeignCpus = 0.25;      // used by others, on average
+constexpr double kStolenShare = 0.01;      // of all CPUs' time, by the hypervisor
+constexpr double kStampsMissing = 0.01;    // of the probed frames
 constexpr Nanos kStepAllowed = Micros(1);  // beyond what reading the clocks leaves open
 // A worker that sleeps once per answer or less is well; one that wakes this often for nothing has
 // something that keeps waking it, as undrained kernel stamps do. A large request or answer comes in
@@ -291,6 +294,9 @@ class Judge {
                           100 * waited / worked));
     }
     Waits();
+    Stamps();
+    Paced();
+    Neighbours();
     for (const auto& [name, value] : outcome_.transport_facts) {
       if (!absl::StartsWith(value, "refused")) continue;
       Add("transport_option_refused", absl::StrCat("transport ", name, ": ", value));
@@ -314,6 +320,56 @@ class Judge {
             "the bytes moved: kernel stamps, or a slow stream of packets, keep waking "
             "it, and what was measured is a busy client",
             waits, explained));
+  }
+
+  // Of the kernel's send stamps. A driver may keep one back for a while, but not every hundredth.
+  void Stamps() {
+    const TransportCounters& use = outcome_.use.transport;
+    const uint64_t missing = use.stamps_missing + use.stamps_abandoned;
+    if (static_cast<double>(missing) <= kStampsMissing * static_cast<double>(use.stamps_asked)) {
+      return;
+    }
+    Add("stamps_undrained",
+        absl::StrFormat("of %d probed frames %d had not both of the kernel's send stamps when "
+                        "their answers came: stamps that stay in a socket's error queue wake the "
+                        "client again and again and take room from what it receives, so that "
+                        "nothing that was measured here can be believed",
+                        use.stamps_asked, missing));
+  }
+
+  // Pacing is a delay of the kernel's own making, between the request's submission and the wire.
+  void Paced() {
+    if (outcome_.use.transport.stamps_asked == 0) return;
+    const std::string& control = outcome_.tcp.congestion_control;
+    if (absl::StartsWith(control, "bbr")) {
+      Add("paced",
+          absl::StrCat("the flows' congestion control is ", control,
+                       ", which paces: what it holds back is between a request's submission and "
+                       "its kernel stamps, and so counts to the client; set another one "
+                       "(congestion_control) where that matters"));
+    }
+    for (const LinkUse& link : outcome_.host_use.links) {
+      if (link.qdisc != "fq") continue;
+      Add("paced", absl::StrCat("the queue of ", link.interface,
+                                " is fq, which paces: what it holds back is between the kernel's "
+                                "two send stamps, and so counts to the client"));
+    }
+  }
+
+  // Others on this host are in every part of the client's times: they take CPU, or keep it awake.
+  void Neighbours() {
+    const HostUse& host = outcome_.host_use;
+    const double window = host.window.seconds();
+    if (window <= 0) return;
+    const double foreign = std::max(0.0, (host.busy - host.own).seconds() / window);
+    const double cpus = std::max<double>(1, host.cpus);
+    const double stolen = host.steal.seconds() / window / cpus;
+    if (foreign <= kForeignCpus && stolen <= kStolenShare) return;
+    Add("noisy_neighbour",
+        absl::StrFormat("other processes, the server included when it runs here, used %.2f CPUs "
+                        "of %d on average and %.2f at most in one of %d looks; the hypervisor took "
+                        "%.1f %% of the CPUs' time",
+                        foreign, host.cpus, host.most_foreign, host.samples, 100 * stolen));
   }
 
   void Protocol() {

@@ -8,9 +8,11 @@
 
 #include "agent/delay_relay.h"
 #include "agent/host_facts.h"
+#include "agent/host_use.h"
 #include "agent/recorder.h"
 #include "agent/resource_use.h"
 #include "agent/server_trace.h"
+#include "agent/tcp_use.h"
 #include "base/clock.h"
 #include "transport/transport.h"
 
@@ -64,6 +66,8 @@ struct RunOutcome {
   uint64_t reconnects = 0;  // flows that were lost and came back; time without them, all flows
   Nanos disconnected;
   Nanos reopening;          // of that, when a worker did nothing else, all workers
+  HostUse host_use;         // of the window
+  TcpUse tcp;               // over warm-up and window
   DelayRelay::Added relay;  // over warm-up, window and drain; of a run with one
   uint64_t unsolicited = 0;
   std::string unsolicited_text;

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/result_proto.h"
 #include "base/status_macros.h"
 #include "base/tls.h"
-#include "base/version.h"
 #include "kinetic/frame.h"
 
 namespace kbench {
@@ -257,97 +257,6 @@ absl::Status TakeInject(const control::RunSpec& from, RunSpec* to) {
   return absl::OkStatus();
 }
 
-void Fill(const Counts& from, result::Counts* to) {
-  to->set_due(from.due);
-  to->set_sent(from.sent);
-  to->set_unsent(from.unsent);
-  to->set_answered(from.answered);
-  to->set_failed(from.failed);
-  to->set_lost(from.lost);
-}
-
-// A server's text may be any bytes; a proto3 string may not.
-std::string Printable(absl::string_view text) {
-  std::string out(text);
-  std::replace_if(
-      out.begin(), out.end(), [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '?');
-  return out;
-}
-
-void Fill(const std::string& name, const OpStats& from, result::OpResult* to) {
-  to->set_op(name);
-  Fill(from.counts, to->mutable_counts());
-  to->set_response_ns(from.response.Encode());
-  to->set_service_ns(from.service.Encode());
-  if (from.failed.count() > 0) to->set_failed_ns(from.failed.Encode());
-  if (from.lost.count() > 0) to->set_lost_ns(from.lost.Encode());
-  to->set_answered_in_window(from.answered_in_window);
-  to->set_response_bytes_in_window(from.response_bytes_in_window);
-  for (int slot = 0; slot < kStatusSlots; ++slot) {
-    if (from.statuses[slot] > 0)
-      (*to->mutable_statuses())[StatusSlotName(slot)] = from.statuses[slot];
-  }
-  to->set_request_bytes(from.request_bytes);
-  to->set_response_bytes(from.response_bytes);
-  for (int i = 0; i < kPhaseCount; ++i) {
-    if (from.phases[i].count() == 0) continue;
-    result::PhaseHistogram* phase = to->add_phases();
-    phase->set_phase(std::string(Name(static_cast<Phase>(i))));
-    phase->set_data(from.phases[i].Encode());
-  }
-  for (const std::string& text : from.first_errors) to->add_first_errors(Printable(text));
-}
-
-void Fill(const OpRecord& from, const ClockPair& clocks, result::OpSample* to) {
-  const auto mono = [&clocks](RealTime t) { return t.is_set() ? clocks.ToMono(t).ns() : 0; };
-  to->set_op(from.op);
-  to->set_connection_id(from.connection_id);
-  to->set_sequence(from.sequence);
-  to->set_flags(from.flags);
-  to->set_intended(from.intended.ns());
-  to->set_started(from.started.ns());
-  to->set_encoded(from.encoded.ns());
-  to->set_submitted(from.send.submitted.ns());
-  to->set_send_returned(from.send.send_returned.ns());
-  to->set_kernel_scheduled(mono(from.send.kernel_scheduled));
-  to->set_kernel_sent(mono(from.send.kernel_sent));
-  to->set_kernel_received(mono(from.kernel_received));
-  to->set_woke(from.woke.ns());
-  to->set_received(from.received.ns());
-  to->set_decoded(from.decoded.ns());
-  to->set_answered(from.outcome == OpOutcome::kAnswered);
-  to->set_probed(from.probed);
-  to->set_polled(from.polled.ns());
-  to->set_send_blocked_ns(from.send_blocked().count());
-}
-
-void Fill(const ServerTrace& from, result::ServerTrace* to) {
-  to->set_available(from.available);
-  to->set_reason(Printable(from.reason));
-  to->set_overwritten(from.overwritten);
-  to->set_clock_step_ns(from.clock_step.count());
-  to->set_service_spec(Printable(from.service_spec));
-  for (const ServerTrace::Record& record : from.records) {
-    result::ServerTrace::Record* out = to->add_records();
-    out->set_connection_id(record.connection_id);
-    out->set_sequence(record.residence.sequence);
-    out->set_residence_ns(record.residence.duration().count());
-    out->set_flags(record.residence.flags);
-  }
-}
-
-void Fill(const RunOutcome& from, result::ResourceUse* to) {
-  to->set_workers(from.workers);
-  to->set_user_ns(from.use.threads.user.count());
-  to->set_system_ns(from.use.threads.system.count());
-  to->set_voluntary_switches(from.use.threads.voluntary_switches);
-  to->set_involuntary_switches(from.use.threads.involuntary_switches);
-  to->set_system_calls(from.use.transport.system_calls);
-  to->set_waits(from.use.transport.waits);
-  to->set_short_sends(from.use.transport.short_sends);
-  to->set_run_queue_wait_ns(static_cast<uint64_t>(from.use.threads.run_queue_wait.count()));
-}
-
 }  // namespace
 
 absl::StatusOr<RunSpec> FromProto(const control::RunSpec& spec) {
@@ -357,78 +266,6 @@ absl::StatusOr<RunSpec> FromProto(const control::RunSpec& spec) {
     RETURN_IF_ERROR(Annotate(take(spec, &plain), "run spec"));
   }
   return plain;
-}
-
-result::RunResult ToProto(const RunSpec& spec, const RunOutcome& outcome,
-                          const ResultNames& names) {
-  result::RunResult to;
-  to.set_run_id(spec.run_id);
-  to.set_agent(names.agent);
-  to.set_agent_index(spec.agent_index);
-  to.set_aborted(outcome.aborted);
-  to.set_abort_reason(Printable(outcome.abort_reason));
-  to.set_planned_start(outcome.planned_start.ns());
-  to.set_measure_started(outcome.measure_started.ns());
-  to.set_measured_ns(outcome.measured.count());
-  to.set_drain_ns(outcome.drain.count());
-  to.set_backoffs(outcome.backoffs);
-  to.set_backed_off_ns(outcome.backed_off.count());
-  to.set_reconnects(outcome.reconnects);
-  to.set_disconnected_ns(outcome.disconnected.count());
-  to.set_first_send_offset_ns(outcome.first_send_offset.count());
-  Fill(outcome.totals(), to.mutable_counts());
-  for (size_t i = 0; i < outcome.ops.size(); ++i) {
-    Fill(outcome.op_names[i], outcome.ops[i], to.add_ops());
-  }
-  for (const OpRecord& sample : outcome.samples) Fill(sample, outcome.clocks, to.add_samples());
-  to.set_samples_dropped(outcome.samples_dropped);
-  Fill(outcome.server_trace, to.mutable_server_trace());
-  *to.mutable_host() = ToProto(outcome.host);
-  to.mutable_transport()->set_transport(std::string(Name(spec.transport)));
-  for (const auto& [name, value] : outcome.transport_facts) {
-    (*to.mutable_transport()->mutable_facts())[name] = Printable(value);
-  }
-  Fill(outcome, to.mutable_usage());
-  for (const Interval& interval : outcome.intervals) *to.add_intervals() = ToProto(interval);
-  for (const Caveat& caveat : outcome.caveats) {
-    result::Caveat* out = to.add_caveats();
-    out->set_code(caveat.code);
-    out->set_text(Printable(caveat.text));
-  }
-  to.set_clock_step_ns(outcome.clock_step.count());
-  to.set_agent_version(absl::StrCat(ReleaseVersion(), " ", BuildId()));
-  to.set_spec_sha256(names.spec_sha256);
-  return to;
-}
-
-result::HostFacts ToProto(const HostFacts& facts) {
-  result::HostFacts to;
-  to.set_hostname(Printable(facts.hostname));
-  to.set_kernel(Printable(facts.kernel));
-  to.set_cpu_model(Printable(facts.cpu_model));
-  to.set_cpus(static_cast<uint32_t>(facts.cpus.size()));
-  to.mutable_cpu_numbers()->Add(facts.cpus.begin(), facts.cpus.end());
-  to.set_memory_bytes(facts.memory_bytes);
-  to.set_clocksource(Printable(facts.clocksource));
-  to.set_governor(Printable(facts.governor));
-  to.set_idle_driver(Printable(facts.idle_driver));
-  to.set_congestion_control(Printable(facts.congestion_control));
-  to.set_open_files_limit(facts.open_files_limit);
-  to.set_io_uring_allowed(facts.io_uring_allowed);
-  to.set_mitigations(Printable(facts.mitigations));
-  for (const auto& [name, value] : facts.sysctls) (*to.mutable_sysctls())[name] = Printable(value);
-  return to;
-}
-
-result::Interval ToProto(const Interval& interval) {
-  result::Interval to;
-  to.set_start_offset_ns(interval.start_offset.count());
-  to.set_length_ns(interval.length.count());
-  to.set_completed(interval.progress.completed);
-  to.set_failed(interval.progress.failed);
-  to.set_request_bytes(interval.progress.request_bytes);
-  to.set_response_bytes(interval.progress.response_bytes);
-  return to;
 }
 
 control::Failed ToProto(const absl::Status& failure) {
@@ -443,7 +280,7 @@ control::Failed ToProto(const absl::Status& failure) {
       {absl::StatusCode::kInternal, control::Failed::INTERNAL},
   };
   control::Failed to;
-  to.set_text(Printable(failure.message()));
+  to.set_text(PrintableText(failure.message()));
   for (const auto& [code, kind] : kKinds) {
     if (code == failure.code()) to.set_kind(kind);
   }

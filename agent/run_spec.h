@@ -2,6 +2,7 @@
 // run_proto makes and checks it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -76,6 +77,13 @@ struct RunSpec {
   // and each system call moves at most so many bytes (0: no limit).
   uint64_t max_ops_per_flow = 0;
   uint32_t max_bytes_per_call = 0;
+  bool leave_stamps = false;  // TransportOptions::leave_stamps
+
+  // Frames of a batch but the last; 0 when the mix has none.
+  uint32_t batch_parts() const {
+    const auto is_batch = [](const OpWeight& op) { return op.kind == OpKind::kBatch; };
+    return std::any_of(ops.begin(), ops.end(), is_batch) ? batch_ops : 0;
+  }
 };
 
 }  // namespace kbench

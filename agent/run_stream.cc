@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/agent_service.h"
+#include "agent/result_proto.h"
 #include "agent/run_proto.h"
 #include "base/digest.h"
 #include "base/units.h"

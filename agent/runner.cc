@@ -98,6 +98,9 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
         worker->Measure({.start = at, .measure_from = measure_from, .clocks = outcome.clocks}));
   }
 
+  // The workers are on their way; what this reads of the host must not keep them.
+  HostMonitor monitor(MonitorOptions(measure_from, end));
+
   Progress reported;
   Nanos offset;
   const auto report = [&](Nanos upto) {
@@ -119,6 +122,7 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
     }
   }
   const MonoTime finished = MonoNow();
+  outcome.host_use = monitor.Finish();
   const MonoTime measured_until = std::min({end, MonoTime(control_.end_ns().load()), finished});
   outcome.measured = std::max(measured_until - measure_from, offset);
   outcome.drain = std::max(finished - measured_until, Nanos());
@@ -172,6 +176,14 @@ absl::Status Runner::OfAll(std::future<absl::Status> (Worker::*phase)()) {
   return first;
 }
 
+HostMonitor::Options Runner::MonitorOptions(MonoTime from, MonoTime until) const {
+  HostMonitor::Options options = {
+      .server = {}, .cpus = spec_.worker_cpus, .from = from, .until = until};
+  if (spec_.transport != TransportKind::kNull) options.server = server_;
+  if (options.cpus.empty()) options.cpus = ReadHostFacts().cpus;
+  return options;
+}
+
 Progress Runner::SumProgress() const {
   Progress sum;
   for (const auto& worker : workers_) {
@@ -196,12 +208,8 @@ void Runner::Merge(std::vector<WorkerYield> yields, RunOutcome* outcome) const {
     outcome->samples.insert(outcome->samples.end(), samples.begin(), samples.end());
     outcome->samples_dropped += yield.recorder->samples_dropped();
     outcome->use.threads.Add(yield.use);
-    const TransportCounters& counters = yield.counters;
-    outcome->use.transport.system_calls += counters.system_calls;
-    outcome->use.transport.waits += counters.waits;
-    outcome->use.transport.short_sends += counters.short_sends;
-    outcome->use.transport.short_receives += counters.short_receives;
-    outcome->use.transport.stamps_drained += counters.stamps_drained;
+    outcome->use.transport.Add(yield.counters);
+    outcome->tcp.Add(yield.tcp);
     if (outcome->measured > Nanos()) {
       outcome->use.busiest_worker = std::max(
           outcome->use.busiest_worker, yield.use.cpu().seconds() / outcome->measured.seconds());
@@ -221,6 +229,14 @@ void Runner::Merge(std::vector<WorkerYield> yields, RunOutcome* outcome) const {
       first = yield.first_started;
       first_intended = yield.first_intended;
     }
+  }
+  for (const auto& [name, value] : outcome->transport_facts) {
+    if (name == "congestion_control") outcome->tcp.congestion_control = value;
+  }
+  if (spec_.transport == TransportKind::kNull) {
+    outcome->tcp.reason = "the null transport has no connections";
+  } else if (outcome->tcp.flows == 0) {
+    outcome->tcp.reason = "no connection was left at the window's end, or this kernel does not say";
   }
   // An open loop's first request is due some time after the start: that is no lateness.
   if (first != kNever) outcome->first_send_offset = first - first_intended;

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "agent/delay_relay.h"
+#include "agent/host_monitor.h"
 #include "agent/run_control.h"
 #include "agent/run_outcome.h"
 #include "agent/run_spec.h"
@@ -54,6 +55,7 @@ class Runner {
 
  private:
   absl::Status OfAll(std::future<absl::Status> (Worker::*phase)());
+  HostMonitor::Options MonitorOptions(MonoTime from, MonoTime until) const;
   Progress SumProgress() const;
   void Merge(std::vector<WorkerYield> yields, RunOutcome* outcome) const;
 

@@ -5,10 +5,11 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
-#include <initializer_list>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "agent/flow_tender.h"
+#include "agent/server_limits.h"
 #include "base/status_macros.h"
 #include "base/units.h"
 
@@ -23,14 +24,6 @@ bool PinTo(uint32_t cpu) {
   return pthread_setaffinity_np(pthread_self(), sizeof(set), &set) == 0;
 }
 
-TransportCounters Since(const TransportCounters& later, const TransportCounters& earlier) {
-  return {.system_calls = later.system_calls - earlier.system_calls,
-          .waits = later.waits - earlier.waits,
-          .short_sends = later.short_sends - earlier.short_sends,
-          .short_receives = later.short_receives - earlier.short_receives,
-          .stamps_drained = later.stamps_drained - earlier.stamps_drained};
-}
-
 // A refusal is what the server says of us; anything else is trouble on the way.
 bool IsRefusal(kinetic::StatusCode status) {
   using kinetic::StatusCode;
@@ -38,17 +31,6 @@ bool IsRefusal(kinetic::StatusCode status) {
          status == StatusCode::kVersionFailure || status == StatusCode::kDeviceLocked ||
          status == StatusCode::kNoSuchHmacAlgorithm || status == StatusCode::kHibernate ||
          status == StatusCode::kShutdown;
-}
-
-// The worker's other flows stand still while one is opened again.
-constexpr Nanos kLongestReopen = Millis(500);
-constexpr Nanos kShortestReopenPause = Pump::kTick;
-constexpr Nanos kLongestReopenPause = Seconds(1);
-
-// Frames of a batch but the last; 0 when the mix has none.
-uint32_t BatchParts(const RunSpec& spec) {
-  const auto is_batch = [](const OpWeight& op) { return op.kind == OpKind::kBatch; };
-  return std::any_of(spec.ops.begin(), spec.ops.end(), is_batch) ? spec.batch_ops : 0;
 }
 
 // Runs of one campaign share their keys' names; what is new in a run must not.
@@ -126,10 +108,6 @@ void Worker::Live() {
   transport_.reset();  // on the thread that made it
 }
 
-std::string Worker::FlowName(const Session& session) const {
-  return absl::StrCat("server ", spec_.server.ToString(), ", connection ", session.connection_id());
-}
-
 absl::Status Worker::Connect() {
   const uint32_t flows = static_cast<uint32_t>(flow_numbers_.size());
   // One flow in a closed loop has nothing to do but wait for its answer: the classic client.
@@ -137,7 +115,7 @@ absl::Status Worker::Connect() {
   absl::StatusOr<std::unique_ptr<Transport>> transport = MakeTransport(
       spec_.transport,
       {.flows_max = flows,
-       .frames_max = flows * SlotTable::SizeFor(spec_.depth) * (BatchParts(spec_) + 1),
+       .frames_max = flows * SlotTable::SizeFor(spec_.depth) * (spec_.batch_parts() + 1),
        .poll = spec_.poll,
        .flush = spec_.flush,
        .kernel_stamps = spec_.sample_every > 0,
@@ -148,6 +126,7 @@ absl::Status Worker::Connect() {
        .deadline_slack = plain ? Pump::kTick : Nanos(),
        .cancelled = &options_.control->stopped(),
        .max_bytes_per_call = spec_.max_bytes_per_call,
+       .leave_stamps = spec_.leave_stamps,
        .null_value_bytes = spec_.value_bytes,
        .null_hmac_key = spec_.hmac_key});
   // This machine refuses, not the server: the run asks for what cannot be here.
@@ -169,7 +148,7 @@ absl::Status Worker::Connect() {
                          .op_timeout = spec_.op_timeout,
                          .sample_every = spec_.sample_every,
                          .sample_seed = Mix64(seed),
-                         .batch_parts = BatchParts(spec_),
+                         .batch_parts = spec_.batch_parts(),
                          .verify = spec_.verify,
                          .value_bytes = spec_.value_bytes,
                          .requests = {.identity = spec_.identity,
@@ -205,74 +184,8 @@ absl::Status Worker::Connect() {
                      "Kinetic handshake within ", FormatDuration(spec_.connect_timeout),
                      " (is it a Kinetic server?)"));
   }
-  return sessions_.empty() ? absl::OkStatus() : CheckLimits(sessions_.front()->limits());
-}
-
-absl::Status Worker::CheckLimits(const kinetic::GetLog::Limits& limits) const {
-  const auto uses = [this](bool (*trait)(OpKind)) {
-    return std::any_of(spec_.ops.begin(), spec_.ops.end(),
-                       [trait](const OpWeight& op) { return trait(op.kind); });
-  };
-  if (spec_.load || uses(&HasKey)) {
-    RETURN_IF_ERROR(CheckLimit("key sizes in bytes", spec_.key_bytes, limits.max_key_size,
-                               "workload.key_size"));
-  }
-  if (spec_.load || uses(&WritesValue)) {
-    RETURN_IF_ERROR(CheckLimit("value sizes in bytes", spec_.value_bytes, limits.max_value_size,
-                               "workload.value_size"));
-  }
-  RETURN_IF_ERROR(CheckDepth(limits));
-  if (BatchParts(spec_) > 0) RETURN_IF_ERROR(CheckBatchLimits(limits));
-  const bool ranges = uses([](OpKind kind) { return kind == OpKind::kRange; });
-  // A key of an answer stands behind its tag and its length, and all of them beside the rest.
-  constexpr uint64_t kRest = 1024, kBesideKey = 4;
-  if (ranges &&
-      spec_.range_keys * (spec_.key_bytes + kBesideKey) + kRest > kinetic::kSpecMaxMessageSize) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("an answer of ", spec_.range_keys, " keys of ", spec_.key_bytes,
-                     " bytes does not fit into a message; lower workload.range_keys"));
-  }
-  if (!ranges) return absl::OkStatus();
-  return CheckLimit("range sizes in keys", spec_.range_keys, limits.max_key_range_count,
-                    "workload.range_keys");
-}
-
-absl::Status Worker::CheckDepth(const kinetic::GetLog::Limits& limits) const {
-  const auto any = [this](std::initializer_list<OpKind> kinds) {
-    return std::any_of(spec_.ops.begin(), spec_.ops.end(), [kinds](const OpWeight& op) {
-      return std::find(kinds.begin(), kinds.end(), op.kind) != kinds.end();
-    });
-  };
-  if (any({OpKind::kGet, OpKind::kGetMiss, OpKind::kNext, OpKind::kPrevious, OpKind::kVersion,
-           OpKind::kRange})) {
-    RETURN_IF_ERROR(CheckLimit("unanswered reads on a connection", spec_.depth,
-                               limits.max_outstanding_read_requests, "load.depth"));
-  }
-  if (!spec_.load && !any({OpKind::kPut, OpKind::kPutNew, OpKind::kPutConditional, OpKind::kDelete,
-                           OpKind::kBatch})) {
-    return absl::OkStatus();
-  }
-  return CheckLimit("unanswered writes on a connection", spec_.depth,
-                    limits.max_outstanding_write_requests, "load.depth");
-}
-
-absl::Status Worker::CheckBatchLimits(const kinetic::GetLog::Limits& limits) const {
-  RETURN_IF_ERROR(CheckLimit("changes in a batch", spec_.batch_ops,
-                             limits.max_operation_count_per_batch, "workload.batch_ops"));
-  RETURN_IF_ERROR(CheckLimit("bytes in a batch",
-                             uint64_t{spec_.batch_ops} * (spec_.key_bytes + spec_.value_bytes),
-                             limits.max_batch_size, "workload.batch_ops"));
-  return CheckLimit("open batches", spec_.depth, limits.max_batch_count_per_device, "load.depth");
-}
-
-absl::Status Worker::CheckLimit(absl::string_view what, uint64_t asked,
-                                const std::optional<uint32_t>& limit,
-                                absl::string_view field) const {
-  // Zero is how some servers say that there is none.
-  if (limit.value_or(0) == 0 || asked <= *limit) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("server ", spec_.server.ToString(), " takes ", what, " up to ", *limit,
-                   ", and the workload asks for ", asked, "; lower ", field));
+  return sessions_.empty() ? absl::OkStatus()
+                           : CheckServerLimits(spec_, sessions_.front()->limits());
 }
 
 void Worker::PumpUntilDone(const Recorder* recorder) {
@@ -297,8 +210,8 @@ absl::Status Worker::Prove() {
           absl::StrCat(server, " refused us: ", findings.unsolicited_text));
     }
     if (session->closed()) {
-      return absl::AbortedError(
-          absl::StrCat(FlowName(*session), ", during its first NOOP: ", session->closed_text()));
+      return absl::AbortedError(absl::StrCat(FlowName(spec_, *session),
+                                             ", during its first NOOP: ", session->closed_text()));
     }
   }
   if (options_.control->stopped()) return absl::CancelledError(options_.control->reason());
@@ -396,7 +309,8 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
                          .measure_from = window.measure_from,
                          .recorder = yield.recorder.get()});
   }
-  attempts_.assign(sessions_.size(), Attempts{});
+  FlowTender tender(&spec_, options_.server, options_.control, transport_.get(), &sessions_);
+  TcpMeter tcp(transport_.get(), &sessions_);
   bool measuring = false;
   ThreadUse use_before;
   TransportCounters counters_before;
@@ -413,19 +327,20 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
                   },
               .on_end =
                   [&] {
+                    yield.tcp = tcp.Read();
                     if (!measuring) return;
                     yield.use = ReadThreadUse().Since(use_before);
-                    yield.counters = Since(transport_->counters(), counters_before);
+                    yield.counters = transport_->counters().Since(counters_before);
                   },
               .on_lost =
                   [this] {
                     if (spec_.reconnects == 0) TellLost();
                   },
               .on_tick =
-                  [this](MonoTime now) {
-                    if (spec_.reconnects > 0) TendFlows(now);
+                  [&](MonoTime now) {
+                    if (spec_.reconnects > 0) tender.Tend(now);
                   }});
-  yield.reopening = reopening_;
+  yield.reopening = tender.reopening();
   yield.transport_facts = transport_->facts();
   yield.pinned = pinned_;
   for (const auto& session : sessions_) {
@@ -448,57 +363,11 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
   return yield;
 }
 
-void Worker::TendFlows(MonoTime now) {
-  const MonoTime end(options_.control->end_ns().load());
-  const size_t count = sessions_.size();
-  for (size_t n = 0; n < count; ++n) {
-    const size_t i = (tend_first_ + n) % count;
-    Session* session = sessions_[i].get();
-    Attempts& attempts = attempts_[i];
-    if (session->ready()) attempts.pause = Nanos();
-    if (!session->closed() && !session->ready() && now - attempts.opened > spec_.connect_timeout) {
-      transport_->Close(session->flow());
-      session->GiveUp("opened again, but the server sent no Kinetic handshake");
-    }
-    if (!session->closed() || now < attempts.next || now < next_attempt_) continue;
-    if (attempts.made == spec_.reconnects) {
-      options_.control->Stop(
-          RunControl::Why::kServerLost,
-          absl::StrCat(FlowName(*session), ": ", session->closed_text(), "; ", attempts.made,
-                       " attempts to open it again were made",
-                       attempts.failure.empty() ? "" : ", the last failure: ", attempts.failure));
-      return;
-    }
-    tend_first_ = i + 1;
-    TryReopen(i, std::min({spec_.connect_timeout, kLongestReopen, end - now}));
-    return;
-  }
-}
-
-void Worker::TryReopen(size_t i, Nanos timeout) {
-  Session* session = sessions_[i].get();
-  Attempts& attempts = attempts_[i];
-  ++attempts.made;
-  const MonoTime begun = MonoNow();
-  const absl::Status status = transport_->Reopen(session->flow(), options_.server, timeout);
-  attempts.opened = MonoNow();
-  const Nanos took = attempts.opened - begun;
-  reopening_ += took;
-  next_attempt_ = attempts.opened + took;
-  attempts.pause = std::clamp(attempts.pause * 2, kShortestReopenPause, kLongestReopenPause);
-  attempts.next = attempts.opened + attempts.pause;
-  if (status.ok()) {
-    session->Reopened();
-  } else {
-    attempts.failure = std::string(status.message());
-  }
-}
-
 void Worker::TellLost() {
   for (const auto& session : sessions_) {
     if (!session->closed()) continue;
     options_.control->Stop(RunControl::Why::kServerLost,
-                           absl::StrCat(FlowName(*session), ": ", session->closed_text()));
+                           absl::StrCat(FlowName(spec_, *session), ": ", session->closed_text()));
     return;
   }
 }

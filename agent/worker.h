@@ -8,7 +8,6 @@
 #include <future>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,6 +19,7 @@
 #include "agent/run_control.h"
 #include "agent/run_spec.h"
 #include "agent/session.h"
+#include "agent/tcp_use.h"
 #include "base/address.h"
 #include "kinetic/hmac.h"
 #include "transport/transport.h"
@@ -31,6 +31,7 @@ struct WorkerYield {
   std::unique_ptr<Recorder> recorder;
   ThreadUse use;               // of the measured window
   TransportCounters counters;  // of the measured window
+  TcpUse tcp;                  // of warm-up and window
   MonoTime first_started;      // of warm-up and window; zero: nothing was sent
   MonoTime first_intended;     // when that request was due
   FactList transport_facts;
@@ -81,22 +82,11 @@ class Worker {
   void Live();
 
   absl::Status Connect();
-  // What the server would refuse, or close the connection for, is not asked of it.
-  absl::Status CheckLimits(const kinetic::GetLog::Limits& limits) const;
-  absl::Status CheckDepth(const kinetic::GetLog::Limits& limits) const;
-  absl::Status CheckBatchLimits(const kinetic::GetLog::Limits& limits) const;
-  absl::Status CheckLimit(absl::string_view what, uint64_t asked,
-                          const std::optional<uint32_t>& limit, absl::string_view field) const;
   absl::Status Prove();
   absl::Status WriteKeys();
   absl::StatusOr<WorkerYield> RunWindow(const Window& window);
-  std::string FlowName(const Session& session) const;
   // Ends the run when a flow goes away under load.
   void TellLost();
-  // Opens lost flows again, as far as the run's policy goes: one a turn, and never for more than
-  // half of the worker's time.
-  void TendFlows(MonoTime now);
-  void TryReopen(size_t i, Nanos timeout);
   void PumpUntilDone(const Recorder* recorder);
 
   Options options_;
@@ -105,17 +95,6 @@ class Worker {
   std::vector<uint32_t> flow_numbers_;  // in the agent's numbering
   SharedProgress progress_;
   bool pinned_ = false;
-  struct Attempts {
-    uint32_t made = 0;
-    Nanos pause;  // before the next one; none after the server's greeting
-    MonoTime next;
-    MonoTime opened;  // the last one's end
-    std::string failure;
-  };
-  std::vector<Attempts> attempts_;  // by session
-  size_t tend_first_ = 0;           // takes turns
-  MonoTime next_attempt_;           // of any session
-  Nanos reopening_;                 // time that the worker spent in them
   // The transport writes into the sessions' slots: it is declared after, so destroyed before them.
   std::vector<std::unique_ptr<Session>> sessions_;
   std::unique_ptr<Transport> transport_;

@@ -66,8 +66,9 @@ void StampMatcher::Expect(uint32_t last_byte, SendStamps* stamps) {
   if (size_ == ring_.size()) {
     first_ = (first_ + 1) % ring_.size();
     --size_;
-    ++abandoned_;
+    ++counts_.abandoned;
   }
+  ++counts_.asked;
   At(size_++) = {.last_byte = last_byte, .stamps = stamps};
 }
 
@@ -86,6 +87,8 @@ void StampMatcher::Apply(SendStampKind kind, uint32_t key, RealTime at) {
 
 void StampMatcher::ForgetThrough(uint32_t last_byte) {
   while (size_ > 0 && AtOrAfter(last_byte, At(0).last_byte)) {
+    const SendStamps& stamps = *At(0).stamps;
+    counts_.missing += !stamps.kernel_scheduled.is_set() || !stamps.kernel_sent.is_set();
     first_ = (first_ + 1) % ring_.size();
     --size_;
   }

@@ -27,6 +27,19 @@ inline constexpr size_t kOneSegmentBytes = 65'000;
 
 enum class SendStampKind : uint8_t { kScheduled, kSent };
 
+// Probed frames of a flow, and what became of their send stamps.
+struct StampCounts {
+  uint64_t asked = 0;
+  uint64_t missing = 0;    // let go without both
+  uint64_t abandoned = 0;  // there was no room to wait for them
+
+  void Add(const StampCounts& other) {
+    asked += other.asked;
+    missing += other.missing;
+    abandoned += other.abandoned;
+  }
+};
+
 // Finds the frame of each stamp. Frames are expected in stream order, at most `capacity` at a time:
 // one more and the oldest is abandoned (its stamps stay zero) and counted. No allocation after
 // construction; 2^31 bytes at most between a frame and its stamp.
@@ -49,7 +62,7 @@ class StampMatcher {
   bool empty() const { return size_ == 0; }
   // True when no frame that ends at or before `last_byte` lacks a stamp.
   bool CompleteThrough(uint32_t last_byte) const;
-  uint64_t abandoned() const { return abandoned_; }
+  const StampCounts& counts() const { return counts_; }
 
  private:
   struct Expected {
@@ -64,7 +77,7 @@ class StampMatcher {
   std::vector<Expected> ring_;
   size_t first_ = 0;
   size_t size_ = 0;
-  uint64_t abandoned_ = 0;
+  StampCounts counts_;
 };
 
 struct StampGrant {

@@ -54,6 +54,7 @@ absl::Status SocketFlows::Reopen(FlowId id, const SocketAddress& peer, Nanos tim
   ASSIGN_OR_RETURN(FlowSocket socket, ConnectFlow(peer, timeout, options_));
   Flow fresh;
   fresh.queued = flow(id).queued;  // it stays in the list
+  past_stamps_.Add(flow(id).stamps.counts());
   flow(id) = std::move(fresh);
   Open(std::move(socket), &flow(id));
   return absl::OkStatus();
@@ -184,7 +185,7 @@ bool SocketFlows::Receive(FlowId id, int flags, MonoTime polled, MonoTime woke) 
 }
 
 void SocketFlows::Drain(Flow* f) {
-  if (!f->stamped || !f->open()) return;
+  if (!f->stamped || !f->open() || options_.leave_stamps) return;
   const DrainCount count = DrainErrorQueue(f->fd.get(), &f->stamps);
   counters_.system_calls += count.system_calls;
   counters_.stamps_drained += count.stamps;
@@ -195,10 +196,17 @@ FactList SocketFlows::facts() const {
   facts.emplace_back("flush", options_.flush == FlushMode::kBatch ? "batch" : "op");
   facts.emplace_back("poll", options_.poll == PollMode::kBlock ? "block" : "spin");
   facts.emplace_back("receive_chunk_bytes", absl::StrCat(chunk_));
-  uint64_t abandoned = 0;
-  for (const Flow& f : flows_) abandoned += f.stamps.abandoned();
-  if (abandoned > 0) facts.emplace_back("stamps_abandoned", absl::StrCat(abandoned));
   return facts;
+}
+
+TransportCounters SocketFlows::CountAll() const {
+  TransportCounters counters = counters_;
+  StampCounts stamps = past_stamps_;
+  for (const Flow& f : flows_) stamps.Add(f.stamps.counts());
+  counters.stamps_asked = stamps.asked;
+  counters.stamps_missing = stamps.missing;
+  counters.stamps_abandoned = stamps.abandoned;
+  return counters;
 }
 
 }  // namespace kbench

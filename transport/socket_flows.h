@@ -65,7 +65,12 @@ class SocketFlows {
   std::span<const FlowId> newly_blocked() const { return newly_blocked_; }
   std::span<const TransportEvent> events() const { return events_; }
   TransportCounters& counters() { return counters_; }
-  const TransportCounters& counters() const { return counters_; }
+  // With those of the flows' stamps.
+  TransportCounters CountAll() const;
+  bool ReadTcp(FlowId id, TcpReading* reading) const {
+    const Flow& f = flows_[Index(id)];
+    return f.open() && ReadTcpInfo(f.fd.get(), reading);
+  }
   const TransportOptions& options() const { return options_; }
   FactList facts() const;
 
@@ -89,6 +94,7 @@ class SocketFlows {
   std::unique_ptr<uint8_t[], Freed> arena_;
   uint32_t open_count_ = 0;
   TransportCounters counters_;
+  StampCounts past_stamps_;  // of connections that were followed by others
   FactList flow_facts_;
 };
 

@@ -34,7 +34,10 @@ class SocketTransport final : public Transport {
   std::span<const TransportEvent> Poll(MonoTime deadline) override;
   void ProbesAnswered(FlowId flow) override { flows_.ProbesAnswered(flow); }
   void Close(FlowId flow) override { flows_.Close(flow); }
-  TransportCounters counters() const override { return flows_.counters(); }
+  bool ReadTcp(FlowId flow, TcpReading* reading) const override {
+    return flows_.ReadTcp(flow, reading);
+  }
+  TransportCounters counters() const override { return flows_.CountAll(); }
   FactList facts() const override;
 
  private:

@@ -45,6 +45,9 @@ class TlsTransport final : public Transport {
   void ProbesAnswered(FlowId flow) override { plain_->ProbesAnswered(flow); }
   // Without TLS's good-bye: nothing can be waited for.
   void Close(FlowId flow) override;
+  bool ReadTcp(FlowId flow, TcpReading* reading) const override {
+    return plain_->ReadTcp(flow, reading);
+  }
   TransportCounters counters() const override { return plain_->counters(); }
   FactList facts() const override;
 

@@ -61,4 +61,26 @@ absl::StatusOr<std::unique_ptr<Transport>> MakeTransport(TransportKind kind,
   return absl::InvalidArgumentError("unknown transport kind");
 }
 
+TransportCounters TransportCounters::Since(const TransportCounters& earlier) const {
+  return {.system_calls = system_calls - earlier.system_calls,
+          .waits = waits - earlier.waits,
+          .short_sends = short_sends - earlier.short_sends,
+          .short_receives = short_receives - earlier.short_receives,
+          .stamps_drained = stamps_drained - earlier.stamps_drained,
+          .stamps_asked = stamps_asked - earlier.stamps_asked,
+          .stamps_missing = stamps_missing - earlier.stamps_missing,
+          .stamps_abandoned = stamps_abandoned - earlier.stamps_abandoned};
+}
+
+void TransportCounters::Add(const TransportCounters& other) {
+  system_calls += other.system_calls;
+  waits += other.waits;
+  short_sends += other.short_sends;
+  short_receives += other.short_receives;
+  stamps_drained += other.stamps_drained;
+  stamps_asked += other.stamps_asked;
+  stamps_missing += other.stamps_missing;
+  stamps_abandoned += other.stamps_abandoned;
+}
+
 }  // namespace kbench

@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/tls.h"
 #include "transport/send_stamps.h"
+#include "transport/tcp_reading.h"
 
 namespace kbench {
 
@@ -72,6 +73,8 @@ struct TransportOptions {
   const std::atomic<bool>* cancelled = nullptr;
   // Test hook: at most this many bytes per send and receive system call; 0: no limit.
   uint32_t max_bytes_per_call = 0;
+  // Test hook: stamps are left in the error queue, as a careless prober would.
+  bool leave_stamps = false;
   // Of the null transport: what a GET returns, and the key that signs its answers (empty: the
   // factory's key of identity 1).
   uint32_t null_value_bytes = 0;
@@ -117,6 +120,12 @@ struct TransportCounters {
   uint64_t short_sends = 0;
   uint64_t short_receives = 0;  // receive calls that filled their buffer
   uint64_t stamps_drained = 0;
+  uint64_t stamps_asked = 0;      // probed frames, of which ...
+  uint64_t stamps_missing = 0;    // the answer came before both send stamps did
+  uint64_t stamps_abandoned = 0;  // too many others were waiting for theirs
+
+  TransportCounters Since(const TransportCounters& earlier) const;
+  void Add(const TransportCounters& other);
 };
 
 // What was granted, beside what was asked: names and values for people.
@@ -153,6 +162,10 @@ class Transport {
 
   // Closes a flow now. No further events come from it.
   virtual void Close(FlowId flow) = 0;
+
+  // The kernel's own account of a flow's connection. False: there is no kernel below, or the flow
+  // has ended. One system call, which is not counted; allocates nothing.
+  virtual bool ReadTcp(FlowId, TcpReading*) const { return false; }
 
   virtual TransportCounters counters() const = 0;
   virtual FactList facts() const = 0;

@@ -47,7 +47,8 @@ absl::StatusOr<std::unique_ptr<Transport>> UringTransport::Make(const TransportO
                                                    " flows on one worker; at most ", kFlowsMax,
                                                    " fit its ring: use more workers"));
   }
-  const bool command = options.kernel_stamps && stamp_command && KernelHasStampCommand();
+  const bool command =
+      options.kernel_stamps && stamp_command && !options.leave_stamps && KernelHasStampCommand();
   ASSIGN_OR_RETURN(
       UringRing ring,
       UringRing::Make({.submissions = 4 * options.flows_max + 8,
@@ -93,6 +94,7 @@ absl::Status UringTransport::Reopen(FlowId id, const SocketAddress& peer, Nanos 
   ASSIGN_OR_RETURN(FlowSocket socket, ConnectFlow(peer, timeout, options_));
   std::unique_ptr<Flow> made = MakeFlow(std::move(socket));
   made->listed = flow(id).listed;
+  past_stamps_.Add(flow(id).stamps.counts());
   flows_[Index(id)] = std::move(made);
   Begin(id);
   return absl::OkStatus();
@@ -429,7 +431,7 @@ void UringTransport::SettleStamps() {
 }
 
 void UringTransport::Drain(Flow* f) {
-  if (!f->fd.valid()) return;
+  if (!f->fd.valid() || options_.leave_stamps) return;
   const DrainCount count = DrainErrorQueue(f->fd.get(), &f->stamps);
   counters_.system_calls += count.system_calls;
   counters_.stamps_drained += count.stamps;
@@ -467,7 +469,17 @@ TransportCounters UringTransport::counters() const {
   TransportCounters counters = counters_;
   counters.system_calls += ring_.enters();
   counters.waits += ring_.waits();
+  StampCounts stamps = past_stamps_;
+  for (const auto& f : flows_) stamps.Add(f->stamps.counts());
+  counters.stamps_asked = stamps.asked;
+  counters.stamps_missing = stamps.missing;
+  counters.stamps_abandoned = stamps.abandoned;
   return counters;
+}
+
+bool UringTransport::ReadTcp(FlowId id, TcpReading* reading) const {
+  const Flow& f = *flows_[Index(id)];
+  return f.state == State::kOpen && ReadTcpInfo(f.fd.get(), reading);
 }
 
 FactList UringTransport::facts() const {
@@ -478,9 +490,6 @@ FactList UringTransport::facts() const {
   facts.emplace_back("poll", options_.poll == PollMode::kBlock ? "block" : "spin");
   facts.emplace_back("receive_chunk_bytes", absl::StrCat(chunk_));
   facts.emplace_back("send_stamps_by", stamp_source_);
-  uint64_t abandoned = 0;
-  for (const auto& f : flows_) abandoned += f->stamps.abandoned();
-  if (abandoned > 0) facts.emplace_back("stamps_abandoned", absl::StrCat(abandoned));
   facts.emplace_back("wait", "io_uring_enter, submitting and waiting in one call");
   return facts;
 }

@@ -51,6 +51,7 @@ class UringTransport final : public Transport {
   std::span<const TransportEvent> Poll(MonoTime deadline) override;
   void ProbesAnswered(FlowId flow) override;
   void Close(FlowId flow) override;
+  bool ReadTcp(FlowId flow, TcpReading* reading) const override;
   TransportCounters counters() const override;
   FactList facts() const override;
 
@@ -153,6 +154,7 @@ class UringTransport final : public Transport {
   MonoTime polled_;  // entry of the last enter, or of the last look at the ring
   size_t chunk_;
   TransportCounters counters_;
+  StampCounts past_stamps_;  // of connections that were followed by others
   FactList flow_facts_;
 };
 

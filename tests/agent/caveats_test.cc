@@ -60,6 +60,51 @@ FinishedRun RunWithWaits(double per_answer, uint64_t request_bytes, uint64_t res
   return run;
 }
 
+TEST(StampsUndrained, IsFoundWhenMoreThanOneInAHundredIsMissing) {
+  FinishedRun run = HealthyRun();
+  run.outcome.use.transport.stamps_asked = 1000;
+  run.outcome.use.transport.stamps_missing = 6;
+  run.outcome.use.transport.stamps_abandoned = 4;
+  EXPECT_THAT(Codes(run), IsEmpty());
+  run.outcome.use.transport.stamps_abandoned = 5;
+  ASSERT_THAT(Codes(run), ElementsAre("stamps_undrained"));
+  EXPECT_THAT(JudgeRun(run.spec, run.outcome)[0].text, HasSubstr("of 1000 probed frames 11 had"));
+}
+
+TEST(Paced, IsSaidWhereKernelStampsWereTakenOfPacedFlows) {
+  FinishedRun run = HealthyRun();
+  run.outcome.tcp.congestion_control = "bbr";
+  EXPECT_THAT(Codes(run), IsEmpty()) << "no stamps";
+  run.outcome.use.transport.stamps_asked = 10;
+  EXPECT_THAT(Codes(run), ElementsAre("paced"));
+  run.outcome.tcp.congestion_control = "cubic";
+  EXPECT_THAT(Codes(run), IsEmpty());
+  run.outcome.host_use.links = {{.interface = "eth9", .qdisc = "fq"}};
+  ASSERT_THAT(Codes(run), ElementsAre("paced"));
+  EXPECT_THAT(JudgeRun(run.spec, run.outcome)[0].text, HasSubstr("the queue of eth9 is fq"));
+  run.outcome.host_use.links[0].qdisc = "fq_codel";
+  EXPECT_THAT(Codes(run), IsEmpty());
+}
+
+TEST(NoisyNeighbour, IsFoundByTheCpuThatOthersUsedAndByWhatTheHypervisorTook) {
+  FinishedRun run = HealthyRun();
+  run.outcome.host_use = {.window = Seconds(10),
+                          .busy = Seconds(12),
+                          .own = Millis(9'500),
+                          .most_foreign = 1.5,
+                          .samples = 101,
+                          .cpus = 4};
+  EXPECT_THAT(Codes(run), IsEmpty()) << "0.25 CPUs of others";
+  run.outcome.host_use.own = Millis(9'400);
+  ASSERT_THAT(Codes(run), ElementsAre("noisy_neighbour"));
+  EXPECT_THAT(JudgeRun(run.spec, run.outcome)[0].text,
+              HasSubstr("used 0.26 CPUs of 4 on average and 1.50 at most in one of 101 looks"));
+  run.outcome.host_use.own = Seconds(13);
+  EXPECT_THAT(Codes(run), IsEmpty()) << "ticks are coarse: less than nothing is nothing";
+  run.outcome.host_use.steal = Millis(401);
+  EXPECT_THAT(Codes(run), ElementsAre("noisy_neighbour"));
+}
+
 TEST(ProbePerturbed, IsFoundWhenSmallAnswersTakeManyWaits) {
   const FinishedRun run = RunWithWaits(7.8, 100, 4096);
   ASSERT_THAT(Codes(run), ElementsAre("probe_perturbed"));

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 
+#include "agent/result_proto.h"
 #include "agent/runner.h"
 #include "tests/agent/wire_spec.h"
 

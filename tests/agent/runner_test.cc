@@ -87,6 +87,67 @@ TEST(Runner, TakesTheNullTransportThroughAWholeRun) {
   EXPECT_THAT(outcome->server_trace.reason, HasSubstr("null transport"));
 }
 
+TEST(Runner, KeepsTheKernelsAccountOfItsConnectionsAndOfItsHost) {
+  RecordingServer server({.record = false});
+  RunSpec spec = SmallSpec(server.address());
+  spec.flows = 3;
+  spec.workers = 2;
+  spec.duration = Millis(350);
+  Runner runner(spec);
+  ASSERT_TRUE(runner.Prepare().ok());
+  const auto outcome = runner.Run(Soon(), Ignore);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_EQ(outcome->tcp.flows, 3u);
+  EXPECT_GT(outcome->tcp.min_rtt, Nanos());
+  EXPECT_NE(outcome->tcp.congestion_control, "");
+  EXPECT_EQ(outcome->tcp.reason, "");
+  const HostUse& host = outcome->host_use;
+  EXPECT_GE(host.samples, 2u);
+  EXPECT_LE(host.samples, 5u) << "0, 100, 200, 300 and 350 ms";
+  EXPECT_GE(host.window, Millis(250));
+  EXPECT_GT(host.own, Nanos());
+  EXPECT_GT(host.cpus, 0u);
+  EXPECT_NE(host.idle_state, "");
+  ASSERT_EQ(host.links.size(), 1u);
+  EXPECT_EQ(host.links[0].interface, "lo");
+  EXPECT_GT(host.links[0].sent_bytes, outcome->ops[0].request_bytes);
+  EXPECT_GT(host.links[0].sent_packets, 0u);
+  EXPECT_EQ(host.links[0].backlog_samples, host.samples);
+}
+
+TEST(Runner, SaysWhyANullRunHasNoConnections) {
+  RunSpec spec = SmallSpec({});
+  spec.transport = TransportKind::kNull;
+  Runner runner(spec);
+  ASSERT_TRUE(runner.Prepare().ok());
+  const auto outcome = runner.Run(Soon(), Ignore);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_EQ(outcome->tcp.flows, 0u);
+  EXPECT_THAT(outcome->tcp.reason, HasSubstr("null transport"));
+  EXPECT_TRUE(outcome->host_use.links.empty());
+}
+
+// The guard of docs/measurement.md: stamps that nobody takes out of the error queue turn a client
+// that sleeps into one that spins, with a lower latency for it.
+TEST(Runner, RefusesToBelieveARunWhoseStampsStayInTheErrorQueue) {
+  for (const bool leave : {false, true}) {
+    RecordingServer server({.record = false});
+    RunSpec spec = SmallSpec(server.address());
+    spec.sample_every = 1;
+    spec.samples_max = 1000;
+    spec.duration = Seconds(60);
+    spec.max_ops_per_flow = 50;
+    spec.leave_stamps = leave;
+    Runner runner(spec);
+    ASSERT_TRUE(runner.Prepare().ok());
+    const auto outcome = runner.Run(Soon(), Ignore);
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+    EXPECT_EQ(outcome->use.transport.stamps_asked, 50u);
+    EXPECT_EQ(HasCaveat(*outcome, "stamps_undrained"), leave);
+    EXPECT_EQ(HasCaveat(*outcome, "probe_perturbed"), leave);
+  }
+}
+
 TEST(Runner, SendsAnOpenLoopAtItsRate) {
   RecordingServer server({.record = false});
   RunSpec spec = SmallSpec(server.address());

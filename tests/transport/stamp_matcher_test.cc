@@ -123,7 +123,11 @@ TEST(StampMatcher, AbandonsTheOldestWhenFullAndCounts) {
   EXPECT_FALSE(a.kernel_sent.is_set());
   EXPECT_EQ(b.kernel_sent, RealTime(7));
   EXPECT_EQ(c.kernel_sent, RealTime(7));
-  EXPECT_EQ(matcher.abandoned(), 1u);
+  EXPECT_EQ(matcher.counts().abandoned, 1u);
+  EXPECT_EQ(matcher.counts().asked, 3u);
+  EXPECT_EQ(matcher.counts().missing, 0u);
+  matcher.ForgetThrough(29);
+  EXPECT_EQ(matcher.counts().missing, 2u) << "b and c have one stamp of two";
 }
 
 }  // namespace

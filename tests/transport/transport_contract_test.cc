@@ -466,6 +466,20 @@ TEST_P(Contract, RefusesAnUnknownCongestionControlAndOneFlowTooMany) {
   EXPECT_THAT(std::string(flow.status().message()), HasSubstr("nonesuch"));
 }
 
+TEST_P(Contract, GivesTheKernelsAccountOfAConnectionWhileThereIsOne) {
+  START({.request_bytes = 100'000, .reply_bytes = 10}, {});
+  TcpReading before, after;
+  ASSERT_TRUE(transport().ReadTcp(FlowId(0), &before));
+  rig().RoundTrip(0, 100'000, 10);
+  ASSERT_TRUE(transport().ReadTcp(FlowId(0), &after));
+  EXPECT_GT(after.min_rtt, Nanos());
+  EXPECT_LT(after.min_rtt, Seconds(10));
+  EXPECT_GE(after.busy, before.busy);
+  EXPECT_GE(after.busy, after.receive_window_limited + after.send_buffer_limited);
+  transport().Close(FlowId(0));
+  EXPECT_FALSE(transport().ReadTcp(FlowId(0), &after));
+}
+
 TEST_P(Contract, ReportsWhatWasGranted) {
   START({}, {.send_buffer_bytes = 50'000});
   std::map<std::string, std::string> facts;

@@ -195,6 +195,31 @@ TEST_P(Stamps, ProbingEveryRequestAddsNoWaits) {
   EXPECT_LE(counters[1].system_calls, counters[0].system_calls + 4 * kOps);
 }
 
+TEST_P(Stamps, AreCountedWhetherTheyComeOrNotOverAllConnectionsOfAFlow) {
+  START(kEcho, {.frames_max = 2, .kernel_stamps = true});
+  for (int connection = 0; connection < 2; ++connection) {
+    if (connection > 0) {
+      rig().transport().Close(FlowId(0));
+      ASSERT_TRUE(rig().transport().Reopen(FlowId(0), rig().peer().address(), Seconds(10)).ok());
+      rig().log(0) = {};
+    }
+    for (int i = 0; i < 5; ++i) rig().RoundTrip(0, kRequest, kReply, /*probe=*/i > 0);
+  }
+  const TransportCounters counters = rig().transport().counters();
+  EXPECT_EQ(counters.stamps_asked, 8u);
+  EXPECT_EQ(counters.stamps_missing, 0u);
+  EXPECT_EQ(counters.stamps_abandoned, 0u);
+}
+
+TEST_P(Stamps, LeftInTheErrorQueueAreMissed) {
+  START(kEcho, {.frames_max = 2, .kernel_stamps = true, .leave_stamps = true});
+  for (int i = 0; i < 20; ++i) rig().RoundTrip(0, kRequest, kReply, /*probe=*/true);
+  const TransportCounters counters = rig().transport().counters();
+  EXPECT_EQ(counters.stamps_asked, 20u);
+  EXPECT_EQ(counters.stamps_missing, 20u);
+  EXPECT_EQ(counters.stamps_drained, 0u);
+}
+
 TEST_P(Stamps, AskedForButNotGrantedAreAbsent) {
   START(kEcho, {.frames_max = 2, .kernel_stamps = true});
   auto bare = TransportRig::Make(GetParam(), kEcho, {.frames_max = 2});
