@@ -5,18 +5,15 @@
 namespace kbench::observer {
 
 uint32_t Ledger::NewRecord() {
-  if (size_ >= std::min<size_t>(records_max_, kNoRecord)) {
-    ++counters.records_lost;
-    return kNoRecord;
-  }
-  if (size_ % kChunk == 0) chunks_.push_back(std::make_unique<WireRecord[]>(kChunk));
-  return size_++;
+  if (!records_.full()) return records_.Add();
+  ++counters.records_lost;
+  return kNoRecord;
 }
 
 // Gap rule: the server worked on this one since it had come and the one before had left.
 void Ledger::FillService() {
   std::vector<std::pair<RealTime, uint32_t>> answered;
-  for (uint32_t i = 0; i < size_; ++i) {
+  for (uint32_t i = 0; i < records_.size(); ++i) {
     const WireRecord& one = *record(i);
     if (one.response_first.is_set() && one.request_last.is_set()) {
       answered.emplace_back(one.response_first, i);
@@ -34,7 +31,7 @@ void Ledger::FillService() {
 void Ledger::FillInside() {
   std::vector<std::pair<RealTime, uint32_t>> arrivals;
   std::vector<RealTime> ends;
-  for (uint32_t i = 0; i < size_; ++i) {
+  for (uint32_t i = 0; i < records_.size(); ++i) {
     const WireRecord& one = *record(i);
     if (!one.request_last.is_set()) continue;
     arrivals.emplace_back(one.request_last, i);
@@ -59,7 +56,7 @@ std::vector<WireRecord> Ledger::Conclude(
   FillService();
   FillInside();
   std::vector<WireRecord> chosen;
-  for (uint32_t i = 0; i < size_; ++i) {
+  for (uint32_t i = 0; i < records_.size(); ++i) {
     const WireRecord& one = *record(i);
     if (wanted(one.connection_id, one.sequence)) chosen.push_back(one);
   }

@@ -3,12 +3,12 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <utility>
 #include <vector>
 
 #include "agent/observer/departure_log.h"
 #include "agent/observer/packet_observer.h"
+#include "agent/observer/record_store.h"
 #include "agent/observer/stream.h"
 
 namespace kbench::observer {
@@ -17,15 +17,12 @@ class Ledger {
  public:
   static constexpr uint32_t kNoRecord = Pdu::kNoTag;
 
-  explicit Ledger(size_t records_max) : records_max_(records_max) {}
+  explicit Ledger(size_t records_max) : records_(records_max) {}
 
   // kNoRecord, counted, when there is no room.
   uint32_t NewRecord();
   // nullptr for kNoRecord.
-  WireRecord* record(uint32_t index) {
-    if (index == kNoRecord) return nullptr;
-    return &chunks_[index / kChunk][index % kChunk];
-  }
+  WireRecord* record(uint32_t index) { return index == kNoRecord ? nullptr : &records_[index]; }
   // A request whose record this is left without an answer.
   void Gone(uint32_t index, RealTime when) {
     if (index != kNoRecord) gone_.emplace_back(index, when);
@@ -41,14 +38,10 @@ class Ledger {
   DepartureLog departures;
 
  private:
-  static constexpr size_t kChunk = 4096;
-
   void FillService();
   void FillInside();
 
-  size_t records_max_;
-  uint32_t size_ = 0;
-  std::vector<std::unique_ptr<WireRecord[]>> chunks_;
+  RecordStore records_;
   std::vector<std::pair<uint32_t, RealTime>> gone_;
 };
 
