@@ -84,6 +84,11 @@ class Judge {
 
   void Injected() {
     const Inject& inject = spec_.inject;
+    if (inject.keep_awake) {
+      Add("kept_awake",
+          "the agent's CPUs were kept out of their idle states by order: wake-ups are faster than "
+          "they are on an idle host");
+    }
     if (!inject.any()) return;
     std::vector<std::string> parts;
     if (inject.encode > Nanos()) {

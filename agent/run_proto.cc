@@ -244,7 +244,8 @@ absl::Status TakeInject(const control::RunSpec& from, RunSpec* to) {
   to->inject = {.encode = Nanos(inject.encode_ns()),
                 .decode = Nanos(inject.decode_ns()),
                 .relay = inject.relay() || inject.relay_ns() > 0,
-                .relay_delay = Nanos(inject.relay_ns())};
+                .relay_delay = Nanos(inject.relay_ns()),
+                .keep_awake = inject.keep_awake()};
   if (to->inject.relay && to->transport == TransportKind::kNull) {
     return BadField("inject.relay", "the null transport has no server to relay to");
   }

@@ -24,10 +24,11 @@ struct OpenLoop {
 
 // Delays of known size, to prove the attribution and to find sensitivities.
 struct Inject {
-  Nanos encode;        // burned while a request is encoded
-  Nanos decode;        // burned while an answer is decoded
-  bool relay = false;  // a relay on this host stands between the flows and the server ...
-  Nanos relay_delay;   // ... and holds everything for so long, each way
+  Nanos encode;             // burned while a request is encoded
+  Nanos decode;             // burned while an answer is decoded
+  bool relay = false;       // a relay on this host stands between the flows and the server ...
+  Nanos relay_delay;        // ... and holds everything for so long, each way
+  bool keep_awake = false;  // no delay: CPUs stay out of their idle states
 
   bool any() const { return encode > Nanos() || decode > Nanos() || relay; }
 };

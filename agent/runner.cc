@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "agent/caveats.h"
+#include "agent/keep_awake.h"
 #include "base/status_macros.h"
 #include "base/units.h"
 
@@ -85,6 +87,8 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
     return absl::OutOfRangeError(absl::StrCat("the start was ", FormatDuration(late),
                                               " ago when the command to start came"));
   }
+  std::optional<KeepAwake> awake;
+  if (spec_.inject.keep_awake) awake.emplace();
   RunOutcome outcome;
   outcome.planned_start = at;
   outcome.clocks = ReadClockPair();

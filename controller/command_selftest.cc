@@ -29,9 +29,9 @@ absl::Status TakeDosedServers(Arguments* given) {
   for (const std::string& text : given->dosed) {
     const size_t equals = text.find('=');
     if (equals == std::string::npos || !ParseHostPort(text.substr(0, equals)).ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--dosed-server ", text, ": give HOST:PORT=TIME of a kbench-server that was ",
-                       "started with --service-time get=TIME"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--dosed-server ", text, ": give HOST:PORT=TIME of a kbench-server that was ",
+          "started with --service-time get=TIME"));
     }
     given->options.dosed_servers.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
@@ -108,8 +108,8 @@ void AddSelftestCommand(CommandLine* line) {
       command->add_option("--agents", o.agents, "HOST:PORT,HOST:PORT,...")->delimiter(',');
   CLI::Option* server = command->add_option(
       "--server", o.server, "HOST:PORT of a Kinetic server, for the delays in client and network");
-  CLI::Option* observer = command->add_option("--observer", o.observer,
-                                              "HOST:PORT of an agent on the server's host");
+  CLI::Option* observer =
+      command->add_option("--observer", o.observer, "HOST:PORT of an agent on the server's host");
   CLI::Option* dosed = command->add_option(
       "--dosed-server", given->dosed,
       "HOST:PORT=TIME of a kbench-server that was started with that service time; three or more");

@@ -35,8 +35,7 @@ std::string CommonYaml(const SelftestOptions& options, absl::string_view name,
       "\nload: {mode: open, arrival: constant, rate_per_agent: 250/s, flows: 1, depth: 8}\n",
       "probes: {passes: [sampled, full], sample_every: 1, full_sample_every: 1, baselines: none}\n",
       "inject: {keep_awake: true", inject.empty() ? "" : ", ", inject, "}\n",
-      "run: {warmup: 200ms, duration: 400ms, repetitions: ", options.quick ? 3 : 6,
-      ", seed: 7}\n");
+      "run: {warmup: 200ms, duration: 400ms, repetitions: ", options.quick ? 3 : 6, ", seed: 7}\n");
   if (!options.agents.empty()) absl::StrAppend(&yaml, "agents: ", List(options.agents), "\n");
   return yaml;
 }
@@ -54,28 +53,27 @@ std::vector<Trial> ClientTrials(const SelftestOptions& options) {
   constexpr absl::string_view kBurns = "[0us, 25us, 50us, 100us, 200us]";
   constexpr absl::string_view kRelays = "[0us, 75us, 150us, 225us, 300us]";
   const std::string server = ServerYaml(options);
-  return {
-      {{.name = "client encode",
-        .axis = "inject.encode",
-        .part = "client_encode",
-        .tolerance = 0.01,
-        .others = 0.02,
-        .exceptions = {{"server", 0.10}}},
-       CommonYaml(options, "selftest-encode", absl::StrCat("encode: ", kBurns)) + server},
-      {{.name = "client decode",
-        .axis = "inject.decode",
-        .part = "client_decode",
-        .tolerance = 0.01,
-        .others = 0.02,
-        .exceptions = {{"server", 0.12}}},
-       CommonYaml(options, "selftest-decode", absl::StrCat("decode: ", kBurns)) + server},
-      {{.name = "relay",
-        .axis = "inject.relay",
-        .part = "network",
-        .per_dose = 2,
-        .tolerance = 0.03,
-        .others = 0.05},
-       CommonYaml(options, "selftest-relay", absl::StrCat("relay: ", kRelays)) + server}};
+  return {{{.name = "client encode",
+            .axis = "inject.encode",
+            .part = "client_encode",
+            .tolerance = 0.01,
+            .others = 0.02,
+            .exceptions = {{"server", 0.10}}},
+           CommonYaml(options, "selftest-encode", absl::StrCat("encode: ", kBurns)) + server},
+          {{.name = "client decode",
+            .axis = "inject.decode",
+            .part = "client_decode",
+            .tolerance = 0.01,
+            .others = 0.02,
+            .exceptions = {{"server", 0.12}}},
+           CommonYaml(options, "selftest-decode", absl::StrCat("decode: ", kBurns)) + server},
+          {{.name = "relay",
+            .axis = "inject.relay",
+            .part = "network",
+            .per_dose = 2,
+            .tolerance = 0.03,
+            .others = 0.05},
+           CommonYaml(options, "selftest-relay", absl::StrCat("relay: ", kRelays)) + server}};
 }
 
 std::vector<Trial> ServerTrials(const SelftestOptions& options) {
@@ -90,20 +88,17 @@ std::vector<Trial> ServerTrials(const SelftestOptions& options) {
     }
     trials.push_back(
         {experiment,
-         absl::StrCat(CommonYaml(options, "selftest-server", ""), "server: {address: ",
-                      List(addresses),
-                      options.observer.empty()
-                          ? ""
-                          : absl::StrCat(", observer: '", options.observer, "'"),
-                      "}\n")});
+         absl::StrCat(
+             CommonYaml(options, "selftest-server", ""), "server: {address: ", List(addresses),
+             options.observer.empty() ? "" : absl::StrCat(", observer: '", options.observer, "'"),
+             "}\n")});
     return trials;
   }
   const auto trial = [&](const char* model, const char* doses) {
-    return Trial{{.name = absl::StrCat("server ", model),
-                  .axis = "server.service_time",
-                  .part = "server"},
-                 absl::StrCat(CommonYaml(options, absl::StrCat("selftest-server-", model), ""),
-                              "server: {service_model: ", model, ", service_time: ", doses, "}\n")};
+    return Trial{
+        {.name = absl::StrCat("server ", model), .axis = "server.service_time", .part = "server"},
+        absl::StrCat(CommonYaml(options, absl::StrCat("selftest-server-", model), ""),
+                     "server: {service_model: ", model, ", service_time: ", doses, "}\n")};
   };
   trials.push_back(trial("busy", "[get=0us, get=50us, get=100us, get=200us, get=400us]"));
   trials.push_back(trial("sleep", "[get=0us, get=150us, get=300us, get=450us, get=600us]"));
@@ -151,8 +146,7 @@ SelftestOutcome RunSelftest(const SelftestOptions& options, const Interrupts* in
       return outcome;
     }
     const CampaignOutcome run = RunCampaign(*campaign, options.run, interrupts, progress);
-    for (analysis::DoseResponse& response :
-         analysis::ResponsesOf(trial.experiment, run.evidence)) {
+    for (analysis::DoseResponse& response : analysis::ResponsesOf(trial.experiment, run.evidence)) {
       outcome.responses.push_back(std::move(response));
     }
     if (!run.status.ok()) {

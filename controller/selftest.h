@@ -1,9 +1,9 @@
-// `kbench selftest`: proves the attribution on the hosts at hand. Delays of known size go where they
-// belong, one kind at a time, and every part must answer as it should:
+// `kbench selftest`: proves the attribution on the hosts at hand. Delays of known size go where
+// they belong, one kind at a time, and every part must answer as it should:
 //
 //   server busy, server asleep    the reference server's service time      -> server
-//   client encode, client decode  CPU burned in the agent                  -> client_encode, _decode
-//   relay                         a relay between agent and server         -> network
+//   client encode, client decode  CPU burned in the agent                  -> client_encode,
+//   _decode relay                         a relay between agent and server         -> network
 //
 // over every transport, once by kernel stamps and once by packets. Each experiment is a campaign of
 // its own (controller/campaign.h), judged by analysis/dose_response.h.

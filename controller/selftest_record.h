@@ -30,7 +30,6 @@ std::string FleetKey(std::vector<std::string> agents, bool local);
 // Replaces the fleet's record below `results_dir`, whole or not at all.
 absl::Status StoreSelftest(const std::string& results_dir, const SelftestRecord& record);
 // None where there is none that can be read.
-std::optional<SelftestRecord> LoadSelftest(const std::string& results_dir,
-                                           absl::string_view fleet);
+std::optional<SelftestRecord> LoadSelftest(const std::string& results_dir, absl::string_view fleet);
 
 }  // namespace kbench
