@@ -36,6 +36,7 @@ Json Identity(const RunEvidence& run) {
   json["run_id"] = run.run_id;
   json["cell"] = run.cell;
   json["repetition"] = run.repetition;
+  json["pass"] = std::string(Name(run.pass));
   json["status"] = std::string(Name(run.status));
   json["status_text"] = run.status_text;
   return json;

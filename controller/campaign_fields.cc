@@ -296,6 +296,45 @@ CampaignField Seed() {
   return field;
 }
 
+std::string ShowPasses(const Settings& s) {
+  return absl::StrJoin(s.passes, ",", [](std::string* out, analysis::Pass pass) {
+    absl::StrAppend(out, analysis::Name(pass));
+  });
+}
+
+// The order in the file means nothing: that of the runs is drawn.
+CampaignField Passes() {
+  CampaignField field{.path = "probes.passes",
+                      .axis = "passes",
+                      .expects = "a list of some of bare, sampled, full",
+                      .may_sweep = false,
+                      .takes_list = true};
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    std::vector<std::string> given = absl::StrSplit(text, ',');
+    std::vector<analysis::Pass> passes;
+    Words known;
+    for (analysis::Pass pass : analysis::kPasses) {
+      known.emplace_back(analysis::Name(pass));
+      const auto found = std::find(given.begin(), given.end(), known.back());
+      if (found == given.end()) continue;
+      passes.push_back(pass);
+      given.erase(found);
+    }
+    for (const std::string& left : given) {
+      if (std::find(known.begin(), known.end(), left) != known.end()) {
+        return Refuse(left, "is listed twice");
+      }
+      const std::string near = NearestWord(left, known);
+      return Refuse(left, near.empty() ? "is no pass"
+                                       : absl::StrCat("is no pass; did you mean '", near, "'?"));
+    }
+    s->passes = std::move(passes);
+    return ShowPasses(*s);
+  };
+  field.show = ShowPasses;
+  return field;
+}
+
 std::vector<CampaignField> MakeFields() {
   constexpr int64_t kMiB = 1 << 20;
   constexpr Nanos kDay = Seconds(86'400);
@@ -347,6 +386,9 @@ std::vector<CampaignField> MakeFields() {
       Count("run.reconnects", "reconnects", 0, 1'000'000, &Settings::reconnects),
       Count("probes.sample_every", "sample_every", 0, 1'000'000'000, &Settings::sample_every),
       Count("probes.samples_max", "samples_max", 0, 10'000'000, &Settings::samples_max),
+      Passes(),
+      Count("probes.full_sample_every", "full_sample_every", 1, 1'000'000'000,
+            &Settings::full_sample_every),
   };
 }
 

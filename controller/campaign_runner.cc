@@ -206,7 +206,8 @@ class CampaignRun {
     for (const PlannedRun& run : plan_.runs) {
       if (interrupts_->stop()) return absl::CancelledError("interrupted between two runs");
       const Cell& cell = campaign_.cells[static_cast<size_t>(run.cell)];
-      progress_->RunStarted(run.ordinal, cell.info.Label(), run.repetition);
+      progress_->RunStarted(run.ordinal, cell.info.Label(), run.repetition,
+                            analysis::Name(run.pass));
       const Placement placement = PlaceWorkers(cell.settings, places_);
       RunOutcome outcome = dispatcher_->Execute(RequestFor(run, cell.settings, placement));
       outcome.evidence.caveats.insert(outcome.evidence.caveats.end(), placement.caveats.begin(),
@@ -222,7 +223,7 @@ class CampaignRun {
       if (!outcome.status.ok()) {
         return Annotate(outcome.status,
                         absl::StrCat("run ", run.ordinal + 1, " of ", plan_.runs.size(), " (",
-                                     cell.info.Label(), ")"));
+                                     cell.info.Label(), ", ", analysis::Name(run.pass), ")"));
       }
     }
     if (wrong_values_ == 0) return absl::OkStatus();
@@ -236,10 +237,12 @@ class CampaignRun {
                         const Placement& placement) const {
     RunRequest request{.run_id = absl::StrFormat("%s-%04d", evidence_.run_id, run.ordinal),
                        .cell = run.cell,
-                       .repetition = run.repetition};
+                       .repetition = run.repetition,
+                       .pass = run.pass};
     for (size_t i = 0; i < links_.size(); ++i) {
       request.specs.push_back(
           MakeRunSpec(settings, {.run_id = request.run_id,
+                                 .pass = run.pass,
                                  .agent_index = static_cast<uint32_t>(i),
                                  .agent_count = static_cast<uint32_t>(links_.size()),
                                  .server = settings.EmbeddedServer() ? fleet_->ServerFor(settings)

@@ -75,8 +75,9 @@ ExitCode Show(const ResultArguments& arguments) {
   absl::PrintF("runs        %d of %d in %d cells\ndirectory   %s\n\nruns\n", c.runs.size(),
                m.runs_planned, c.cells.size(), stored->directory);
   for (const analysis::RunEvidence& run : c.runs) {
-    absl::PrintF("  %-14s %-9s %s rep %d%s\n", run.run_id, StatusName(run.status),
+    absl::PrintF("  %-14s %-9s %s rep %d %s%s\n", run.run_id, StatusName(run.status),
                  c.cells[static_cast<size_t>(run.cell)].Label(), run.repetition,
+                 analysis::Name(run.pass),
                  run.status_text.empty() ? "" : absl::StrCat(": ", run.status_text));
   }
   absl::PrintF("\nconstants\n");

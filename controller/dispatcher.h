@@ -42,6 +42,7 @@ struct RunRequest {
   std::string run_id;
   int cell = 0;
   int repetition = 0;
+  analysis::Pass pass = analysis::Pass::kSampled;
   std::vector<control::RunSpec> specs;  // one per agent
 };
 

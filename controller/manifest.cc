@@ -65,6 +65,17 @@ absl::StatusOr<analysis::RunStatus> ParseStatus(const std::string& name) {
   return absl::InternalError(absl::StrCat("unknown run status '", name, "'"));
 }
 
+// Results from before there were passes have none: kernel stamps on some requests was all there
+// was.
+absl::StatusOr<analysis::Pass> PassFrom(const Json& json) {
+  if (!json.contains("pass")) return analysis::Pass::kSampled;
+  const auto name = json.at("pass").get<std::string>();
+  for (analysis::Pass pass : analysis::kPasses) {
+    if (analysis::Name(pass) == name) return pass;
+  }
+  return absl::InternalError(absl::StrCat("unknown pass '", name, "'"));
+}
+
 // nlohmann throws on a missing key or a wrong type; here that becomes a status, at this one place.
 template <typename Parse>
 auto Guarded(absl::string_view text, Parse parse) -> decltype(parse(Json())) {
@@ -105,9 +116,11 @@ absl::StatusOr<Manifest> ManifestFrom(const Json& json) {
   c.cells = CellsFrom(json.at("cells"));
   c.caveats = CaveatsFrom(json.at("caveats"));
   for (const Json& run : json.at("runs")) {
+    ASSIGN_OR_RETURN(const analysis::Pass pass, PassFrom(run));
     m.runs.push_back({.ordinal = run.at("ordinal").get<int>(),
                       .cell = run.at("cell").get<int>(),
                       .repetition = run.at("repetition").get<int>(),
+                      .pass = pass,
                       .run_id = run.at("run_id").get<std::string>(),
                       .status = run.at("status").get<std::string>(),
                       .directory = run.at("directory").get<std::string>()});
@@ -121,6 +134,7 @@ absl::StatusOr<RunRecord> RunRecordFrom(const Json& json) {
   json.at("ordinal").get_to(record.ordinal);
   json.at("cell").get_to(e.cell);
   json.at("repetition").get_to(e.repetition);
+  ASSIGN_OR_RETURN(e.pass, PassFrom(json));
   json.at("run_id").get_to(e.run_id);
   ASSIGN_OR_RETURN(e.status, ParseStatus(json.at("status").get<std::string>()));
   json.at("status_text").get_to(e.status_text);
@@ -156,6 +170,7 @@ std::string ManifestJson(const Manifest& m) {
     runs.push_back({{"ordinal", run.ordinal},
                     {"cell", run.cell},
                     {"repetition", run.repetition},
+                    {"pass", std::string(analysis::Name(run.pass))},
                     {"run_id", run.run_id},
                     {"status", run.status},
                     {"directory", run.directory}});
@@ -198,6 +213,7 @@ std::string RunRecordJson(const RunRecord& record) {
                {"ordinal", record.ordinal},
                {"cell", e.cell},
                {"repetition", e.repetition},
+               {"pass", std::string(analysis::Name(e.pass))},
                {"run_id", e.run_id},
                {"status", std::string(StatusName(e.status))},
                {"status_text", e.status_text},

@@ -20,6 +20,7 @@ struct ManifestRun {
   int ordinal = 0;
   int cell = 0;
   int repetition = 0;
+  analysis::Pass pass = analysis::Pass::kSampled;  // also of results from before there were passes
   std::string run_id;
   std::string status;
   std::string directory;  // within the result directory

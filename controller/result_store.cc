@@ -20,9 +20,9 @@ namespace fs = std::filesystem;
 
 constexpr size_t kComponentMax = 120;
 
-std::string RunDirectory(const analysis::CellInfo& cell, int repetition) {
-  return absl::StrFormat("cells/%02d-%s/rep%d", cell.index, PathComponent(cell.Label()),
-                         repetition);
+std::string RunDirectory(const analysis::CellInfo& cell, const analysis::RunEvidence& run) {
+  return absl::StrFormat("cells/%02d-%s/rep%d/%s", cell.index, PathComponent(cell.Label()),
+                         run.repetition, analysis::Name(run.pass));
 }
 
 }  // namespace
@@ -79,8 +79,7 @@ absl::Status ResultStore::AddRun(int ordinal, const analysis::RunEvidence& evide
   if (!written.ok()) {
     const analysis::CellInfo& cell = manifest_.campaign.cells[static_cast<size_t>(evidence.cell)];
     std::error_code ignored;  // a run without its run.json is not read
-    fs::remove_all(absl::StrCat(partial_dir_, "/", RunDirectory(cell, evidence.repetition)),
-                   ignored);
+    fs::remove_all(absl::StrCat(partial_dir_, "/", RunDirectory(cell, evidence)), ignored);
   }
   return written;
 }
@@ -88,7 +87,7 @@ absl::Status ResultStore::AddRun(int ordinal, const analysis::RunEvidence& evide
 absl::Status ResultStore::WriteRun(int ordinal, const analysis::RunEvidence& evidence,
                                    const std::vector<std::string>& spec_sha256) {
   const analysis::CellInfo& cell = manifest_.campaign.cells[static_cast<size_t>(evidence.cell)];
-  const std::string directory = RunDirectory(cell, evidence.repetition);
+  const std::string directory = RunDirectory(cell, evidence);
   const std::string path = absl::StrCat(partial_dir_, "/", directory);
   RunRecord record{.ordinal = ordinal, .evidence = evidence, .spec_sha256 = spec_sha256};
   record.evidence.agents.clear();
@@ -103,10 +102,12 @@ absl::Status ResultStore::WriteRun(int ordinal, const analysis::RunEvidence& evi
   RETURN_IF_ERROR(SyncDirectory(path + "/agents"));
   // Last, so that a run without run.json is one whose evidence may be missing.
   RETURN_IF_ERROR(ReplaceDurably(path + "/run.json", RunRecordJson(record)));
-  for (const char* up : {"", "/..", "/../.."}) RETURN_IF_ERROR(SyncDirectory(path + up));
+  for (const char* up : {"", "/..", "/../..", "/../../.."})
+    RETURN_IF_ERROR(SyncDirectory(path + up));
   manifest_.runs.push_back({.ordinal = ordinal,
                             .cell = evidence.cell,
                             .repetition = evidence.repetition,
+                            .pass = evidence.pass,
                             .run_id = evidence.run_id,
                             .status = std::string(StatusName(evidence.status)),
                             .directory = directory});

@@ -6,10 +6,11 @@
 //           v
 //   results/<campaign>/<UTC>-<run id>/              complete, aborted or failed, never half
 //       manifest.json  campaign.yaml  plan.json  summary.json  report.html  report.txt  logs/
-//       cells/<NN>-<label>/rep<K>/run.json          what the controller knows of the run
-//                                 agents/<name>.pb  the evidence, as it came
-//                                 summary.json intervals.csv latency.hlog decomposition.json
-//                                 health.json       computed from it
+//       cells/<NN>-<label>/rep<K>/<pass>/
+//           run.json                                what the controller knows of the run
+//           agents/<name>.pb                        the evidence, as it came
+//           summary.json intervals.csv latency.hlog decomposition.json health.json
+//                                                   computed from it
 //
 // A crash leaves the .partial directory, which `kbench list` shows and `kbench report` reads. While
 // its writer lives the directory is locked. When the disk is full it is removed: a result is whole

@@ -72,7 +72,9 @@ control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
   spec.set_reconnects(static_cast<uint32_t>(s.reconnects));
   spec.set_poll(s.poll);
   spec.set_flush(s.flush);
-  spec.set_sample_every(static_cast<uint32_t>(s.sample_every));
+  spec.set_sample_every(static_cast<uint32_t>(s.SampleEvery(inputs.pass)));
+  // The null transport sends nothing that could be seen.
+  spec.set_observe(inputs.pass == analysis::Pass::kFull && s.transport != "null");
   spec.set_samples_max(static_cast<uint32_t>(s.samples_max));
   spec.mutable_socket_options()->set_send_buffer_bytes(static_cast<uint32_t>(s.send_buffer_bytes));
   spec.mutable_socket_options()->set_receive_buffer_bytes(

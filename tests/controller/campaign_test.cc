@@ -164,6 +164,34 @@ TEST(Campaign, EveryFieldReachesItsSetting) {
   EXPECT_EQ(s.samples_max, 5);
 }
 
+TEST(Campaign, PassesAreAListThatIsNoSweep) {
+  using analysis::Pass;
+  const Campaign all = Good("name: p\n");
+  EXPECT_THAT(all.passes, ElementsAre(Pass::kBare, Pass::kSampled, Pass::kFull));
+  EXPECT_EQ(all.constants.at("passes"), "bare,sampled,full");
+  EXPECT_EQ(all.constants.at("full_sample_every"), "16");
+  const Campaign two = Good("name: p\nprobes: {passes: [full, bare]}\n");
+  EXPECT_EQ(two.cells.size(), 1u);
+  EXPECT_TRUE(two.factors.empty());
+  EXPECT_THAT(two.passes, ElementsAre(Pass::kBare, Pass::kFull)) << "in one order";
+  EXPECT_THAT(Good("name: p\nprobes: {passes: full}\n").passes, ElementsAre(Pass::kFull));
+  EXPECT_THAT(
+      Good("name: p\n", {.local_agents = 1, .overrides = {"probes.passes=[sampled]"}}).passes,
+      ElementsAre(Pass::kSampled));
+}
+
+TEST(Campaign, PassesAskForTheirOwnStamps) {
+  using analysis::Pass;
+  const Campaign campaign =
+      Good("name: p\nprobes: {sample_every: [32, 4], full_sample_every: 2}\n");
+  ASSERT_EQ(campaign.cells.size(), 2u);
+  EXPECT_EQ(campaign.cells[1].info.Label(), "sample_every=4");
+  const Settings& s = campaign.cells[1].settings;
+  EXPECT_EQ(s.SampleEvery(Pass::kBare), 0);
+  EXPECT_EQ(s.SampleEvery(Pass::kSampled), 4);
+  EXPECT_EQ(s.SampleEvery(Pass::kFull), 2);
+}
+
 TEST(Campaign, TlsOfTheEmbeddedServerCanBeSwept) {
   const Campaign campaign = Good("name: t\nserver: {tls: [false, true]}\n", kLocal);
   ASSERT_EQ(campaign.cells.size(), 2u);

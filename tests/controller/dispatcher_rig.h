@@ -44,7 +44,8 @@ class DispatcherTest : public ::testing::Test {
     return Dispatcher(std::move(links), limits_, &interrupts_, &progress_);
   }
   RunOutcome Execute(const control::RunSpec& spec = Spec()) {
-    RunRequest request{.run_id = "abc-0001", .cell = 3, .repetition = 1};
+    RunRequest request{
+        .run_id = "abc-0001", .cell = 3, .repetition = 1, .pass = analysis::Pass::kFull};
     for (size_t i = 0; i < links_.size(); ++i) {
       request.specs.push_back(spec);
       request.specs.back().set_agent_index(static_cast<uint32_t>(i));

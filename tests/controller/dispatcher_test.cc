@@ -34,6 +34,7 @@ TEST_F(DispatcherTest, CollectsTheResultOfEveryAgentUnderItsIndex) {
   EXPECT_EQ(evidence.status_text, "");
   EXPECT_EQ(evidence.cell, 3);
   EXPECT_EQ(evidence.repetition, 1);
+  EXPECT_EQ(evidence.pass, analysis::Pass::kFull);
   EXPECT_EQ(evidence.run_id, "abc-0001");
   ASSERT_EQ(evidence.agents.size(), 2u);
   EXPECT_EQ(evidence.agents[0].agent(), a.address());

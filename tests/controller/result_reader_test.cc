@@ -5,6 +5,9 @@
 #include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/strip.h"
 #include "analysis/report.h"
 #include "tests/controller/result_rig.h"
 
@@ -37,7 +40,7 @@ class ResultReaderTest : public ::testing::Test {
     return std::string(stored.status().message());
   }
 
-  const std::string run_ = "cells/01-transport=uring/rep0";
+  const std::string run_ = "cells/01-transport=uring/rep0/sampled";
   TempDir results_;
   Writing writing_;
   std::string directory_;
@@ -68,6 +71,34 @@ TEST_F(ResultReaderTest, EveryReportIsComputedAgainFromTheDirectoryAlone) {
   EXPECT_EQ(analysis::SummaryJson(stored->evidence), *ReadFile(directory_ + "/summary.json"));
   EXPECT_EQ(analysis::TextReport(stored->evidence, {}), *ReadFile(directory_ + "/report.txt"));
   EXPECT_EQ(analysis::HtmlReport(stored->evidence), *ReadFile(directory_ + "/report.html"));
+}
+
+// As they were before there were passes: no directory of the pass, no word about it.
+TEST_F(ResultReaderTest, AResultWithoutPassesIsReadAsSampled) {
+  for (const char* cell : {"cells/00-transport=epoll", "cells/01-transport=uring"}) {
+    const std::string rep = directory_ + "/" + cell + "/rep0";
+    for (const auto& entry : fs::directory_iterator(rep + "/sampled")) {
+      fs::rename(entry.path(), rep + "/" + entry.path().filename().string());
+    }
+    fs::remove(rep + "/sampled");
+    auto run = nlohmann::ordered_json::parse(*ReadFile(rep + "/run.json"));
+    ASSERT_EQ(run.erase("pass"), 1u);
+    Overwrite(std::string(cell) + "/rep0/run.json", run.dump());
+  }
+  auto manifest = nlohmann::ordered_json::parse(*ReadFile(directory_ + "/manifest.json"));
+  for (auto& run : manifest["runs"]) {
+    ASSERT_EQ(run.erase("pass"), 1u);
+    run["directory"] =
+        std::string(absl::StripSuffix(run["directory"].get<std::string>(), "/sampled"));
+  }
+  Overwrite("manifest.json", manifest.dump());
+  const auto stored = ReadResult(directory_);
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  ASSERT_THAT(stored->evidence.runs, SizeIs(2));
+  for (const analysis::RunEvidence& run : stored->evidence.runs) {
+    EXPECT_EQ(run.pass, analysis::Pass::kSampled);
+    EXPECT_THAT(run.agents, SizeIs(2));
+  }
 }
 
 TEST_F(ResultReaderTest, ADamagedManifestIsNamedWithTheRemedy) {
