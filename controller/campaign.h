@@ -34,10 +34,12 @@ enum class CpuPlacement { kAuto, kNone, kList };
 struct Settings {
   std::string server_address;  // "": the embedded server of --local
   int64_t identity = 1;
-  std::string key_file;      // "": the factory key
-  bool tls = false;          // the server's port speaks it
-  std::string ca_file;       // "": any certificate is taken
-  std::string service_time;  // "": none; embedded server only
+  std::string key_file;       // "": the factory key
+  bool tls = false;           // the server's port speaks it
+  std::string ca_file;        // "": any certificate is taken
+  std::string observer;       // HOST:PORT of an agent on the server's host; "": none
+  int64_t observer_port = 0;  // of the server on that host; 0: the address's
+  std::string service_time;   // "": none; embedded server only
   std::string service_model = "sleep";
 
   std::vector<OpWeight> ops = {{"get", 1}};

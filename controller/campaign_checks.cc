@@ -74,6 +74,19 @@ void CheckServer(const Settings& s, bool local, const IsGiven& is_given,
   }
 }
 
+void CheckObserver(const Settings& s, std::vector<CampaignComplaint>* complaints) {
+  if (!s.observer.empty() && s.EmbeddedServer()) {
+    complaints->push_back({"server.observer",
+                           "the first agent of --local observes the embedded server; drop "
+                           "server.observer, or name a server by server.address"});
+  }
+  if (s.observer.empty() && s.observer_port != 0) {
+    complaints->push_back({"server.observer_port",
+                           "server.observer_port has no effect without an agent on the server's "
+                           "host; add server.observer: HOST:PORT"});
+  }
+}
+
 void CheckTls(const Settings& s, std::vector<CampaignComplaint>* complaints) {
   if (!s.tls) return;
   if (s.transport == "null") {
@@ -161,6 +174,7 @@ void CheckCell(const Settings& settings, bool local, const IsGiven& is_given,
                std::vector<CampaignComplaint>* complaints) {
   CheckLoad(settings, is_given, complaints);
   CheckServer(settings, local, is_given, complaints);
+  CheckObserver(settings, complaints);
   CheckTls(settings, complaints);
   CheckWorkload(settings, is_given, complaints);
 }

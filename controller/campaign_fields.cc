@@ -132,6 +132,30 @@ CampaignField ServerAddress() {
   return field;
 }
 
+CampaignField Observer() {
+  CampaignField field{.path = "server.observer",
+                      .axis = "observer",
+                      .expects = "HOST:PORT of an agent on the server's host",
+                      .may_sweep = false};
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    ASSIGN_OR_RETURN(const HostPort address, ParseHostPort(text));
+    if (address.port == 0) return Refuse(text, "has no port to connect to");
+    s->observer = address.ToString();
+    return s->observer;
+  };
+  field.show = [](const Settings& s) { return s.observer; };
+  return field;
+}
+
+CampaignField ObserverPort() {
+  CampaignField field =
+      Once(Count("server.observer_port", "observer_port", 1, 65'535, &Settings::observer_port));
+  field.show = [](const Settings& s) -> std::string {
+    return s.observer_port == 0 ? "" : absl::StrCat(s.observer_port);
+  };
+  return field;
+}
+
 // "500us" for every kind of request, or the reference server's own language
 // ("get=500us,put=exp:2ms").
 CampaignField ServiceTime() {
@@ -346,6 +370,8 @@ std::vector<CampaignField> MakeFields() {
       Flag("server.tls", "tls", &Settings::tls),
       FreeText("server.ca_file", "ca_file", "the path of a PEM file of authorities",
                &Settings::ca_file),
+      Observer(),
+      ObserverPort(),
       ServiceTime(),
       Choice("server.service_model", "service_model", {"sleep", "busy"}, &Settings::service_model),
       Op(),

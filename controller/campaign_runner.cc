@@ -4,13 +4,16 @@
 #include <ctime>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
+#include <set>
 #include <utility>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/address.h"
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "controller/cpu_placement.h"
@@ -174,7 +177,21 @@ class CampaignRun {
       RETURN_IF_ERROR(CheckAgent(links_[i]->address(), replies[i]));
       places_.push_back(PlaceOf(links_[i]->address(), replies[i]));
     }
-    return absl::OkStatus();
+    return MeetObserver();
+  }
+
+  // The agent on the server's host, which may be one of those that make the load.
+  absl::Status MeetObserver() {
+    const std::string& address = campaign_.cells.front().settings.observer;
+    if (address.empty()) return absl::OkStatus();
+    for (const auto& link : links_) {
+      if (link->address() == address) observer_ = link.get();
+    }
+    if (observer_ != nullptr) return absl::OkStatus();
+    observer_link_ = std::make_unique<AgentLink>(address);
+    observer_ = observer_link_.get();
+    const auto reply = observer_->Hello(options_.limits.hello);
+    return Annotate(reply.status(), "phase hello, server.observer");
   }
 
   absl::Status CheckAgent(const std::string& address, const control::HelloReply& reply) const {
@@ -213,6 +230,7 @@ class CampaignRun {
       outcome.evidence.caveats.insert(outcome.evidence.caveats.end(), placement.caveats.begin(),
                                       placement.caveats.end());
       progress_->RunEnded(Summarize(outcome));
+      if (outcome.evidence.server_wire) SayOnce(*outcome.evidence.server_wire);
       if (const absl::Status stored =
               store_->AddRun(run.ordinal, outcome.evidence, outcome.spec_sha256);
           !stored.ok()) {
@@ -239,14 +257,16 @@ class CampaignRun {
                        .cell = run.cell,
                        .repetition = run.repetition,
                        .pass = run.pass};
+    const std::string server =
+        settings.EmbeddedServer() ? fleet_->ServerFor(settings) : settings.server_address;
+    request.observer = ObserverFor(run, settings, server);
     for (size_t i = 0; i < links_.size(); ++i) {
       request.specs.push_back(
           MakeRunSpec(settings, {.run_id = request.run_id,
                                  .pass = run.pass,
                                  .agent_index = static_cast<uint32_t>(i),
                                  .agent_count = static_cast<uint32_t>(links_.size()),
-                                 .server = settings.EmbeddedServer() ? fleet_->ServerFor(settings)
-                                                                     : settings.server_address,
+                                 .server = server,
                                  .hmac_key = keys_.at(settings.key_file),
                                  .tls_ca = authorities_.at(settings.ca_file),
                                  .worker_cpus = placement.worker_cpus[i],
@@ -254,6 +274,26 @@ class CampaignRun {
                                  .key_seed = plan_.key_seed}));
     }
     return request;
+  }
+
+  // A full run is watched on the server's host, where there is somebody to do it. The server of
+  // --local is on this host, as its agents are.
+  std::optional<ServerObserver> ObserverFor(const PlannedRun& run, const Settings& settings,
+                                            const std::string& server) const {
+    AgentLink* const link = settings.EmbeddedServer() ? links_.front().get() : observer_;
+    const bool packets = settings.transport != "null";
+    if (run.pass != analysis::Pass::kFull || link == nullptr || !packets) return std::nullopt;
+    ServerObserver observer{.link = link, .port = static_cast<uint16_t>(settings.observer_port)};
+    if (observer.port == 0) observer.port = ParseHostPort(server)->port;
+    if (settings.tls) {
+      observer.unreadable = "the server speaks TLS: its packets do not show where requests end";
+    }
+    return observer;
+  }
+
+  void SayOnce(const result::WireTrace& trace) {
+    if (trace.available() || !said_.insert(trace.reason()).second) return;
+    progress_->Note(absl::StrCat("nothing was observed on the server's host: ", trace.reason()));
   }
 
   // What was written whole stays recoverable; a disk that was full from the start keeps nothing.
@@ -303,6 +343,9 @@ class CampaignRun {
   std::unique_ptr<ResultStore> store_;
   std::unique_ptr<LocalFleet> fleet_;
   std::vector<std::unique_ptr<AgentLink>> links_;
+  std::unique_ptr<AgentLink> observer_link_;  // when it is none of links_
+  AgentLink* observer_ = nullptr;             // that server.observer names
+  std::set<std::string> said_;                // why there was no observation
   std::unique_ptr<Dispatcher> dispatcher_;
   std::vector<AgentPlace> places_;
   uint64_t wrong_values_ = 0;  // in runs that verify

@@ -128,6 +128,15 @@ absl::StatusOr<Manifest> ManifestFrom(const Json& json) {
   return m;
 }
 
+EvidenceFile EvidenceFileFrom(const Json& json) {
+  return {.name = json.at("file").get<std::string>(),
+          .sha256 = json.at("sha256").get<std::string>()};
+}
+
+Json EvidenceFileJson(const EvidenceFile& file) {
+  return {{"file", file.name}, {"sha256", file.sha256}};
+}
+
 absl::StatusOr<RunRecord> RunRecordFrom(const Json& json) {
   RunRecord record;
   analysis::RunEvidence& e = record.evidence;
@@ -143,8 +152,10 @@ absl::StatusOr<RunRecord> RunRecordFrom(const Json& json) {
   json.at("spec_sha256").get_to(record.spec_sha256);
   e.caveats = CaveatsFrom(json.at("caveats"));
   for (const Json& file : json.at("agents")) {
-    record.agent_files.push_back({.name = file.at("file").get<std::string>(),
-                                  .sha256 = file.at("sha256").get<std::string>()});
+    record.agent_files.push_back(EvidenceFileFrom(file));
+  }
+  if (json.contains("server_wire")) {
+    record.server_wire_file = EvidenceFileFrom(json.at("server_wire"));
   }
   return record;
 }
@@ -206,9 +217,7 @@ absl::StatusOr<Manifest> ParseManifest(absl::string_view json) {
 std::string RunRecordJson(const RunRecord& record) {
   const analysis::RunEvidence& e = record.evidence;
   Json agents = Json::array();
-  for (const AgentFile& file : record.agent_files) {
-    agents.push_back({{"file", file.name}, {"sha256", file.sha256}});
-  }
+  for (const EvidenceFile& file : record.agent_files) agents.push_back(EvidenceFileJson(file));
   Json json = {{"schema_version", kResultSchemaVersion},
                {"ordinal", record.ordinal},
                {"cell", e.cell},
@@ -221,6 +230,7 @@ std::string RunRecordJson(const RunRecord& record) {
                {"clock_error_bound_ns", e.clock_error_bound_ns}};
   json["spec_sha256"] = record.spec_sha256;
   json["agents"] = std::move(agents);
+  if (record.server_wire_file) json["server_wire"] = EvidenceFileJson(*record.server_wire_file);
   json["caveats"] = CaveatsJson(e.caveats);
   return Dump(json);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,16 +41,17 @@ struct Manifest {
   std::vector<ManifestRun> runs;
 };
 
-struct AgentFile {
+struct EvidenceFile {
   std::string name;    // within the run's directory: "agents/0-127.0.0.1_7100.pb"
   std::string sha256;  // of its bytes
 };
 
 struct RunRecord {
   int ordinal = 0;
-  analysis::RunEvidence evidence;        // `agents` stays empty: they are the files
+  analysis::RunEvidence evidence;        // but `agents` and `server_wire`: they are the files
   std::vector<std::string> spec_sha256;  // what each agent was told, in its order
-  std::vector<AgentFile> agent_files;
+  std::vector<EvidenceFile> agent_files;
+  std::optional<EvidenceFile> server_wire_file;
 };
 
 std::string ManifestJson(const Manifest& manifest);

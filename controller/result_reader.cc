@@ -34,17 +34,24 @@ absl::StatusOr<Manifest> ReadManifest(const std::string& directory) {
   return manifest;
 }
 
+absl::Status ReadEvidence(const std::string& directory, const EvidenceFile& file,
+                          google::protobuf::Message* message) {
+  const std::string path = absl::StrCat(directory, "/", file.name);
+  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+  if (Sha256Hex(bytes) == file.sha256 && message->ParseFromString(bytes)) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat(
+      path, " is not what was written: its SHA-256 is not the one in run.json; ", kRestore));
+}
+
 absl::StatusOr<RunRecord> ReadRun(const std::string& directory) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(directory + "/run.json"));
   ASSIGN_OR_RETURN(RunRecord record, ParseRunRecord(text));
-  for (const AgentFile& file : record.agent_files) {
-    const std::string path = absl::StrCat(directory, "/", file.name);
-    ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
-    result::RunResult& agent = record.evidence.agents.emplace_back();
-    if (Sha256Hex(bytes) != file.sha256 || !agent.ParseFromString(bytes)) {
-      return absl::InternalError(absl::StrCat(
-          path, " is not what was written: its SHA-256 is not the one in run.json; ", kRestore));
-    }
+  for (const EvidenceFile& file : record.agent_files) {
+    RETURN_IF_ERROR(ReadEvidence(directory, file, &record.evidence.agents.emplace_back()));
+  }
+  if (record.server_wire_file) {
+    RETURN_IF_ERROR(
+        ReadEvidence(directory, *record.server_wire_file, &record.evidence.server_wire.emplace()));
   }
   return record;
 }

@@ -91,6 +91,7 @@ absl::Status ResultStore::WriteRun(int ordinal, const analysis::RunEvidence& evi
   const std::string path = absl::StrCat(partial_dir_, "/", directory);
   RunRecord record{.ordinal = ordinal, .evidence = evidence, .spec_sha256 = spec_sha256};
   record.evidence.agents.clear();
+  record.evidence.server_wire.reset();
   RETURN_IF_ERROR(MakeDirectories(path + "/agents"));
   for (const result::RunResult& agent : evidence.agents) {
     const std::string bytes = agent.SerializeAsString();
@@ -100,6 +101,11 @@ absl::Status ResultStore::WriteRun(int ordinal, const analysis::RunEvidence& evi
     RETURN_IF_ERROR(WriteDurably(absl::StrCat(path, "/", record.agent_files.back().name), bytes));
   }
   RETURN_IF_ERROR(SyncDirectory(path + "/agents"));
+  if (evidence.server_wire) {
+    const std::string bytes = evidence.server_wire->SerializeAsString();
+    record.server_wire_file = {.name = "server_wire.pb", .sha256 = Sha256Hex(bytes)};
+    RETURN_IF_ERROR(WriteDurably(path + "/server_wire.pb", bytes));
+  }
   // Last, so that a run without run.json is one whose evidence may be missing.
   RETURN_IF_ERROR(ReplaceDurably(path + "/run.json", RunRecordJson(record)));
   for (const char* up : {"", "/..", "/../..", "/../../.."})

@@ -8,7 +8,7 @@
 //       manifest.json  campaign.yaml  plan.json  summary.json  report.html  report.txt  logs/
 //       cells/<NN>-<label>/rep<K>/<pass>/
 //           run.json                                what the controller knows of the run
-//           agents/<name>.pb                        the evidence, as it came
+//           agents/<name>.pb  server_wire.pb        the evidence, as it came
 //           summary.json intervals.csv latency.hlog decomposition.json health.json
 //                                                   computed from it
 //

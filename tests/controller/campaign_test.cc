@@ -180,6 +180,17 @@ TEST(Campaign, PassesAreAListThatIsNoSweep) {
       ElementsAre(Pass::kSampled));
 }
 
+TEST(Campaign, NamesWhoObservesTheServer) {
+  const Campaign campaign = Good(
+      "name: o\nagents: ['10.0.0.1:7100']\n"
+      "server: {address: '10.0.0.9:8123', observer: '10.0.0.9:7100', observer_port: 8124}\n",
+      {});
+  EXPECT_EQ(campaign.cells[0].settings.observer, "10.0.0.9:7100");
+  EXPECT_EQ(campaign.cells[0].settings.observer_port, 8124);
+  EXPECT_EQ(campaign.constants.at("observer"), "10.0.0.9:7100");
+  EXPECT_FALSE(Good("name: o\n").constants.contains("observer_port"));
+}
+
 TEST(Campaign, PassesAskForTheirOwnStamps) {
   using analysis::Pass;
   const Campaign campaign =

@@ -112,7 +112,7 @@ TEST_F(DispatcherTest, PutsAResultOfManyPiecesTogether) {
   const RunOutcome outcome = Execute();
   ASSERT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_EQ(outcome.evidence.agents[0].samples_size(), 20'000);
-  EXPECT_EQ(outcome.evidence.agents[0].samples(19'999).connection_id(), 19'999);
+  EXPECT_EQ(outcome.evidence.agents[0].samples(19'999).sequence(), 100u + 19'999);
 }
 
 TEST_F(DispatcherTest, ArmsTheRunAgainWhenAnAgentMissedTheStart) {

@@ -65,6 +65,26 @@ TEST_F(ResultReaderTest, GivesBackTheEvidence) {
   }
 }
 
+TEST_F(ResultReaderTest, GivesBackWhatTheServersObserverSaw) {
+  const TempDir results;
+  Writing writing(results.path());
+  analysis::RunEvidence run = RunOf(0, 0);
+  run.server_wire.emplace().set_available(true);
+  run.server_wire->add_records()->set_sequence(7);
+  ASSERT_TRUE(writing.Add(run).ok());
+  ASSERT_TRUE(writing.Add(RunOf(1, 0)).ok());
+  const std::string directory = *writing.Finish();
+  const auto stored = ReadResult(directory);
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  ASSERT_TRUE(stored->evidence.runs[0].server_wire);
+  EXPECT_TRUE(MessageDifferencer::Equals(*stored->evidence.runs[0].server_wire, *run.server_wire));
+  EXPECT_FALSE(stored->evidence.runs[1].server_wire);
+  const std::string file = directory + "/cells/00-transport=epoll/rep0/sampled/server_wire.pb";
+  fs::remove(file);
+  ASSERT_TRUE(WriteDurably(file, "other").ok());
+  EXPECT_THAT(std::string(ReadResult(directory).status().message()), HasSubstr("server_wire.pb"));
+}
+
 TEST_F(ResultReaderTest, EveryReportIsComputedAgainFromTheDirectoryAlone) {
   const auto stored = ReadResult(directory_);
   ASSERT_TRUE(stored.ok()) << stored.status();

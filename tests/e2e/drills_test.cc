@@ -201,6 +201,22 @@ TEST(Drill, AnAgentOfAnotherVersionIsRefusedNamingBoth) {
   ExpectSaid(run.finished.err, agent.address());
 }
 
+TEST(Drill, AnObserverThatIsNotThereEndsTheCampaignBeforeAnythingRuns) {
+  const SilentSocket closed(/*listening=*/false);
+  Daemon server("kbench-server", {});
+  Daemon agent("kbench-agent", {});
+  const TempDir dir;
+  const CampaignRun run =
+      RunCampaign(dir,
+                  "name: blind\nagents: ['" + agent.address() + "']\nserver: {address: '" +
+                      server.address() + "', observer: '" + closed.address + "'}\n" + kShortRun,
+                  {}, seconds(30));
+  EXPECT_EQ(run.finished.code, 6) << run.finished.err;
+  ExpectSaid(run.finished.err, "server.observer");
+  ExpectSaid(run.finished.err, closed.address);
+  EXPECT_TRUE(run.result_dirs.empty());
+}
+
 TEST(Drill, AServerKilledHalfWayLeavesAMarkedPartialResult) {
   Daemon server("kbench-server", {});
   const TempDir dir;
