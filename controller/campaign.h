@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -82,6 +83,10 @@ struct Settings {
   std::vector<analysis::Pass> passes = {analysis::Pass::kBare, analysis::Pass::kSampled,
                                         analysis::Pass::kFull};
   int64_t full_sample_every = 16;  // instead of sample_every, in the full pass
+
+  Nanos inject_encode;  // burned per request, per answer
+  Nanos inject_decode;
+  std::optional<Nanos> inject_relay;  // each way; none: no relay
 
   // Whether the keys are written before the run.
   bool LoadsKeys() const;

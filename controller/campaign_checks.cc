@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "base/units.h"
 
 namespace kbench {
 namespace {
@@ -84,6 +85,22 @@ void CheckObserver(const Settings& s, std::vector<CampaignComplaint>* complaints
     complaints->push_back({"server.observer_port",
                            "server.observer_port has no effect without an agent on the server's "
                            "host; add server.observer: HOST:PORT"});
+  }
+}
+
+void CheckInject(const Settings& s, std::vector<CampaignComplaint>* complaints) {
+  if (s.inject_relay && s.transport == "null") {
+    complaints->push_back({"inject.relay",
+                           "the null transport has no connection that could lead through a relay; "
+                           "drop inject.relay, or take another transport"});
+  }
+  const Nanos whole = s.inject_encode + s.inject_decode + s.inject_relay.value_or(Nanos(0)) * 2;
+  if (whole >= s.op_timeout) {
+    complaints->push_back(
+        {"run.op_timeout",
+         absl::StrCat("what inject adds to every request, ", FormatDuration(whole),
+                      ", reaches run.op_timeout ", FormatDuration(s.op_timeout),
+                      ": none would be answered; inject less, or wait longer")});
   }
 }
 
@@ -175,6 +192,7 @@ void CheckCell(const Settings& settings, bool local, const IsGiven& is_given,
   CheckLoad(settings, is_given, complaints);
   CheckServer(settings, local, is_given, complaints);
   CheckObserver(settings, complaints);
+  CheckInject(settings, complaints);
   CheckTls(settings, complaints);
   CheckWorkload(settings, is_given, complaints);
 }

@@ -359,9 +359,29 @@ CampaignField Passes() {
   return field;
 }
 
+// "none" is a level, too, so that a relay without a delay can be compared with no relay.
+CampaignField InjectRelay(Nanos high) {
+  CampaignField field{.path = "inject.relay", .axis = "inject_relay"};
+  field.expects = absl::StrCat("none, or a duration each way from 0s to ", FormatDuration(high),
+                               ", like 300us");
+  field.apply = [high](absl::string_view text, Settings* s) -> Text {
+    s->inject_relay.reset();
+    if (text == "none") return std::string(text);
+    ASSIGN_OR_RETURN(const Nanos value, ParseDuration(text));
+    if (value > high) return Refuse(text, "is out of range");
+    s->inject_relay = value;
+    return FormatDuration(value);
+  };
+  field.show = [](const Settings& s) -> std::string {
+    return s.inject_relay ? FormatDuration(*s.inject_relay) : "none";
+  };
+  return field;
+}
+
 std::vector<CampaignField> MakeFields() {
   constexpr int64_t kMiB = 1 << 20;
   constexpr Nanos kDay = Seconds(86'400);
+  constexpr Nanos kInjectMax = Seconds(1);
   return {
       ServerAddress(),
       Count("server.identity", "identity", 0, INT64_MAX, &Settings::identity),
@@ -415,6 +435,9 @@ std::vector<CampaignField> MakeFields() {
       Passes(),
       Count("probes.full_sample_every", "full_sample_every", 1, 1'000'000'000,
             &Settings::full_sample_every),
+      Duration("inject.encode", "inject_encode", Nanos(0), kInjectMax, &Settings::inject_encode),
+      Duration("inject.decode", "inject_decode", Nanos(0), kInjectMax, &Settings::inject_decode),
+      InjectRelay(kInjectMax),
   };
 }
 

@@ -180,6 +180,21 @@ TEST(Campaign, PassesAreAListThatIsNoSweep) {
       ElementsAre(Pass::kSampled));
 }
 
+TEST(Campaign, InjectionsAreFactorsAndARelayWithoutDelayIsNotNone) {
+  const Campaign campaign =
+      Good("name: i\ninject: {encode: [0us, 50us], decode: 20us, relay: [none, 0us, 300us]}\n");
+  ASSERT_EQ(campaign.cells.size(), 6u);
+  EXPECT_EQ(campaign.cells[0].info.Label(), "inject_encode=0s,inject_relay=none");
+  EXPECT_EQ(campaign.cells[5].info.Label(), "inject_encode=50us,inject_relay=300us");
+  EXPECT_EQ(campaign.constants.at("inject_decode"), "20us");
+  EXPECT_EQ(campaign.cells[0].settings.inject_relay, std::nullopt);
+  EXPECT_EQ(campaign.cells[1].settings.inject_relay, Nanos(0));
+  EXPECT_EQ(campaign.cells[5].settings.inject_relay, Micros(300));
+  EXPECT_EQ(campaign.cells[5].settings.inject_encode, Micros(50));
+  EXPECT_EQ(campaign.cells[5].settings.inject_decode, Micros(20));
+  EXPECT_EQ(Good("name: i\n").cells[0].settings.inject_relay, std::nullopt);
+}
+
 TEST(Campaign, NamesWhoObservesTheServer) {
   const Campaign campaign = Good(
       "name: o\nagents: ['10.0.0.1:7100']\n"

@@ -111,6 +111,23 @@ TEST(RunSpec, APassDecidesWhatIsLookedAt) {
   EXPECT_FALSE(spec(Pass::kFull).observe()) << "there are no packets";
 }
 
+TEST(RunSpec, InjectsOnlyWhatIsAskedFor) {
+  Settings s;
+  EXPECT_FALSE(MakeRunSpec(s, {}).has_inject());
+  s.inject_encode = Nanos(3);
+  s.inject_decode = Nanos(4);
+  const control::Inject burns = MakeRunSpec(s, {}).inject();
+  EXPECT_EQ(burns.encode_ns(), 3);
+  EXPECT_EQ(burns.decode_ns(), 4);
+  EXPECT_FALSE(burns.relay());
+  s.inject_relay = Nanos(5);
+  EXPECT_TRUE(MakeRunSpec(s, {}).inject().relay());
+  EXPECT_EQ(MakeRunSpec(s, {}).inject().relay_ns(), 5);
+  s = Settings();
+  s.inject_relay = Nanos(0);
+  EXPECT_TRUE(MakeRunSpec(s, {}).inject().relay()) << "without a delay it is still there";
+}
+
 TEST(RunSpec, ATotalRateIsSharedAndARatePerAgentIsNot) {
   Settings s;
   s.open_loop = true;
