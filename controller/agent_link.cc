@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "base/version.h"
 
 namespace kbench {
@@ -24,8 +25,8 @@ absl::Status FromGrpc(const grpc::Status& status, const std::string& address) {
       return absl::FailedPreconditionError(absl::StrCat("agent ", address, ": ", text));
     case grpc::StatusCode::UNIMPLEMENTED:
       return absl::FailedPreconditionError(
-          absl::StrCat("agent ", address, " does not know this call (", text,
-                       "); is it a kbench-agent of this version?"));
+          absl::StrCat("agent ", address, " does not know this call", text.empty() ? "" : ": ",
+                       text, "; is it a kbench-agent of this version?"));
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       return absl::DeadlineExceededError(
           absl::StrCat("agent ", address, " did not answer in time; is its process frozen?"));
@@ -67,6 +68,13 @@ control::Version ControllerVersion() {
   version.set_release(std::string(ReleaseVersion()));
   version.set_build(std::string(BuildId()));
   return version;
+}
+
+absl::Status CheckIdle(const std::string& address, const control::HelloReply& reply) {
+  if (reply.active_run().empty()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrFormat(
+      "agent %s is busy with run %s of %s for %.1f s; wait for it, or stop its owner", address,
+      reply.active_run(), reply.active_owner(), Nanos(reply.active_for_ns()).seconds()));
 }
 
 RunStream::RunStream(control::Agent::Stub* stub, const std::string& address, size_t index,

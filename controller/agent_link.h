@@ -20,6 +20,9 @@ namespace kbench {
 
 control::Version ControllerVersion();
 
+// DataLoss, naming the run and its owner, when the agent is at work.
+absl::Status CheckIdle(const std::string& address, const control::HelloReply& reply);
+
 // One run on one agent. Events go to the inbox from a thread of its own; the last one says how the
 // stream ended. Destroying it cancels what still runs, which stops the agent's load.
 class RunStream {

@@ -83,6 +83,7 @@ struct Settings {
   std::vector<analysis::Pass> passes = {analysis::Pass::kBare, analysis::Pass::kSampled,
                                         analysis::Pass::kFull};
   int64_t full_sample_every = 16;  // instead of sample_every, in the full pass
+  std::string baselines = "auto";  // network paths are measured before the first run, or "none"
 
   Nanos inject_encode;  // burned per request, per answer
   Nanos inject_decode;

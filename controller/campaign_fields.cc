@@ -435,6 +435,7 @@ std::vector<CampaignField> MakeFields() {
       Passes(),
       Count("probes.full_sample_every", "full_sample_every", 1, 1'000'000'000,
             &Settings::full_sample_every),
+      Once(Choice("probes.baselines", "baselines", {"auto", "none"}, &Settings::baselines)),
       Duration("inject.encode", "inject_encode", Nanos(0), kInjectMax, &Settings::inject_encode),
       Duration("inject.decode", "inject_decode", Nanos(0), kInjectMax, &Settings::inject_decode),
       InjectRelay(kInjectMax),

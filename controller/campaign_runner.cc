@@ -18,6 +18,7 @@
 #include "base/version.h"
 #include "controller/cpu_placement.h"
 #include "controller/local_fleet.h"
+#include "controller/path_probe.h"
 #include "controller/plan.h"
 #include "controller/result_store.h"
 #include "controller/run_spec.h"
@@ -82,6 +83,7 @@ class CampaignRun {
   CampaignOutcome Execute() {
     CampaignOutcome outcome;
     outcome.status = Prepare();
+    if (outcome.status.ok()) outcome.status = MeasureBaselines();
     if (outcome.status.ok()) outcome.status = RunAll();
     fleet_.reset();  // its logs are complete before the directory is
     outcome.code = ExitCodeOf(outcome.status);
@@ -195,11 +197,7 @@ class CampaignRun {
   }
 
   absl::Status CheckAgent(const std::string& address, const control::HelloReply& reply) const {
-    if (!reply.active_run().empty()) {
-      return absl::DataLossError(absl::StrFormat(
-          "agent %s is busy with run %s of %s for %.1f s; wait for it, or stop its owner", address,
-          reply.active_run(), reply.active_owner(), Nanos(reply.active_for_ns()).seconds()));
-    }
+    RETURN_IF_ERROR(CheckIdle(address, reply));
     for (const Cell& cell : campaign_.cells) {
       if (absl::c_linear_search(reply.transports(), cell.settings.transport)) continue;
       return absl::InvalidArgumentError(absl::StrCat("agent ", address, " cannot run transport ",
@@ -217,6 +215,47 @@ class CampaignRun {
       place.cpus.usable.push_back(static_cast<int>(cpu));
     }
     return place;
+  }
+
+  // Every server of the campaign that is connected to, each once.
+  std::vector<KineticServer> Servers() const {
+    std::vector<KineticServer> servers;
+    for (const Cell& cell : campaign_.cells) {
+      const Settings& s = cell.settings;
+      if (s.transport == "null") continue;
+      KineticServer server{.address = s.EmbeddedServer() ? fleet_->ServerFor(s) : s.server_address,
+                           .identity = s.identity,
+                           .hmac_key = keys_.at(s.key_file),
+                           .tls = s.tls,
+                           .tls_ca = s.tls ? authorities_.at(s.ca_file) : ""};
+      if (!absl::c_linear_search(servers, server)) servers.push_back(std::move(server));
+    }
+    return servers;
+  }
+
+  // The network without the workload. A path that cannot be measured says why and ends nothing.
+  absl::Status MeasureBaselines() {
+    if (campaign_.cells.front().settings.baselines == "none") return absl::OkStatus();
+    progress_->BaselinesStarted();
+    const PathProbe probe(options_.probe, interrupts_);
+    const auto keep = [this](MeasuredPath path) {
+      evidence_.baselines.push_back(std::move(path.baseline));
+    };
+    for (const KineticServer& server : Servers()) {
+      for (const auto& from : links_) {
+        if (!interrupts_->stop()) keep(probe.ToServer(from.get(), server));
+      }
+    }
+    for (const auto& from : links_) {
+      const bool apart = observer_ != nullptr && from.get() != observer_;
+      if (apart && !interrupts_->stop()) keep(probe.ToAgent(from.get(), observer_));
+    }
+    if (observer_ == nullptr && links_.size() > 1 && !interrupts_->stop()) {
+      keep(probe.ToAgent(links_[0].get(), links_[1].get()));
+    }
+    if (interrupts_->stop()) return absl::CancelledError("interrupted before the first run");
+    const absl::Status stored = store_->AddBaselines(evidence_.baselines);
+    return stored.ok() ? stored : StoreFailed(stored);
   }
 
   absl::Status RunAll() {

@@ -111,6 +111,7 @@ absl::StatusOr<Manifest> ManifestFrom(const Json& json) {
   json.at("runs_planned").get_to(m.runs_planned);
   json.at("campaign_sha256").get_to(m.campaign_sha256);
   json.at("plan_sha256").get_to(m.plan_sha256);
+  m.baselines_sha256 = json.value("baselines_sha256", "");
   json.at("axes").get_to(c.axes);
   json.at("constants").get_to(c.constants);
   c.cells = CellsFrom(json.at("cells"));
@@ -201,6 +202,7 @@ std::string ManifestJson(const Manifest& m) {
                {"repetitions", c.repetitions},
                {"campaign_sha256", m.campaign_sha256},
                {"plan_sha256", m.plan_sha256}};
+  if (!m.baselines_sha256.empty()) json["baselines_sha256"] = m.baselines_sha256;
   json["axes"] = c.axes;
   json["constants"] = c.constants;
   json["cells"] = CellsJson(c.cells);

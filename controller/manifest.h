@@ -34,9 +34,10 @@ struct Manifest {
   std::string label;      // --label
   std::string ended_utc;  // empty while it runs
   int exit_code = 0;
-  std::string exit_text;        // why, when not 0
-  std::string campaign_sha256;  // of campaign.yaml
-  std::string plan_sha256;      // of plan.json
+  std::string exit_text;         // why, when not 0
+  std::string campaign_sha256;   // of campaign.yaml
+  std::string plan_sha256;       // of plan.json
+  std::string baselines_sha256;  // of baselines.pb; empty: there is none
   size_t runs_planned = 0;
   std::vector<ManifestRun> runs;
 };

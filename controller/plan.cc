@@ -80,7 +80,8 @@ Plan MakePlan(const Campaign& campaign, size_t agents) {
 std::string DescribePlan(const Campaign& campaign, const Plan& plan, size_t agents) {
   std::string text = absl::StrFormat(
       "%s: %d cells x %d repetitions x %d passes (%s) = %d runs on %d agents\n"
-      "planned: %.1f s of warm-up and measurement; set-up and loading come on top\n"
+      "planned: %.1f s of warm-up and measurement; set-up, loading and network baselines come on "
+      "top\n"
       "to load: %s of values, every run over the same keys\n\ncells\n",
       campaign.name, campaign.cells.size(), campaign.repetitions, campaign.passes.size(),
       PassNames(campaign), plan.runs.size(), agents, plan.measuring.seconds(),

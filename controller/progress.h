@@ -33,6 +33,8 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void CampaignStarted(absl::string_view name, size_t runs, Nanos measuring);
+  // Until the first run starts.
+  void BaselinesStarted();
   void RunStarted(int ordinal, absl::string_view label, int repetition, absl::string_view pass);
   void Phase(absl::string_view phase);
   void Interval(size_t agent, const result::Interval& interval);

@@ -73,6 +73,18 @@ absl::StatusOr<std::unique_ptr<ResultStore>> ResultStore::Create(const std::stri
   return store;
 }
 
+absl::Status ResultStore::AddBaselines(const std::vector<result::NetworkBaseline>& baselines) {
+  result::NetworkBaselines all;
+  for (const result::NetworkBaseline& path : baselines) *all.add_paths() = path;
+  const std::string bytes = all.SerializeAsString();
+  const auto write = [&]() -> absl::Status {
+    RETURN_IF_ERROR(WriteDurably(partial_dir_ + "/baselines.pb", bytes));
+    manifest_.baselines_sha256 = Sha256Hex(bytes);
+    return ReplaceDurably(partial_dir_ + "/manifest.json", ManifestJson(manifest_));
+  };
+  return Annotate(write(), "result directory");
+}
+
 absl::Status ResultStore::AddRun(int ordinal, const analysis::RunEvidence& evidence,
                                  const std::vector<std::string>& spec_sha256) {
   absl::Status written = WriteRun(ordinal, evidence, spec_sha256);
@@ -151,6 +163,7 @@ absl::StatusOr<std::string> ResultStore::Finish(const analysis::CampaignEvidence
                                                 const std::string& ended_utc) {
   manifest_.campaign = evidence;
   manifest_.campaign.runs.clear();
+  manifest_.campaign.baselines.clear();
   manifest_.exit_code = exit_code;
   manifest_.exit_text = exit_text;
   manifest_.ended_utc = ended_utc;

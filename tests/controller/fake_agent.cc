@@ -98,6 +98,9 @@ grpc::Status FakeAgent::Hello(grpc::ServerContext*, const control::HelloRequest*
   if (script_.silent_hello) AwaitTheEndOfTheTest();
   reply->mutable_agent()->set_protocol_major(script_.protocol_major);
   reply->mutable_agent()->set_release("9.8.7");
+  for (const char* transport : {"socket", "epoll", "uring", "null"}) {
+    reply->add_transports(transport);
+  }
   return script_.hello;
 }
 

@@ -21,6 +21,7 @@ Manifest Full() {
   manifest.exit_text = "agent \"x\" was lost:\n\xe2\x82\xac";
   manifest.campaign_sha256 = "c0ffee";
   manifest.plan_sha256 = "bead";
+  manifest.baselines_sha256 = "fade";
   result::Caveat& caveat = manifest.campaign.caveats.emplace_back();
   caveat.set_code("clock_step");
   caveat.set_text("the clock moved");
@@ -77,6 +78,7 @@ TEST(Manifest, ComesBackAsItWas) {
   EXPECT_EQ(parsed->exit_text, before.exit_text);
   EXPECT_EQ(parsed->campaign_sha256, "c0ffee");
   EXPECT_EQ(parsed->plan_sha256, "bead");
+  EXPECT_EQ(parsed->baselines_sha256, "fade");
   EXPECT_EQ(parsed->runs_planned, 6u);
   ASSERT_EQ(parsed->runs.size(), 1u);
   EXPECT_EQ(parsed->runs[0].cell, 1);
@@ -150,7 +152,7 @@ void EveryKeyIsNeeded(const std::string& text, Parse parse) {
   for (const auto& [key, value] : whole.items()) {
     nlohmann::json without = whole;
     without.erase(key);
-    if (key != "pass" && key != "server_wire") {
+    if (key != "pass" && key != "server_wire" && key != "baselines_sha256") {
       const absl::Status status = parse(without.dump()).status();
       EXPECT_TRUE(absl::IsInternal(status)) << key << ": " << status;
       EXPECT_THAT(std::string(status.message()), HasSubstr("'" + key + "'"));

@@ -85,6 +85,31 @@ TEST_F(ResultReaderTest, GivesBackWhatTheServersObserverSaw) {
   EXPECT_THAT(std::string(ReadResult(directory).status().message()), HasSubstr("server_wire.pb"));
 }
 
+TEST_F(ResultReaderTest, GivesBackTheNetworksBaselinesAlsoAfterACrash) {
+  const TempDir results;
+  Writing writing(results.path());
+  std::vector<result::NetworkBaseline> paths(2);
+  paths[0].set_from("a");
+  paths[0].set_echo_floor_ns(5);
+  paths[1].set_reason("nobody is there");
+  ASSERT_TRUE(writing.store->AddBaselines(paths).ok());
+  const auto expect_them = [&paths](const absl::StatusOr<StoredCampaign>& stored) {
+    ASSERT_TRUE(stored.ok()) << stored.status();
+    ASSERT_THAT(stored->evidence.baselines, SizeIs(2));
+    for (size_t i = 0; i < 2; ++i) {
+      EXPECT_TRUE(MessageDifferencer::Equals(stored->evidence.baselines[i], paths[i]));
+    }
+  };
+  expect_them(ReadResult(writing.store->partial_dir()));
+  ASSERT_TRUE(writing.Add(RunOf(0, 0)).ok());
+  const std::string directory = *writing.Finish();
+  expect_them(ReadResult(directory));
+  fs::remove(directory + "/baselines.pb");
+  ASSERT_TRUE(WriteDurably(directory + "/baselines.pb", "").ok());
+  EXPECT_THAT(std::string(ReadResult(directory).status().message()),
+              HasSubstr("baselines.pb is not what was written"));
+}
+
 TEST_F(ResultReaderTest, EveryReportIsComputedAgainFromTheDirectoryAlone) {
   const auto stored = ReadResult(directory_);
   ASSERT_TRUE(stored.ok()) << stored.status();

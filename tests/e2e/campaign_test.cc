@@ -157,6 +157,8 @@ TEST(Campaign, EveryRepetitionIsRunInEveryPass) {
         ReadJson(run.result_dirs.at(0) + "/" + directory + "/summary.json");
     EXPECT_EQ(summary.at("pass"), pass);
     EXPECT_GT(summary.at("all").at("counts").at("answered"), 0);
+    EXPECT_EQ(fs::exists(run.result_dirs.at(0) + "/" + directory + "/server_wire.pb"),
+              pass == "full");
     probed[pass] += summary.at("agents").at(0).at("samples").get<int>();
     ++runs[pass];
     ExpectSaid(run.finished.err, "rep 1 " + pass);
@@ -164,6 +166,7 @@ TEST(Campaign, EveryRepetitionIsRunInEveryPass) {
   EXPECT_EQ(runs, (std::map<std::string, int>{{"bare", 2}, {"sampled", 2}, {"full", 2}}));
   EXPECT_GT(probed.at("sampled"), 0);
   EXPECT_GT(probed.at("full"), 0);
+  EXPECT_TRUE(fs::exists(run.result_dirs.at(0) + "/baselines.pb"));
   const Finished show = e2e::Run({Program("kbench"), "show", run.result_dirs.at(0)});
   EXPECT_EQ(show.code, 0) << show.err;
   for (const char* pass : {"bare", "sampled", "full"}) {
