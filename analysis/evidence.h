@@ -32,6 +32,7 @@ struct CellInfo {
 // A cell is run in up to three passes, so that what measuring costs is measured, too: without any
 // probe, whose numbers are the headline; with kernel stamps on some requests; and with everything.
 enum class Pass { kBare, kSampled, kFull };
+inline constexpr Pass kPasses[] = {Pass::kBare, Pass::kSampled, Pass::kFull};
 absl::string_view Name(Pass pass);  // "bare", "sampled", "full"
 
 enum class RunStatus { kComplete, kAborted, kFailed };

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "base/version.h"
 
 namespace kbench {
@@ -24,11 +25,13 @@ absl::Status FromGrpc(const grpc::Status& status, const std::string& address) {
       return absl::FailedPreconditionError(absl::StrCat("agent ", address, ": ", text));
     case grpc::StatusCode::UNIMPLEMENTED:
       return absl::FailedPreconditionError(
-          absl::StrCat("agent ", address, " does not know this call (", text,
-                       "); is it a kbench-agent of this version?"));
+          absl::StrCat("agent ", address, " does not know this call", text.empty() ? "" : ": ",
+                       text, "; is it a kbench-agent of this version?"));
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       return absl::DeadlineExceededError(
           absl::StrCat("agent ", address, " did not answer in time; is its process frozen?"));
+    case grpc::StatusCode::PERMISSION_DENIED:
+      return absl::DataLossError(absl::StrCat("agent ", address, " is not permitted to: ", text));
     case grpc::StatusCode::RESOURCE_EXHAUSTED:
       return absl::DataLossError(absl::StrCat("agent ", address, " is busy: ", text));
     case grpc::StatusCode::UNAVAILABLE:
@@ -65,6 +68,13 @@ control::Version ControllerVersion() {
   version.set_release(std::string(ReleaseVersion()));
   version.set_build(std::string(BuildId()));
   return version;
+}
+
+absl::Status CheckIdle(const std::string& address, const control::HelloReply& reply) {
+  if (reply.active_run().empty()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrFormat(
+      "agent %s is busy with run %s of %s for %.1f s; wait for it, or stop its owner", address,
+      reply.active_run(), reply.active_owner(), Nanos(reply.active_for_ns()).seconds()));
 }
 
 RunStream::RunStream(control::Agent::Stub* stub, const std::string& address, size_t index,
@@ -105,6 +115,46 @@ void RunStream::CloseCommands() {
   closed_ = true;
 }
 
+template <typename Command, typename Event>
+AgentDialogue<Command, Event>::AgentDialogue(Opener open, control::Agent::Stub* stub,
+                                             std::string address, Nanos timeout)
+    : address_(std::move(address)) {
+  context_.set_deadline(After(timeout));
+  stream_ = open(stub, &context_);
+}
+
+template <typename Command, typename Event>
+AgentDialogue<Command, Event>::~AgentDialogue() {
+  if (finished_) return;
+  Cancel();
+  (void)End();
+}
+
+template <typename Command, typename Event>
+absl::Status AgentDialogue<Command, Event>::Send(const Command& command) {
+  if (!finished_ && stream_->Write(command)) return absl::OkStatus();
+  return End();
+}
+
+template <typename Command, typename Event>
+absl::Status AgentDialogue<Command, Event>::Receive(Event* event) {
+  if (!finished_ && stream_->Read(event)) return absl::OkStatus();
+  return End();
+}
+
+template <typename Command, typename Event>
+absl::Status AgentDialogue<Command, Event>::End() {
+  if (!finished_) {
+    finished_ = true;
+    end_ = FromGrpc(stream_->Finish(), address_);
+    if (end_.ok()) end_ = absl::DataLossError(absl::StrCat("agent ", address_, " hung up"));
+  }
+  return end_;
+}
+
+template class AgentDialogue<control::ObserveCommand, control::ObserveEvent>;
+template class AgentDialogue<control::EchoCommand, control::EchoEvent>;
+
 AgentLink::AgentLink(std::string address)
     : address_(std::move(address)), stub_(control::Agent::NewStub(MakeChannel(address_))) {}
 
@@ -142,6 +192,30 @@ absl::StatusOr<AgentClockMap> AgentLink::MeasureClock(int pings, Nanos timeout) 
 
 std::unique_ptr<RunStream> AgentLink::StartRun(size_t index, RunInbox* inbox, Nanos timeout) {
   return std::make_unique<RunStream>(stub_.get(), address_, index, inbox, timeout);
+}
+
+std::unique_ptr<ObserveDialogue> AgentLink::StartObserve(Nanos timeout) {
+  return std::make_unique<ObserveDialogue>(
+      [](control::Agent::Stub* stub, grpc::ClientContext* context) {
+        return stub->Observe(context);
+      },
+      stub_.get(), address_, timeout);
+}
+
+std::unique_ptr<EchoDialogue> AgentLink::StartEcho(Nanos timeout) {
+  return std::make_unique<EchoDialogue>(
+      [](control::Agent::Stub* stub, grpc::ClientContext* context) { return stub->Echo(context); },
+      stub_.get(), address_, timeout);
+}
+
+absl::StatusOr<result::NetworkBaseline> AgentLink::Probe(const control::ProbeRequest& request,
+                                                         Nanos timeout,
+                                                         grpc::ClientContext* context) {
+  context->set_deadline(After(timeout));
+  result::NetworkBaseline baseline;
+  const absl::Status status = FromGrpc(stub_->Probe(context, request, &baseline), address_);
+  if (!status.ok()) return status;
+  return baseline;
 }
 
 }  // namespace kbench

@@ -20,6 +20,9 @@ namespace kbench {
 
 control::Version ControllerVersion();
 
+// DataLoss, naming the run and its owner, when the agent is at work.
+absl::Status CheckIdle(const std::string& address, const control::HelloReply& reply);
+
 // One run on one agent. Events go to the inbox from a thread of its own; the last one says how the
 // stream ended. Destroying it cancels what still runs, which stops the agent's load.
 class RunStream {
@@ -48,6 +51,36 @@ class RunStream {
   std::thread reader_;
 };
 
+// A dialogue with an agent beside the runs: observation, echo. Calls block until the agent has done
+// its part, the deadline, or Cancel() from another thread (bounded.h). Destroying it ends it.
+template <typename Command, typename Event>
+class AgentDialogue {
+ public:
+  using Stream = grpc::ClientReaderWriter<Command, Event>;
+  using Opener = std::unique_ptr<Stream> (*)(control::Agent::Stub*, grpc::ClientContext*);
+
+  AgentDialogue(Opener open, control::Agent::Stub* stub, std::string address, Nanos timeout);
+  ~AgentDialogue();
+  AgentDialogue(const AgentDialogue&) = delete;
+  AgentDialogue& operator=(const AgentDialogue&) = delete;
+
+  // What the agent ended the dialogue with when it did not take the command, or has no answer.
+  absl::Status Send(const Command& command);
+  absl::Status Receive(Event* event);
+  void Cancel() { context_.TryCancel(); }
+
+ private:
+  absl::Status End();
+
+  const std::string address_;
+  grpc::ClientContext context_;
+  std::unique_ptr<Stream> stream_;
+  bool finished_ = false;
+  absl::Status end_;
+};
+using ObserveDialogue = AgentDialogue<control::ObserveCommand, control::ObserveEvent>;
+using EchoDialogue = AgentDialogue<control::EchoCommand, control::EchoEvent>;
+
 class AgentLink {
  public:
   explicit AgentLink(std::string address);
@@ -59,6 +92,11 @@ class AgentLink {
   absl::StatusOr<control::HelloReply> Hello(Nanos timeout);
   absl::StatusOr<AgentClockMap> MeasureClock(int pings, Nanos timeout);
   std::unique_ptr<RunStream> StartRun(size_t index, RunInbox* inbox, Nanos timeout);
+  std::unique_ptr<ObserveDialogue> StartObserve(Nanos timeout);
+  std::unique_ptr<EchoDialogue> StartEcho(Nanos timeout);
+  // Blocks until the path is measured, or `context` is cancelled.
+  absl::StatusOr<result::NetworkBaseline> Probe(const control::ProbeRequest& request, Nanos timeout,
+                                                grpc::ClientContext* context);
 
  private:
   std::string address_;

@@ -154,8 +154,11 @@ class Parser {
   }
 
   void TakeField(const CampaignField& field, const YAML::Node& value) {
-    Given given{.field = &field, .where = Where(value), .is_list = value.IsSequence()};
-    if (given.is_list && !field.may_sweep) {
+    Given given{
+        .field = &field, .where = Where(value), .is_list = value.IsSequence() && !field.takes_list};
+    if (field.takes_list) {
+      TakeList(value, &given);
+    } else if (given.is_list && !field.may_sweep) {
       Complain(given.where,
                absl::StrCat("'", field.path, "' takes one value, not a list: ", field.expects));
     } else if (given.is_list && value.size() == 0) {
@@ -173,6 +176,48 @@ class Parser {
     } else {
       *found = std::move(given);
     }
+  }
+
+  // One value of several items; what is wrong with an item is said at its place.
+  void TakeList(const YAML::Node& value, Given* given) {
+    const CampaignField& field = *given->field;
+    std::vector<std::string> items;
+    const auto take = [&](const YAML::Node& item) {
+      const std::string where = Where(item);
+      if (!item.IsScalar()) {
+        return Complain(where, absl::StrCat("'", field.path, "' takes ", field.expects));
+      }
+      Settings scratch;
+      const absl::Status good = field.apply(item.Scalar(), &scratch).status();
+      if (!good.ok()) return Complain(where, Remedied(field, good.message()));
+      if (std::count(items.begin(), items.end(), item.Scalar()) > 0) {
+        return Complain(where, absl::StrCat("'", field.path, "' lists ", item.Scalar(), " twice"));
+      }
+      items.push_back(item.Scalar());
+    };
+    if (value.IsSequence() && value.size() == 0) {
+      return Complain(given->where, absl::StrCat("'", field.path, "' is an empty list, so there ",
+                                                 "would be no run; give ", field.expects));
+    }
+    if (value.IsSequence()) {
+      for (const auto& item : value) take(item);
+    } else {
+      take(value);
+    }
+    if (items.empty()) return;
+    Settings scratch;
+    const std::string text = absl::StrJoin(items, ",");
+    const absl::StatusOr<std::string> canonical = field.apply(text, &scratch);
+    if (!canonical.ok()) {
+      return Complain(given->where, Remedied(field, canonical.status().message()));
+    }
+    given->levels.push_back(*canonical);
+    raw_[{&field, given->levels.back()}] = text;
+  }
+
+  static std::string Remedied(const CampaignField& field, absl::string_view why) {
+    return absl::StrCat(field.path, ": ", why, absl::EndsWith(why, "?") ? " Give " : "; give ",
+                        field.expects);
   }
 
   void TakeLevel(const YAML::Node& value, Given* given) {
@@ -193,12 +238,7 @@ class Parser {
     }
     Settings scratch;
     const absl::StatusOr<std::string> canonical = field.apply(text, &scratch);
-    if (!canonical.ok()) {
-      const absl::string_view why = canonical.status().message();
-      return Complain(where,
-                      absl::StrCat(field.path, ": ", why,
-                                   absl::EndsWith(why, "?") ? " Give " : "; give ", field.expects));
-    }
+    if (!canonical.ok()) return Complain(where, Remedied(field, canonical.status().message()));
     if (std::count(given->levels.begin(), given->levels.end(), *canonical) > 0) {
       return Complain(where, absl::StrCat("'", field.path, "' lists ", *canonical, " twice"));
     }
@@ -223,6 +263,7 @@ class Parser {
     MakeCells();
     const Settings& first = campaign_.cells.front().settings;
     campaign_.repetitions = static_cast<int>(first.repetitions);
+    campaign_.passes = first.passes;
     campaign_.seed = first.seed;
     CollectConstants(first);
     Check();
@@ -382,6 +423,18 @@ bool Settings::LoadsKeys() const {
     return share.op == "get" || share.op == "next" || share.op == "previous" ||
            share.op == "version" || share.op == "range";
   });
+}
+
+int64_t Settings::SampleEvery(analysis::Pass pass) const {
+  switch (pass) {
+    case analysis::Pass::kBare:
+      return 0;
+    case analysis::Pass::kSampled:
+      return sample_every;
+    case analysis::Pass::kFull:
+      return full_sample_every;
+  }
+  return 0;
 }
 
 absl::StatusOr<Campaign> ParseCampaign(absl::string_view file, absl::string_view text,

@@ -2,9 +2,9 @@
 // cells, one per combination of levels.
 //
 //   name: transports            every field has a default but `name` (campaign_fields.cc has the
-//   agents: [10.0.0.5:7100]     list). A list, except for `agents`, is a factor: the cells are
-//   transport: [epoll, uring]   the cartesian product, the last factor in the file varying
-//   workload:                   fastest.
+//   agents: [10.0.0.5:7100]     list). A list, except for `agents` and `probes.passes`, is a
+//   transport: [epoll, uring]   factor: the cells are the cartesian product, the last factor in
+//   workload:                   the file varying fastest.
 //     value_size: [4KiB, 1MiB]
 //
 // Errors name FILE:LINE:COL and the remedy, all of them at once, one per line.
@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,10 +35,12 @@ enum class CpuPlacement { kAuto, kNone, kList };
 struct Settings {
   std::string server_address;  // "": the embedded server of --local
   int64_t identity = 1;
-  std::string key_file;      // "": the factory key
-  bool tls = false;          // the server's port speaks it
-  std::string ca_file;       // "": any certificate is taken
-  std::string service_time;  // "": none; embedded server only
+  std::string key_file;       // "": the factory key
+  bool tls = false;           // the server's port speaks it
+  std::string ca_file;        // "": any certificate is taken
+  std::string observer;       // HOST:PORT of an agent on the server's host; "": none
+  int64_t observer_port = 0;  // of the server on that host; 0: the address's
+  std::string service_time;   // "": none; embedded server only
   std::string service_model = "sleep";
 
   std::vector<OpWeight> ops = {{"get", 1}};
@@ -77,9 +80,19 @@ struct Settings {
   uint64_t seed = 1;
   int64_t sample_every = 64;  // 0: no kernel stamps
   int64_t samples_max = 20'000;
+  std::vector<analysis::Pass> passes = {analysis::Pass::kBare, analysis::Pass::kSampled,
+                                        analysis::Pass::kFull};
+  int64_t full_sample_every = 16;  // instead of sample_every, in the full pass
+  std::string baselines = "auto";  // network paths are measured before the first run, or "none"
+
+  Nanos inject_encode;  // burned per request, per answer
+  Nanos inject_decode;
+  std::optional<Nanos> inject_relay;  // each way; none: no relay
 
   // Whether the keys are written before the run.
   bool LoadsKeys() const;
+  // Kernel stamps for one request in so many; 0: none.
+  int64_t SampleEvery(analysis::Pass pass) const;
   bool EmbeddedServer() const { return server_address.empty(); }
 };
 
@@ -98,6 +111,7 @@ struct Campaign {
   std::string name;
   std::vector<std::string> agents;  // HOST:PORT; empty with --local
   int repetitions = 3;
+  std::vector<analysis::Pass> passes;  // each repetition of a cell is one run per pass
   uint64_t seed = 1;
   std::vector<Factor> factors;                   // in the file's order
   std::map<std::string, std::string> constants;  // axis -> value, of every field that is no factor

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "base/units.h"
 
 namespace kbench {
 namespace {
@@ -71,6 +72,35 @@ void CheckServer(const Settings& s, bool local, const IsGiven& is_given,
       !is_given("server.service_time")) {
     complaints->push_back(
         {"server.service_model", "server.service_model has no effect without server.service_time"});
+  }
+}
+
+void CheckObserver(const Settings& s, std::vector<CampaignComplaint>* complaints) {
+  if (!s.observer.empty() && s.EmbeddedServer()) {
+    complaints->push_back({"server.observer",
+                           "the first agent of --local observes the embedded server; drop "
+                           "server.observer, or name a server by server.address"});
+  }
+  if (s.observer.empty() && s.observer_port != 0) {
+    complaints->push_back({"server.observer_port",
+                           "server.observer_port has no effect without an agent on the server's "
+                           "host; add server.observer: HOST:PORT"});
+  }
+}
+
+void CheckInject(const Settings& s, std::vector<CampaignComplaint>* complaints) {
+  if (s.inject_relay && s.transport == "null") {
+    complaints->push_back({"inject.relay",
+                           "the null transport has no connection that could lead through a relay; "
+                           "drop inject.relay, or take another transport"});
+  }
+  const Nanos whole = s.inject_encode + s.inject_decode + s.inject_relay.value_or(Nanos(0)) * 2;
+  if (whole >= s.op_timeout) {
+    complaints->push_back(
+        {"run.op_timeout",
+         absl::StrCat("what inject adds to every request, ", FormatDuration(whole),
+                      ", reaches run.op_timeout ", FormatDuration(s.op_timeout),
+                      ": none would be answered; inject less, or wait longer")});
   }
 }
 
@@ -161,6 +191,8 @@ void CheckCell(const Settings& settings, bool local, const IsGiven& is_given,
                std::vector<CampaignComplaint>* complaints) {
   CheckLoad(settings, is_given, complaints);
   CheckServer(settings, local, is_given, complaints);
+  CheckObserver(settings, complaints);
+  CheckInject(settings, complaints);
   CheckTls(settings, complaints);
   CheckWorkload(settings, is_given, complaints);
 }

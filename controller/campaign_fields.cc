@@ -132,6 +132,30 @@ CampaignField ServerAddress() {
   return field;
 }
 
+CampaignField Observer() {
+  CampaignField field{.path = "server.observer",
+                      .axis = "observer",
+                      .expects = "HOST:PORT of an agent on the server's host",
+                      .may_sweep = false};
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    ASSIGN_OR_RETURN(const HostPort address, ParseHostPort(text));
+    if (address.port == 0) return Refuse(text, "has no port to connect to");
+    s->observer = address.ToString();
+    return s->observer;
+  };
+  field.show = [](const Settings& s) { return s.observer; };
+  return field;
+}
+
+CampaignField ObserverPort() {
+  CampaignField field =
+      Once(Count("server.observer_port", "observer_port", 1, 65'535, &Settings::observer_port));
+  field.show = [](const Settings& s) -> std::string {
+    return s.observer_port == 0 ? "" : absl::StrCat(s.observer_port);
+  };
+  return field;
+}
+
 // "500us" for every kind of request, or the reference server's own language
 // ("get=500us,put=exp:2ms").
 CampaignField ServiceTime() {
@@ -296,9 +320,68 @@ CampaignField Seed() {
   return field;
 }
 
+std::string ShowPasses(const Settings& s) {
+  return absl::StrJoin(s.passes, ",", [](std::string* out, analysis::Pass pass) {
+    absl::StrAppend(out, analysis::Name(pass));
+  });
+}
+
+// The order in the file means nothing: that of the runs is drawn.
+CampaignField Passes() {
+  CampaignField field{.path = "probes.passes",
+                      .axis = "passes",
+                      .expects = "a list of some of bare, sampled, full",
+                      .may_sweep = false,
+                      .takes_list = true};
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    std::vector<std::string> given = absl::StrSplit(text, ',');
+    std::vector<analysis::Pass> passes;
+    Words known;
+    for (analysis::Pass pass : analysis::kPasses) {
+      known.emplace_back(analysis::Name(pass));
+      const auto found = std::find(given.begin(), given.end(), known.back());
+      if (found == given.end()) continue;
+      passes.push_back(pass);
+      given.erase(found);
+    }
+    for (const std::string& left : given) {
+      if (std::find(known.begin(), known.end(), left) != known.end()) {
+        return Refuse(left, "is listed twice");
+      }
+      const std::string near = NearestWord(left, known);
+      return Refuse(left, near.empty() ? "is no pass"
+                                       : absl::StrCat("is no pass; did you mean '", near, "'?"));
+    }
+    s->passes = std::move(passes);
+    return ShowPasses(*s);
+  };
+  field.show = ShowPasses;
+  return field;
+}
+
+// "none" is a level, too, so that a relay without a delay can be compared with no relay.
+CampaignField InjectRelay(Nanos high) {
+  CampaignField field{.path = "inject.relay", .axis = "inject_relay"};
+  field.expects = absl::StrCat("none, or a duration each way from 0s to ", FormatDuration(high),
+                               ", like 300us");
+  field.apply = [high](absl::string_view text, Settings* s) -> Text {
+    s->inject_relay.reset();
+    if (text == "none") return std::string(text);
+    ASSIGN_OR_RETURN(const Nanos value, ParseDuration(text));
+    if (value > high) return Refuse(text, "is out of range");
+    s->inject_relay = value;
+    return FormatDuration(value);
+  };
+  field.show = [](const Settings& s) -> std::string {
+    return s.inject_relay ? FormatDuration(*s.inject_relay) : "none";
+  };
+  return field;
+}
+
 std::vector<CampaignField> MakeFields() {
   constexpr int64_t kMiB = 1 << 20;
   constexpr Nanos kDay = Seconds(86'400);
+  constexpr Nanos kInjectMax = Seconds(1);
   return {
       ServerAddress(),
       Count("server.identity", "identity", 0, INT64_MAX, &Settings::identity),
@@ -307,6 +390,8 @@ std::vector<CampaignField> MakeFields() {
       Flag("server.tls", "tls", &Settings::tls),
       FreeText("server.ca_file", "ca_file", "the path of a PEM file of authorities",
                &Settings::ca_file),
+      Observer(),
+      ObserverPort(),
       ServiceTime(),
       Choice("server.service_model", "service_model", {"sleep", "busy"}, &Settings::service_model),
       Op(),
@@ -347,6 +432,13 @@ std::vector<CampaignField> MakeFields() {
       Count("run.reconnects", "reconnects", 0, 1'000'000, &Settings::reconnects),
       Count("probes.sample_every", "sample_every", 0, 1'000'000'000, &Settings::sample_every),
       Count("probes.samples_max", "samples_max", 0, 10'000'000, &Settings::samples_max),
+      Passes(),
+      Count("probes.full_sample_every", "full_sample_every", 1, 1'000'000'000,
+            &Settings::full_sample_every),
+      Once(Choice("probes.baselines", "baselines", {"auto", "none"}, &Settings::baselines)),
+      Duration("inject.encode", "inject_encode", Nanos(0), kInjectMax, &Settings::inject_encode),
+      Duration("inject.decode", "inject_decode", Nanos(0), kInjectMax, &Settings::inject_decode),
+      InjectRelay(kInjectMax),
   };
 }
 

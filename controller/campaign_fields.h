@@ -22,6 +22,8 @@ struct CampaignField {
   // The canonical text of the field in `settings`; for constants.
   std::function<std::string(const Settings&)> show;
   bool takes_map = false;
+  // A list in the campaign is one value, not a sweep: apply() takes "a,b", and each item alone.
+  bool takes_list = false;
 };
 
 // `name` and `agents` are not in it: they are no setting of a cell.

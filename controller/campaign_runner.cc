@@ -4,17 +4,21 @@
 #include <ctime>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
+#include <set>
 #include <utility>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/address.h"
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "controller/cpu_placement.h"
 #include "controller/local_fleet.h"
+#include "controller/path_probe.h"
 #include "controller/plan.h"
 #include "controller/result_store.h"
 #include "controller/run_spec.h"
@@ -79,6 +83,7 @@ class CampaignRun {
   CampaignOutcome Execute() {
     CampaignOutcome outcome;
     outcome.status = Prepare();
+    if (outcome.status.ok()) outcome.status = MeasureBaselines();
     if (outcome.status.ok()) outcome.status = RunAll();
     fleet_.reset();  // its logs are complete before the directory is
     outcome.code = ExitCodeOf(outcome.status);
@@ -174,15 +179,25 @@ class CampaignRun {
       RETURN_IF_ERROR(CheckAgent(links_[i]->address(), replies[i]));
       places_.push_back(PlaceOf(links_[i]->address(), replies[i]));
     }
-    return absl::OkStatus();
+    return MeetObserver();
+  }
+
+  // The agent on the server's host, which may be one of those that make the load.
+  absl::Status MeetObserver() {
+    const std::string& address = campaign_.cells.front().settings.observer;
+    if (address.empty()) return absl::OkStatus();
+    for (const auto& link : links_) {
+      if (link->address() == address) observer_ = link.get();
+    }
+    if (observer_ != nullptr) return absl::OkStatus();
+    observer_link_ = std::make_unique<AgentLink>(address);
+    observer_ = observer_link_.get();
+    const auto reply = observer_->Hello(options_.limits.hello);
+    return Annotate(reply.status(), "phase hello, server.observer");
   }
 
   absl::Status CheckAgent(const std::string& address, const control::HelloReply& reply) const {
-    if (!reply.active_run().empty()) {
-      return absl::DataLossError(absl::StrFormat(
-          "agent %s is busy with run %s of %s for %.1f s; wait for it, or stop its owner", address,
-          reply.active_run(), reply.active_owner(), Nanos(reply.active_for_ns()).seconds()));
-    }
+    RETURN_IF_ERROR(CheckIdle(address, reply));
     for (const Cell& cell : campaign_.cells) {
       if (absl::c_linear_search(reply.transports(), cell.settings.transport)) continue;
       return absl::InvalidArgumentError(absl::StrCat("agent ", address, " cannot run transport ",
@@ -202,16 +217,59 @@ class CampaignRun {
     return place;
   }
 
+  // Every server of the campaign that is connected to, each once.
+  std::vector<KineticServer> Servers() const {
+    std::vector<KineticServer> servers;
+    for (const Cell& cell : campaign_.cells) {
+      const Settings& s = cell.settings;
+      if (s.transport == "null") continue;
+      KineticServer server{.address = s.EmbeddedServer() ? fleet_->ServerFor(s) : s.server_address,
+                           .identity = s.identity,
+                           .hmac_key = keys_.at(s.key_file),
+                           .tls = s.tls,
+                           .tls_ca = s.tls ? authorities_.at(s.ca_file) : ""};
+      if (!absl::c_linear_search(servers, server)) servers.push_back(std::move(server));
+    }
+    return servers;
+  }
+
+  // The network without the workload. A path that cannot be measured says why and ends nothing.
+  absl::Status MeasureBaselines() {
+    if (campaign_.cells.front().settings.baselines == "none") return absl::OkStatus();
+    progress_->BaselinesStarted();
+    const PathProbe probe(options_.probe, interrupts_);
+    const auto keep = [this](MeasuredPath path) {
+      evidence_.baselines.push_back(std::move(path.baseline));
+    };
+    for (const KineticServer& server : Servers()) {
+      for (const auto& from : links_) {
+        if (!interrupts_->stop()) keep(probe.ToServer(from.get(), server));
+      }
+    }
+    for (const auto& from : links_) {
+      const bool apart = observer_ != nullptr && from.get() != observer_;
+      if (apart && !interrupts_->stop()) keep(probe.ToAgent(from.get(), observer_));
+    }
+    if (observer_ == nullptr && links_.size() > 1 && !interrupts_->stop()) {
+      keep(probe.ToAgent(links_[0].get(), links_[1].get()));
+    }
+    if (interrupts_->stop()) return absl::CancelledError("interrupted before the first run");
+    const absl::Status stored = store_->AddBaselines(evidence_.baselines);
+    return stored.ok() ? stored : StoreFailed(stored);
+  }
+
   absl::Status RunAll() {
     for (const PlannedRun& run : plan_.runs) {
       if (interrupts_->stop()) return absl::CancelledError("interrupted between two runs");
       const Cell& cell = campaign_.cells[static_cast<size_t>(run.cell)];
-      progress_->RunStarted(run.ordinal, cell.info.Label(), run.repetition);
+      progress_->RunStarted(run.ordinal, cell.info.Label(), run.repetition,
+                            analysis::Name(run.pass));
       const Placement placement = PlaceWorkers(cell.settings, places_);
       RunOutcome outcome = dispatcher_->Execute(RequestFor(run, cell.settings, placement));
       outcome.evidence.caveats.insert(outcome.evidence.caveats.end(), placement.caveats.begin(),
                                       placement.caveats.end());
       progress_->RunEnded(Summarize(outcome));
+      if (outcome.evidence.server_wire) SayOnce(*outcome.evidence.server_wire);
       if (const absl::Status stored =
               store_->AddRun(run.ordinal, outcome.evidence, outcome.spec_sha256);
           !stored.ok()) {
@@ -222,7 +280,7 @@ class CampaignRun {
       if (!outcome.status.ok()) {
         return Annotate(outcome.status,
                         absl::StrCat("run ", run.ordinal + 1, " of ", plan_.runs.size(), " (",
-                                     cell.info.Label(), ")"));
+                                     cell.info.Label(), ", ", analysis::Name(run.pass), ")"));
       }
     }
     if (wrong_values_ == 0) return absl::OkStatus();
@@ -236,14 +294,18 @@ class CampaignRun {
                         const Placement& placement) const {
     RunRequest request{.run_id = absl::StrFormat("%s-%04d", evidence_.run_id, run.ordinal),
                        .cell = run.cell,
-                       .repetition = run.repetition};
+                       .repetition = run.repetition,
+                       .pass = run.pass};
+    const std::string server =
+        settings.EmbeddedServer() ? fleet_->ServerFor(settings) : settings.server_address;
+    request.observer = ObserverFor(run, settings, server);
     for (size_t i = 0; i < links_.size(); ++i) {
       request.specs.push_back(
           MakeRunSpec(settings, {.run_id = request.run_id,
+                                 .pass = run.pass,
                                  .agent_index = static_cast<uint32_t>(i),
                                  .agent_count = static_cast<uint32_t>(links_.size()),
-                                 .server = settings.EmbeddedServer() ? fleet_->ServerFor(settings)
-                                                                     : settings.server_address,
+                                 .server = server,
                                  .hmac_key = keys_.at(settings.key_file),
                                  .tls_ca = authorities_.at(settings.ca_file),
                                  .worker_cpus = placement.worker_cpus[i],
@@ -251,6 +313,26 @@ class CampaignRun {
                                  .key_seed = plan_.key_seed}));
     }
     return request;
+  }
+
+  // A full run is watched on the server's host, where there is somebody to do it. The server of
+  // --local is on this host, as its agents are.
+  std::optional<ServerObserver> ObserverFor(const PlannedRun& run, const Settings& settings,
+                                            const std::string& server) const {
+    AgentLink* const link = settings.EmbeddedServer() ? links_.front().get() : observer_;
+    const bool packets = settings.transport != "null";
+    if (run.pass != analysis::Pass::kFull || link == nullptr || !packets) return std::nullopt;
+    ServerObserver observer{.link = link, .port = static_cast<uint16_t>(settings.observer_port)};
+    if (observer.port == 0) observer.port = ParseHostPort(server)->port;
+    if (settings.tls) {
+      observer.unreadable = "the server speaks TLS: its packets do not show where requests end";
+    }
+    return observer;
+  }
+
+  void SayOnce(const result::WireTrace& trace) {
+    if (trace.available() || !said_.insert(trace.reason()).second) return;
+    progress_->Note(absl::StrCat("nothing was observed on the server's host: ", trace.reason()));
   }
 
   // What was written whole stays recoverable; a disk that was full from the start keeps nothing.
@@ -300,6 +382,9 @@ class CampaignRun {
   std::unique_ptr<ResultStore> store_;
   std::unique_ptr<LocalFleet> fleet_;
   std::vector<std::unique_ptr<AgentLink>> links_;
+  std::unique_ptr<AgentLink> observer_link_;  // when it is none of links_
+  AgentLink* observer_ = nullptr;             // that server.observer names
+  std::set<std::string> said_;                // why there was no observation
   std::unique_ptr<Dispatcher> dispatcher_;
   std::vector<AgentPlace> places_;
   uint64_t wrong_values_ = 0;  // in runs that verify

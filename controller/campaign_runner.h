@@ -10,6 +10,7 @@
 #include "controller/dispatcher.h"
 #include "controller/exit_codes.h"
 #include "controller/interrupts.h"
+#include "controller/path_probe.h"
 #include "controller/progress.h"
 
 namespace kbench {
@@ -20,6 +21,7 @@ struct CampaignRunOptions {
   int local_agents = 0;  // 0: the campaign names its agents
   std::string bin_dir;   // of kbench-agent and kbench-server; for local_agents
   PhaseLimits limits;
+  PathProbeOptions probe;  // of the baselines
 };
 
 struct CampaignOutcome {

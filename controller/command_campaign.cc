@@ -13,8 +13,8 @@ ExitCode Validate(const CampaignArguments& given) {
   const auto campaign =
       LoadCampaign(given.file, {.local_agents = given.local, .overrides = given.overrides});
   if (!campaign.ok()) return Fail(campaign.status());
-  absl::PrintF("%s: valid, %d cells x %d repetitions\n", given.file, campaign->cells.size(),
-               campaign->repetitions);
+  absl::PrintF("%s: valid, %d cells x %d repetitions x %d passes\n", given.file,
+               campaign->cells.size(), campaign->repetitions, campaign->passes.size());
   return ExitCode::kDone;
 }
 

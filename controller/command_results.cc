@@ -12,10 +12,13 @@
 #include "analysis/report.h"
 #include "controller/commands.h"
 #include "controller/durable_files.h"
+#include "controller/path_table.h"
 #include "controller/result_reader.h"
 
 namespace kbench {
 namespace {
+
+constexpr int kPathsWidth = 160;
 
 struct ResultArguments {
   std::string results_dir = "results";
@@ -75,9 +78,13 @@ ExitCode Show(const ResultArguments& arguments) {
   absl::PrintF("runs        %d of %d in %d cells\ndirectory   %s\n\nruns\n", c.runs.size(),
                m.runs_planned, c.cells.size(), stored->directory);
   for (const analysis::RunEvidence& run : c.runs) {
-    absl::PrintF("  %-14s %-9s %s rep %d%s\n", run.run_id, StatusName(run.status),
+    absl::PrintF("  %-14s %-9s %s rep %d %s%s\n", run.run_id, StatusName(run.status),
                  c.cells[static_cast<size_t>(run.cell)].Label(), run.repetition,
+                 analysis::Name(run.pass),
                  run.status_text.empty() ? "" : absl::StrCat(": ", run.status_text));
+  }
+  if (!c.baselines.empty()) {
+    absl::PrintF("\nnetwork before the first run\n%s", PathsText(c.baselines, kPathsWidth));
   }
   absl::PrintF("\nconstants\n");
   for (const auto& [name, value] : c.constants) absl::PrintF("  %-18s %s\n", name, value);

@@ -22,6 +22,7 @@ void AddRunCommand(CommandLine* line);        // run
 void AddCampaignCommands(CommandLine* line);  // validate, plan
 void AddResultCommands(CommandLine* line);    // list, show, report, compare
 void AddAgentCommands(CommandLine* line);     // agents ping
+void AddProbeCommand(CommandLine* line);      // probe
 
 // What run, validate and plan have in common.
 struct CampaignArguments {

@@ -76,6 +76,7 @@ RunOutcome Dispatcher::Execute(const RunRequest& request) {
   analysis::RunEvidence& evidence = outcome.evidence;
   evidence.cell = request.cell;
   evidence.repetition = request.repetition;
+  evidence.pass = request.pass;
   evidence.run_id = request.run_id;
   if (!outcome.status.ok()) {
     evidence.status =

@@ -6,12 +6,14 @@
 // Every barrier has a time-out that names who is missing. The start is one instant of our clock,
 // told to each agent as an instant of its own; an agent that got it too late says so and the run
 // is armed again. Whatever ends the run early, agents that already measure are told to stop and
-// what they measured is collected.
+// what they measured is collected. An observer on the server's host looks on from before the first
+// phase to after the last; no run fails because of it.
 //
 // Threads: Execute() runs on its caller's; the links' readers only fill the inbox.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,7 @@
 #include "controller/agent_link.h"
 #include "controller/interrupts.h"
 #include "controller/progress.h"
+#include "controller/server_observation.h"
 #include "proto/agent.pb.h"
 
 namespace kbench {
@@ -36,13 +39,16 @@ struct PhaseLimits {
   Nanos measure = Seconds(40);  // beyond warm-up, window and op time-out: fetching records, results
   Nanos stop = Seconds(5);      // beyond the op time-out (at most 10 s of it)
   Nanos goodbye = Seconds(2);   // from the last chunk to the stream's end
+  ObserverLimits observer;
 };
 
 struct RunRequest {
   std::string run_id;
   int cell = 0;
   int repetition = 0;
+  analysis::Pass pass = analysis::Pass::kSampled;
   std::vector<control::RunSpec> specs;  // one per agent
+  std::optional<ServerObserver> observer;
 };
 
 struct RunOutcome {

@@ -65,6 +65,7 @@ int Main(int argc, char** argv) {
   AddCampaignCommands(&line);
   AddResultCommands(&line);
   AddAgentCommands(&line);
+  AddProbeCommand(&line);
   line.app.add_subcommand("version", "Print the version")->callback([] {
     absl::PrintF("%s\n", Version());
   });

@@ -65,6 +65,17 @@ absl::StatusOr<analysis::RunStatus> ParseStatus(const std::string& name) {
   return absl::InternalError(absl::StrCat("unknown run status '", name, "'"));
 }
 
+// Results from before there were passes have none: kernel stamps on some requests was all there
+// was.
+absl::StatusOr<analysis::Pass> PassFrom(const Json& json) {
+  if (!json.contains("pass")) return analysis::Pass::kSampled;
+  const auto name = json.at("pass").get<std::string>();
+  for (analysis::Pass pass : analysis::kPasses) {
+    if (analysis::Name(pass) == name) return pass;
+  }
+  return absl::InternalError(absl::StrCat("unknown pass '", name, "'"));
+}
+
 // nlohmann throws on a missing key or a wrong type; here that becomes a status, at this one place.
 template <typename Parse>
 auto Guarded(absl::string_view text, Parse parse) -> decltype(parse(Json())) {
@@ -100,19 +111,31 @@ absl::StatusOr<Manifest> ManifestFrom(const Json& json) {
   json.at("runs_planned").get_to(m.runs_planned);
   json.at("campaign_sha256").get_to(m.campaign_sha256);
   json.at("plan_sha256").get_to(m.plan_sha256);
+  m.baselines_sha256 = json.value("baselines_sha256", "");
   json.at("axes").get_to(c.axes);
   json.at("constants").get_to(c.constants);
   c.cells = CellsFrom(json.at("cells"));
   c.caveats = CaveatsFrom(json.at("caveats"));
   for (const Json& run : json.at("runs")) {
+    ASSIGN_OR_RETURN(const analysis::Pass pass, PassFrom(run));
     m.runs.push_back({.ordinal = run.at("ordinal").get<int>(),
                       .cell = run.at("cell").get<int>(),
                       .repetition = run.at("repetition").get<int>(),
+                      .pass = pass,
                       .run_id = run.at("run_id").get<std::string>(),
                       .status = run.at("status").get<std::string>(),
                       .directory = run.at("directory").get<std::string>()});
   }
   return m;
+}
+
+EvidenceFile EvidenceFileFrom(const Json& json) {
+  return {.name = json.at("file").get<std::string>(),
+          .sha256 = json.at("sha256").get<std::string>()};
+}
+
+Json EvidenceFileJson(const EvidenceFile& file) {
+  return {{"file", file.name}, {"sha256", file.sha256}};
 }
 
 absl::StatusOr<RunRecord> RunRecordFrom(const Json& json) {
@@ -121,6 +144,7 @@ absl::StatusOr<RunRecord> RunRecordFrom(const Json& json) {
   json.at("ordinal").get_to(record.ordinal);
   json.at("cell").get_to(e.cell);
   json.at("repetition").get_to(e.repetition);
+  ASSIGN_OR_RETURN(e.pass, PassFrom(json));
   json.at("run_id").get_to(e.run_id);
   ASSIGN_OR_RETURN(e.status, ParseStatus(json.at("status").get<std::string>()));
   json.at("status_text").get_to(e.status_text);
@@ -129,8 +153,10 @@ absl::StatusOr<RunRecord> RunRecordFrom(const Json& json) {
   json.at("spec_sha256").get_to(record.spec_sha256);
   e.caveats = CaveatsFrom(json.at("caveats"));
   for (const Json& file : json.at("agents")) {
-    record.agent_files.push_back({.name = file.at("file").get<std::string>(),
-                                  .sha256 = file.at("sha256").get<std::string>()});
+    record.agent_files.push_back(EvidenceFileFrom(file));
+  }
+  if (json.contains("server_wire")) {
+    record.server_wire_file = EvidenceFileFrom(json.at("server_wire"));
   }
   return record;
 }
@@ -156,6 +182,7 @@ std::string ManifestJson(const Manifest& m) {
     runs.push_back({{"ordinal", run.ordinal},
                     {"cell", run.cell},
                     {"repetition", run.repetition},
+                    {"pass", std::string(analysis::Name(run.pass))},
                     {"run_id", run.run_id},
                     {"status", run.status},
                     {"directory", run.directory}});
@@ -175,6 +202,7 @@ std::string ManifestJson(const Manifest& m) {
                {"repetitions", c.repetitions},
                {"campaign_sha256", m.campaign_sha256},
                {"plan_sha256", m.plan_sha256}};
+  if (!m.baselines_sha256.empty()) json["baselines_sha256"] = m.baselines_sha256;
   json["axes"] = c.axes;
   json["constants"] = c.constants;
   json["cells"] = CellsJson(c.cells);
@@ -191,13 +219,12 @@ absl::StatusOr<Manifest> ParseManifest(absl::string_view json) {
 std::string RunRecordJson(const RunRecord& record) {
   const analysis::RunEvidence& e = record.evidence;
   Json agents = Json::array();
-  for (const AgentFile& file : record.agent_files) {
-    agents.push_back({{"file", file.name}, {"sha256", file.sha256}});
-  }
+  for (const EvidenceFile& file : record.agent_files) agents.push_back(EvidenceFileJson(file));
   Json json = {{"schema_version", kResultSchemaVersion},
                {"ordinal", record.ordinal},
                {"cell", e.cell},
                {"repetition", e.repetition},
+               {"pass", std::string(analysis::Name(e.pass))},
                {"run_id", e.run_id},
                {"status", std::string(StatusName(e.status))},
                {"status_text", e.status_text},
@@ -205,6 +232,7 @@ std::string RunRecordJson(const RunRecord& record) {
                {"clock_error_bound_ns", e.clock_error_bound_ns}};
   json["spec_sha256"] = record.spec_sha256;
   json["agents"] = std::move(agents);
+  if (record.server_wire_file) json["server_wire"] = EvidenceFileJson(*record.server_wire_file);
   json["caveats"] = CaveatsJson(e.caveats);
   return Dump(json);
 }

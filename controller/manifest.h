@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct ManifestRun {
   int ordinal = 0;
   int cell = 0;
   int repetition = 0;
+  analysis::Pass pass = analysis::Pass::kSampled;  // also of results from before there were passes
   std::string run_id;
   std::string status;
   std::string directory;  // within the result directory
@@ -32,23 +34,25 @@ struct Manifest {
   std::string label;      // --label
   std::string ended_utc;  // empty while it runs
   int exit_code = 0;
-  std::string exit_text;        // why, when not 0
-  std::string campaign_sha256;  // of campaign.yaml
-  std::string plan_sha256;      // of plan.json
+  std::string exit_text;         // why, when not 0
+  std::string campaign_sha256;   // of campaign.yaml
+  std::string plan_sha256;       // of plan.json
+  std::string baselines_sha256;  // of baselines.pb; empty: there is none
   size_t runs_planned = 0;
   std::vector<ManifestRun> runs;
 };
 
-struct AgentFile {
+struct EvidenceFile {
   std::string name;    // within the run's directory: "agents/0-127.0.0.1_7100.pb"
   std::string sha256;  // of its bytes
 };
 
 struct RunRecord {
   int ordinal = 0;
-  analysis::RunEvidence evidence;        // `agents` stays empty: they are the files
+  analysis::RunEvidence evidence;        // but `agents` and `server_wire`: they are the files
   std::vector<std::string> spec_sha256;  // what each agent was told, in its order
-  std::vector<AgentFile> agent_files;
+  std::vector<EvidenceFile> agent_files;
+  std::optional<EvidenceFile> server_wire_file;
 };
 
 std::string ManifestJson(const Manifest& manifest);

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "base/random.h"
 #include "base/units.h"
 #include "controller/campaign_fields.h"
@@ -17,13 +18,19 @@ namespace {
 constexpr uint64_t kOrderStream = 0x6f72646572;  // "order"
 constexpr uint64_t kWorkStream = 0x776f726b;     // "work"
 constexpr uint64_t kKeyStream = 0x6b657973;      // "keys"
+constexpr uint64_t kPassStream = 0x70617373;     // "pass"
 
-std::vector<int> ShuffledCells(size_t cells, uint64_t seed) {
-  std::vector<int> order(cells);
-  std::iota(order.begin(), order.end(), 0);
+template <typename T>
+std::vector<T> Shuffled(std::vector<T> order, uint64_t seed) {
   Random random(seed);
-  for (size_t i = cells; i > 1; --i) std::swap(order[i - 1], order[random.Below(i)]);
+  for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.Below(i)]);
   return order;
+}
+
+std::string PassNames(const Campaign& campaign) {
+  return absl::StrJoin(campaign.passes, ", ", [](std::string* out, analysis::Pass pass) {
+    absl::StrAppend(out, analysis::Name(pass));
+  });
 }
 
 uint64_t LoadBytes(const Settings& s, size_t agents) {
@@ -49,16 +56,22 @@ nlohmann::ordered_json LevelsJson(const Cell& cell) {
 Plan MakePlan(const Campaign& campaign, size_t agents) {
   Plan plan;
   plan.key_seed = Mix64(campaign.seed ^ kKeyStream);
+  std::vector<int> cells(campaign.cells.size());
+  std::iota(cells.begin(), cells.end(), 0);
   for (int repetition = 0; repetition < campaign.repetitions; ++repetition) {
     const uint64_t block = Mix64(campaign.seed) + static_cast<uint64_t>(repetition);
-    for (int cell : ShuffledCells(campaign.cells.size(), Mix64(block ^ kOrderStream))) {
+    for (int cell : Shuffled(cells, Mix64(block ^ kOrderStream))) {
       const Settings& settings = campaign.cells[static_cast<size_t>(cell)].settings;
-      plan.runs.push_back({.ordinal = static_cast<int>(plan.runs.size()),
-                           .cell = cell,
-                           .repetition = repetition,
-                           .seed = Mix64(block ^ kWorkStream)});
-      plan.measuring += settings.warmup + settings.duration;
-      plan.load_bytes += LoadBytes(settings, agents);
+      const uint64_t pass_seed = Mix64(Mix64(block ^ kPassStream) + static_cast<uint64_t>(cell));
+      for (analysis::Pass pass : Shuffled(campaign.passes, pass_seed)) {
+        plan.runs.push_back({.ordinal = static_cast<int>(plan.runs.size()),
+                             .cell = cell,
+                             .repetition = repetition,
+                             .pass = pass,
+                             .seed = Mix64(block ^ kWorkStream)});
+        plan.measuring += settings.warmup + settings.duration;
+        plan.load_bytes += LoadBytes(settings, agents);
+      }
     }
   }
   return plan;
@@ -66,23 +79,28 @@ Plan MakePlan(const Campaign& campaign, size_t agents) {
 
 std::string DescribePlan(const Campaign& campaign, const Plan& plan, size_t agents) {
   std::string text = absl::StrFormat(
-      "%s: %d cells x %d repetitions = %d runs on %d agents\n"
-      "planned: %.1f s of warm-up and measurement; set-up and loading come on top\n"
+      "%s: %d cells x %d repetitions x %d passes (%s) = %d runs on %d agents\n"
+      "planned: %.1f s of warm-up and measurement; set-up, loading and network baselines come on "
+      "top\n"
       "to load: %s of values, every run over the same keys\n\ncells\n",
-      campaign.name, campaign.cells.size(), campaign.repetitions, plan.runs.size(), agents,
-      plan.measuring.seconds(), HumanBytes(plan.load_bytes));
+      campaign.name, campaign.cells.size(), campaign.repetitions, campaign.passes.size(),
+      PassNames(campaign), plan.runs.size(), agents, plan.measuring.seconds(),
+      HumanBytes(plan.load_bytes));
   for (const Cell& cell : campaign.cells) {
     absl::StrAppendFormat(&text, "  %3d  %s\n", cell.info.index, cell.info.Label());
   }
-  absl::StrAppendFormat(&text, "\norder (seed %d)\n", campaign.seed);
-  int repetition = -1;
+  absl::StrAppendFormat(&text, "\norder (seed %d): cell:passes, by their first letters\n",
+                        campaign.seed);
+  const PlannedRun* last = nullptr;
   for (const PlannedRun& run : plan.runs) {
-    if (run.repetition != repetition) {
-      if (repetition >= 0) text += "\n";
-      repetition = run.repetition;
-      absl::StrAppendFormat(&text, "  repetition %d: ", repetition);
+    const bool new_block = last == nullptr || last->repetition != run.repetition;
+    if (new_block) {
+      absl::StrAppendFormat(&text, "%s  repetition %d: ", last == nullptr ? "" : "\n",
+                            run.repetition);
     }
-    absl::StrAppend(&text, " ", run.cell);
+    if (new_block || last->cell != run.cell) absl::StrAppend(&text, " ", run.cell, ":");
+    absl::StrAppend(&text, analysis::Name(run.pass).substr(0, 1));
+    last = &run;
   }
   return text + "\n";
 }
@@ -112,6 +130,7 @@ std::string PlanJson(const Campaign& campaign, const Plan& plan, size_t agents) 
     json["runs"].push_back({{"ordinal", run.ordinal},
                             {"cell", run.cell},
                             {"repetition", run.repetition},
+                            {"pass", std::string(analysis::Name(run.pass))},
                             {"seed", run.seed}});
   }
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";

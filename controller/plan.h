@@ -1,8 +1,12 @@
-// The ordered list of runs: cells x repetitions in randomised complete blocks.
+// The ordered list of runs: cells x repetitions in randomised complete blocks, passes within.
 //
 //   repetition 0:  C A B   every repetition is a block that holds each cell once, in an order of
 //   repetition 1:  A B C   its own, so that cells interleave and a drift of the machine falls on
 //   repetition 2:  B C A   all of them alike
+//                    |
+//                    +-- full bare sampled   the passes of one cell and repetition run next to each
+//                                            other, so that what probing costs is told from drift;
+//                                            their order is drawn each time
 //
 // A pure function of the campaign and the number of agents: the same seed gives the same plan.
 #pragma once
@@ -20,8 +24,9 @@ struct PlannedRun {
   int ordinal = 0;     // place in the plan, from 0
   int cell = 0;        // index into Campaign::cells
   int repetition = 0;  // the block
-  // Of the order of keys, values and arrivals. The cells of a block share it, so that they are
-  // compared on the same work; blocks differ.
+  analysis::Pass pass = analysis::Pass::kSampled;
+  // Of the order of keys, values and arrivals. The cells of a block and their passes share it, so
+  // that they are compared on the same work; blocks differ.
   uint64_t seed = 0;
 };
 

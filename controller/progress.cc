@@ -37,8 +37,15 @@ void Progress::CampaignStarted(absl::string_view name, size_t runs, Nanos measur
   std::fflush(options_.out);
 }
 
-void Progress::RunStarted(int ordinal, absl::string_view label, int repetition) {
-  head_ = absl::StrCat("[", ordinal + 1, "/", runs_, "] ", label, " rep ", repetition);
+void Progress::BaselinesStarted() {
+  head_ = "network baselines";
+  phase_.clear();
+  Redraw();
+}
+
+void Progress::RunStarted(int ordinal, absl::string_view label, int repetition,
+                          absl::string_view pass) {
+  head_ = absl::StrCat("[", ordinal + 1, "/", runs_, "] ", label, " rep ", repetition, " ", pass);
   phase_.clear();
   ops_per_second_.clear();
   next_plain_line_ = kFirstPlainLine;

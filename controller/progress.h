@@ -33,7 +33,9 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void CampaignStarted(absl::string_view name, size_t runs, Nanos measuring);
-  void RunStarted(int ordinal, absl::string_view label, int repetition);
+  // Until the first run starts.
+  void BaselinesStarted();
+  void RunStarted(int ordinal, absl::string_view label, int repetition, absl::string_view pass);
   void Phase(absl::string_view phase);
   void Interval(size_t agent, const result::Interval& interval);
   // `summary` is what the run came to: "12,345 ops/s" or why it failed.
@@ -48,7 +50,7 @@ class Progress {
 
   const ProgressOptions options_;
   size_t runs_ = 0;
-  std::string head_;  // "[3/54] transport=uring rep 0"
+  std::string head_;  // "[3/54] transport=uring rep 0 bare"
   std::string phase_;
   std::map<size_t, double> ops_per_second_;  // per agent, from its last interval
   Nanos next_plain_line_;                    // into the measured window

@@ -34,17 +34,26 @@ absl::StatusOr<Manifest> ReadManifest(const std::string& directory) {
   return manifest;
 }
 
+// `file` as `named_in` names it.
+absl::Status ReadEvidence(const std::string& directory, const EvidenceFile& file,
+                          absl::string_view named_in, google::protobuf::Message* message) {
+  const std::string path = absl::StrCat(directory, "/", file.name);
+  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+  if (Sha256Hex(bytes) == file.sha256 && message->ParseFromString(bytes)) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat(path, " is not what was written: its SHA-256 is not the ",
+                                          "one in ", named_in, "; ", kRestore));
+}
+
 absl::StatusOr<RunRecord> ReadRun(const std::string& directory) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(directory + "/run.json"));
   ASSIGN_OR_RETURN(RunRecord record, ParseRunRecord(text));
-  for (const AgentFile& file : record.agent_files) {
-    const std::string path = absl::StrCat(directory, "/", file.name);
-    ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
-    result::RunResult& agent = record.evidence.agents.emplace_back();
-    if (Sha256Hex(bytes) != file.sha256 || !agent.ParseFromString(bytes)) {
-      return absl::InternalError(absl::StrCat(
-          path, " is not what was written: its SHA-256 is not the one in run.json; ", kRestore));
-    }
+  for (const EvidenceFile& file : record.agent_files) {
+    RETURN_IF_ERROR(
+        ReadEvidence(directory, file, "run.json", &record.evidence.agents.emplace_back()));
+  }
+  if (record.server_wire_file) {
+    RETURN_IF_ERROR(ReadEvidence(directory, *record.server_wire_file, "run.json",
+                                 &record.evidence.server_wire.emplace()));
   }
   return record;
 }
@@ -108,6 +117,13 @@ absl::StatusOr<StoredCampaign> ReadResult(const std::string& directory) {
                                             runs.size(), "; ", kRestore));
   }
   stored.evidence = stored.manifest.campaign;
+  if (!stored.manifest.baselines_sha256.empty()) {
+    result::NetworkBaselines baselines;
+    RETURN_IF_ERROR(ReadEvidence(
+        directory, {.name = "baselines.pb", .sha256 = stored.manifest.baselines_sha256},
+        "manifest.json", &baselines));
+    stored.evidence.baselines = {baselines.paths().begin(), baselines.paths().end()};
+  }
   for (RunRecord& run : runs) {
     if (run.evidence.cell < 0 ||
         static_cast<size_t>(run.evidence.cell) >= stored.evidence.cells.size()) {

@@ -20,9 +20,9 @@ namespace fs = std::filesystem;
 
 constexpr size_t kComponentMax = 120;
 
-std::string RunDirectory(const analysis::CellInfo& cell, int repetition) {
-  return absl::StrFormat("cells/%02d-%s/rep%d", cell.index, PathComponent(cell.Label()),
-                         repetition);
+std::string RunDirectory(const analysis::CellInfo& cell, const analysis::RunEvidence& run) {
+  return absl::StrFormat("cells/%02d-%s/rep%d/%s", cell.index, PathComponent(cell.Label()),
+                         run.repetition, analysis::Name(run.pass));
 }
 
 }  // namespace
@@ -73,14 +73,25 @@ absl::StatusOr<std::unique_ptr<ResultStore>> ResultStore::Create(const std::stri
   return store;
 }
 
+absl::Status ResultStore::AddBaselines(const std::vector<result::NetworkBaseline>& baselines) {
+  result::NetworkBaselines all;
+  for (const result::NetworkBaseline& path : baselines) *all.add_paths() = path;
+  const std::string bytes = all.SerializeAsString();
+  const auto write = [&]() -> absl::Status {
+    RETURN_IF_ERROR(WriteDurably(partial_dir_ + "/baselines.pb", bytes));
+    manifest_.baselines_sha256 = Sha256Hex(bytes);
+    return ReplaceDurably(partial_dir_ + "/manifest.json", ManifestJson(manifest_));
+  };
+  return Annotate(write(), "result directory");
+}
+
 absl::Status ResultStore::AddRun(int ordinal, const analysis::RunEvidence& evidence,
                                  const std::vector<std::string>& spec_sha256) {
   absl::Status written = WriteRun(ordinal, evidence, spec_sha256);
   if (!written.ok()) {
     const analysis::CellInfo& cell = manifest_.campaign.cells[static_cast<size_t>(evidence.cell)];
     std::error_code ignored;  // a run without its run.json is not read
-    fs::remove_all(absl::StrCat(partial_dir_, "/", RunDirectory(cell, evidence.repetition)),
-                   ignored);
+    fs::remove_all(absl::StrCat(partial_dir_, "/", RunDirectory(cell, evidence)), ignored);
   }
   return written;
 }
@@ -88,10 +99,11 @@ absl::Status ResultStore::AddRun(int ordinal, const analysis::RunEvidence& evide
 absl::Status ResultStore::WriteRun(int ordinal, const analysis::RunEvidence& evidence,
                                    const std::vector<std::string>& spec_sha256) {
   const analysis::CellInfo& cell = manifest_.campaign.cells[static_cast<size_t>(evidence.cell)];
-  const std::string directory = RunDirectory(cell, evidence.repetition);
+  const std::string directory = RunDirectory(cell, evidence);
   const std::string path = absl::StrCat(partial_dir_, "/", directory);
   RunRecord record{.ordinal = ordinal, .evidence = evidence, .spec_sha256 = spec_sha256};
   record.evidence.agents.clear();
+  record.evidence.server_wire.reset();
   RETURN_IF_ERROR(MakeDirectories(path + "/agents"));
   for (const result::RunResult& agent : evidence.agents) {
     const std::string bytes = agent.SerializeAsString();
@@ -101,12 +113,19 @@ absl::Status ResultStore::WriteRun(int ordinal, const analysis::RunEvidence& evi
     RETURN_IF_ERROR(WriteDurably(absl::StrCat(path, "/", record.agent_files.back().name), bytes));
   }
   RETURN_IF_ERROR(SyncDirectory(path + "/agents"));
+  if (evidence.server_wire) {
+    const std::string bytes = evidence.server_wire->SerializeAsString();
+    record.server_wire_file = {.name = "server_wire.pb", .sha256 = Sha256Hex(bytes)};
+    RETURN_IF_ERROR(WriteDurably(path + "/server_wire.pb", bytes));
+  }
   // Last, so that a run without run.json is one whose evidence may be missing.
   RETURN_IF_ERROR(ReplaceDurably(path + "/run.json", RunRecordJson(record)));
-  for (const char* up : {"", "/..", "/../.."}) RETURN_IF_ERROR(SyncDirectory(path + up));
+  for (const char* up : {"", "/..", "/../..", "/../../.."})
+    RETURN_IF_ERROR(SyncDirectory(path + up));
   manifest_.runs.push_back({.ordinal = ordinal,
                             .cell = evidence.cell,
                             .repetition = evidence.repetition,
+                            .pass = evidence.pass,
                             .run_id = evidence.run_id,
                             .status = std::string(StatusName(evidence.status)),
                             .directory = directory});
@@ -144,6 +163,7 @@ absl::StatusOr<std::string> ResultStore::Finish(const analysis::CampaignEvidence
                                                 const std::string& ended_utc) {
   manifest_.campaign = evidence;
   manifest_.campaign.runs.clear();
+  manifest_.campaign.baselines.clear();
   manifest_.exit_code = exit_code;
   manifest_.exit_text = exit_text;
   manifest_.ended_utc = ended_utc;

@@ -5,11 +5,12 @@
 //           | Finish(): derived files, manifest, read-only, one rename
 //           v
 //   results/<campaign>/<UTC>-<run id>/              complete, aborted or failed, never half
-//       manifest.json  campaign.yaml  plan.json  summary.json  report.html  report.txt  logs/
-//       cells/<NN>-<label>/rep<K>/run.json          what the controller knows of the run
-//                                 agents/<name>.pb  the evidence, as it came
-//                                 summary.json intervals.csv latency.hlog decomposition.json
-//                                 health.json       computed from it
+//       manifest.json  campaign.yaml  plan.json  baselines.pb  summary.json  report.html report.txt
+//       logs/ cells/<NN>-<label>/rep<K>/<pass>/
+//           run.json                                what the controller knows of the run
+//           agents/<name>.pb  server_wire.pb        the evidence, as it came
+//           summary.json intervals.csv latency.hlog decomposition.json health.json
+//                                                   computed from it
 //
 // A crash leaves the .partial directory, which `kbench list` shows and `kbench report` reads. While
 // its writer lives the directory is locked. When the disk is full it is removed: a result is whole
@@ -49,6 +50,9 @@ class ResultStore {
   const std::string& partial_dir() const { return partial_dir_; }
   const std::string& final_dir() const { return final_dir_; }
   std::string log_dir() const { return partial_dir_ + "/logs"; }
+
+  // Durable when it returns. At most once.
+  absl::Status AddBaselines(const std::vector<result::NetworkBaseline>& baselines);
 
   // Durable when it returns; on failure nothing of the run is left.
   absl::Status AddRun(int ordinal, const analysis::RunEvidence& evidence,

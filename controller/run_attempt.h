@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "controller/agent_link.h"
 #include "controller/dispatcher.h"
 #include "controller/run_inbox.h"
+#include "controller/server_observation.h"
 
 namespace kbench {
 
@@ -45,6 +47,8 @@ class RunAttempt {
   using Reached = bool (*)(const AgentState&);
 
   absl::Status Phases();
+  void Observe();
+  void CollectObservation(const absl::Status& run);
   absl::Status Prepare();
   absl::Status Load();
   absl::Status MeasureClocks();
@@ -61,6 +65,8 @@ class RunAttempt {
   absl::Status ApplyEnd(AgentState* agent, const absl::Status& end);
   absl::Status ApplyResult(AgentState* agent, const control::ResultChunk& chunk);
   std::string Missing(Reached reached) const;
+  Nanos ConnectTime() const;
+  Nanos RunTime() const;  // of everything, at most
 
   const PhaseLimits& limits_;
   const Interrupts* const interrupts_;
@@ -68,6 +74,7 @@ class RunAttempt {
   const RunRequest& request_;
   RunInbox inbox_;
   std::vector<AgentState> agents_;  // after inbox_: streams end before the inbox does
+  std::optional<ServerObservation> observation_;
   bool started_ = false;
   bool stopping_ = false;
   bool missed_start_ = false;

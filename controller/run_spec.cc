@@ -72,13 +72,22 @@ control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
   spec.set_reconnects(static_cast<uint32_t>(s.reconnects));
   spec.set_poll(s.poll);
   spec.set_flush(s.flush);
-  spec.set_sample_every(static_cast<uint32_t>(s.sample_every));
+  spec.set_sample_every(static_cast<uint32_t>(s.SampleEvery(inputs.pass)));
+  // The null transport sends nothing that could be seen.
+  spec.set_observe(inputs.pass == analysis::Pass::kFull && s.transport != "null");
   spec.set_samples_max(static_cast<uint32_t>(s.samples_max));
   spec.mutable_socket_options()->set_send_buffer_bytes(static_cast<uint32_t>(s.send_buffer_bytes));
   spec.mutable_socket_options()->set_receive_buffer_bytes(
       static_cast<uint32_t>(s.receive_buffer_bytes));
   spec.mutable_socket_options()->set_congestion_control(s.congestion_control);
   spec.set_synchronization(s.synchronization);
+  if (s.inject_encode > Nanos(0) || s.inject_decode > Nanos(0) || s.inject_relay) {
+    control::Inject* inject = spec.mutable_inject();
+    inject->set_encode_ns(s.inject_encode.count());
+    inject->set_decode_ns(s.inject_decode.count());
+    inject->set_relay(s.inject_relay.has_value());
+    inject->set_relay_ns(s.inject_relay.value_or(Nanos(0)).count());
+  }
   return spec;
 }
 

@@ -18,6 +18,7 @@ inline constexpr absl::string_view kFactoryKey = "asdfasdf";
 // What does not follow from the settings alone.
 struct RunSpecInputs {
   std::string run_id;
+  analysis::Pass pass = analysis::Pass::kSampled;
   uint32_t agent_index = 0;
   uint32_t agent_count = 1;
   std::string server;    // HOST:PORT

@@ -164,6 +164,60 @@ TEST(Campaign, EveryFieldReachesItsSetting) {
   EXPECT_EQ(s.samples_max, 5);
 }
 
+TEST(Campaign, PassesAreAListThatIsNoSweep) {
+  using analysis::Pass;
+  const Campaign all = Good("name: p\n");
+  EXPECT_THAT(all.passes, ElementsAre(Pass::kBare, Pass::kSampled, Pass::kFull));
+  EXPECT_EQ(all.constants.at("passes"), "bare,sampled,full");
+  EXPECT_EQ(all.constants.at("full_sample_every"), "16");
+  const Campaign two = Good("name: p\nprobes: {passes: [full, bare]}\n");
+  EXPECT_EQ(two.cells.size(), 1u);
+  EXPECT_TRUE(two.factors.empty());
+  EXPECT_THAT(two.passes, ElementsAre(Pass::kBare, Pass::kFull)) << "in one order";
+  EXPECT_THAT(Good("name: p\nprobes: {passes: full}\n").passes, ElementsAre(Pass::kFull));
+  EXPECT_THAT(
+      Good("name: p\n", {.local_agents = 1, .overrides = {"probes.passes=[sampled]"}}).passes,
+      ElementsAre(Pass::kSampled));
+}
+
+TEST(Campaign, InjectionsAreFactorsAndARelayWithoutDelayIsNotNone) {
+  const Campaign campaign =
+      Good("name: i\ninject: {encode: [0us, 50us], decode: 20us, relay: [none, 0us, 300us]}\n");
+  ASSERT_EQ(campaign.cells.size(), 6u);
+  EXPECT_EQ(campaign.cells[0].info.Label(), "inject_encode=0s,inject_relay=none");
+  EXPECT_EQ(campaign.cells[5].info.Label(), "inject_encode=50us,inject_relay=300us");
+  EXPECT_EQ(campaign.constants.at("inject_decode"), "20us");
+  EXPECT_EQ(campaign.cells[0].settings.inject_relay, std::nullopt);
+  EXPECT_EQ(campaign.cells[1].settings.inject_relay, Nanos(0));
+  EXPECT_EQ(campaign.cells[5].settings.inject_relay, Micros(300));
+  EXPECT_EQ(campaign.cells[5].settings.inject_encode, Micros(50));
+  EXPECT_EQ(campaign.cells[5].settings.inject_decode, Micros(20));
+  EXPECT_EQ(Good("name: i\n").cells[0].settings.inject_relay, std::nullopt);
+}
+
+TEST(Campaign, NamesWhoObservesTheServer) {
+  const Campaign campaign = Good(
+      "name: o\nagents: ['10.0.0.1:7100']\n"
+      "server: {address: '10.0.0.9:8123', observer: '10.0.0.9:7100', observer_port: 8124}\n",
+      {});
+  EXPECT_EQ(campaign.cells[0].settings.observer, "10.0.0.9:7100");
+  EXPECT_EQ(campaign.cells[0].settings.observer_port, 8124);
+  EXPECT_EQ(campaign.constants.at("observer"), "10.0.0.9:7100");
+  EXPECT_FALSE(Good("name: o\n").constants.contains("observer_port"));
+}
+
+TEST(Campaign, PassesAskForTheirOwnStamps) {
+  using analysis::Pass;
+  const Campaign campaign =
+      Good("name: p\nprobes: {sample_every: [32, 4], full_sample_every: 2}\n");
+  ASSERT_EQ(campaign.cells.size(), 2u);
+  EXPECT_EQ(campaign.cells[1].info.Label(), "sample_every=4");
+  const Settings& s = campaign.cells[1].settings;
+  EXPECT_EQ(s.SampleEvery(Pass::kBare), 0);
+  EXPECT_EQ(s.SampleEvery(Pass::kSampled), 4);
+  EXPECT_EQ(s.SampleEvery(Pass::kFull), 2);
+}
+
 TEST(Campaign, TlsOfTheEmbeddedServerCanBeSwept) {
   const Campaign campaign = Good("name: t\nserver: {tls: [false, true]}\n", kLocal);
   ASSERT_EQ(campaign.cells.size(), 2u);

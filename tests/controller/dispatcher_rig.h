@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,11 +45,13 @@ class DispatcherTest : public ::testing::Test {
     return Dispatcher(std::move(links), limits_, &interrupts_, &progress_);
   }
   RunOutcome Execute(const control::RunSpec& spec = Spec()) {
-    RunRequest request{.run_id = "abc-0001", .cell = 3, .repetition = 1};
+    RunRequest request{
+        .run_id = "abc-0001", .cell = 3, .repetition = 1, .pass = analysis::Pass::kFull};
     for (size_t i = 0; i < links_.size(); ++i) {
       request.specs.push_back(spec);
       request.specs.back().set_agent_index(static_cast<uint32_t>(i));
     }
+    request.observer = observer_;
     return MakeDispatcher().Execute(request);
   }
 
@@ -62,11 +65,22 @@ class DispatcherTest : public ::testing::Test {
     return false;
   }
 
+  // One more agent, which looks on.
+  FakeAgent& AddObserver(FakeScript script = {}) {
+    observer_agent_ = std::make_unique<FakeAgent>(std::move(script));
+    observer_link_ = std::make_unique<AgentLink>(observer_agent_->address());
+    observer_ = {.link = observer_link_.get(), .port = 8123};
+    return *observer_agent_;
+  }
+
   PhaseLimits limits_;
   Interrupts interrupts_;
   Progress progress_{{.quiet = true}};
   std::vector<std::unique_ptr<FakeAgent>> agents_;
   std::vector<std::unique_ptr<AgentLink>> links_;  // end before their agents do
+  std::unique_ptr<FakeAgent> observer_agent_;
+  std::unique_ptr<AgentLink> observer_link_;
+  std::optional<ServerObserver> observer_;
 };
 
 // Silent from the first command of that kind on.

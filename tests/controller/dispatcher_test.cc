@@ -34,6 +34,7 @@ TEST_F(DispatcherTest, CollectsTheResultOfEveryAgentUnderItsIndex) {
   EXPECT_EQ(evidence.status_text, "");
   EXPECT_EQ(evidence.cell, 3);
   EXPECT_EQ(evidence.repetition, 1);
+  EXPECT_EQ(evidence.pass, analysis::Pass::kFull);
   EXPECT_EQ(evidence.run_id, "abc-0001");
   ASSERT_EQ(evidence.agents.size(), 2u);
   EXPECT_EQ(evidence.agents[0].agent(), a.address());
@@ -111,7 +112,7 @@ TEST_F(DispatcherTest, PutsAResultOfManyPiecesTogether) {
   const RunOutcome outcome = Execute();
   ASSERT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_EQ(outcome.evidence.agents[0].samples_size(), 20'000);
-  EXPECT_EQ(outcome.evidence.agents[0].samples(19'999).connection_id(), 19'999);
+  EXPECT_EQ(outcome.evidence.agents[0].samples(19'999).sequence(), 100u + 19'999);
 }
 
 TEST_F(DispatcherTest, ArmsTheRunAgainWhenAnAgentMissedTheStart) {

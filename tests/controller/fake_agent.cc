@@ -30,6 +30,14 @@ Events ResultEvents(const std::string& bytes, size_t piece) {
   return events;
 }
 
+ObserveEvents TraceEvents(const std::string& bytes, size_t piece) {
+  ObserveEvents events;
+  for (control::RunEvent& event : ResultEvents(bytes, piece)) {
+    *events.emplace_back().mutable_trace() = std::move(*event.mutable_result());
+  }
+  return events;
+}
+
 FakeAgent::FakeAgent(FakeScript script) : script_(std::move(script)) {
   grpc::ServerBuilder builder;
   int port = 0;
@@ -61,6 +69,21 @@ void FakeAgent::AwaitHeard(RunCommand::CommandCase which) {
   });
 }
 
+std::vector<control::ObserveCommand> FakeAgent::heard_observe() const {
+  std::lock_guard lock(mutex_);
+  return heard_observe_;
+}
+
+std::vector<control::ProbeRequest> FakeAgent::heard_probe() const {
+  std::lock_guard lock(mutex_);
+  return heard_probe_;
+}
+
+int FakeAgent::echoes_open() const {
+  std::lock_guard lock(mutex_);
+  return echoes_open_;
+}
+
 void FakeAgent::Die() {
   {
     std::lock_guard lock(mutex_);
@@ -75,6 +98,9 @@ grpc::Status FakeAgent::Hello(grpc::ServerContext*, const control::HelloRequest*
   if (script_.silent_hello) AwaitTheEndOfTheTest();
   reply->mutable_agent()->set_protocol_major(script_.protocol_major);
   reply->mutable_agent()->set_release("9.8.7");
+  for (const char* transport : {"socket", "epoll", "uring", "null"}) {
+    reply->add_transports(transport);
+  }
   return script_.hello;
 }
 
@@ -135,6 +161,92 @@ Events FakeAgent::Good(const RunCommand& command, control::RunSpec* spec) const 
   return FailedWith(control::Failed::INTERNAL, "a command that the fake does not know");
 }
 
+grpc::Status FakeAgent::Observe(
+    grpc::ServerContext*,
+    grpc::ServerReaderWriter<control::ObserveEvent, control::ObserveCommand>* stream) {
+  control::ObserveCommand command;
+  int64_t window_ns = 0;
+  while (stream->Read(&command)) {
+    {
+      std::lock_guard lock(mutex_);
+      heard_observe_.push_back(command);
+    }
+    if (script_.observe_hang_up) {
+      if (const auto status = script_.observe_hang_up(command)) return *status;
+    }
+    ObserveEvents answer = GoodObserver(command, &window_ns);
+    if (script_.observe) answer = script_.observe(command, std::move(answer));
+    for (const control::ObserveEvent& event : answer) {
+      stream->Write(event);
+      if (event.trace().last()) return grpc::Status::OK;
+    }
+  }
+  return grpc::Status::OK;
+}
+
+ObserveEvents FakeAgent::GoodObserver(const control::ObserveCommand& command,
+                                      int64_t* window_ns) const {
+  if (command.has_begin()) {
+    control::ObserveEvent event;
+    event.mutable_observing()->set_host("host of the fake");
+    return {event};
+  }
+  if (command.has_window()) {
+    *window_ns = command.window().until() - command.window().from();
+    return {};
+  }
+  result::WireTrace trace;
+  trace.set_available(true);
+  trace.set_window_ns(*window_ns);
+  for (const auto& wanted : command.collect().wanted()) {
+    for (const uint64_t sequence : wanted.sequences()) {
+      result::WireRecord* record = trace.add_records();
+      record->set_connection_id(wanted.connection_id());
+      record->set_sequence(sequence);
+    }
+  }
+  return TraceEvents(trace.SerializeAsString(), 100);
+}
+
+grpc::Status FakeAgent::Echo(
+    grpc::ServerContext*,
+    grpc::ServerReaderWriter<control::EchoEvent, control::EchoCommand>* stream) {
+  control::EchoCommand command;
+  if (!stream->Read(&command)) return grpc::Status::OK;
+  if (script_.silent_echo) AwaitTheEndOfTheTest();
+  if (!script_.echo.ok()) return script_.echo;
+  {
+    std::lock_guard lock(mutex_);
+    ++echoes_open_;
+  }
+  control::EchoEvent event;
+  event.set_port(script_.echo_port);
+  stream->Write(event);
+  while (stream->Read(&command)) {
+  }
+  std::lock_guard lock(mutex_);
+  --echoes_open_;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeAgent::Probe(grpc::ServerContext*, const control::ProbeRequest* request,
+                              result::NetworkBaseline* baseline) {
+  {
+    std::lock_guard lock(mutex_);
+    heard_probe_.push_back(*request);
+  }
+  if (script_.silent_probe) AwaitTheEndOfTheTest();
+  baseline->set_echoes(request->echoes());
+  baseline->set_echo_floor_ns(Micros(10).count());
+  baseline->set_echo_p50_ns(Micros(20).count());
+  baseline->set_echo_p99_ns(Micros(30).count());
+  if (request->bulk_ns() > 0) {
+    baseline->set_sent_bytes_per_s(1e8);
+    baseline->set_received_bytes_per_s(2e8);
+  }
+  return script_.probe ? script_.probe(*request, baseline) : grpc::Status::OK;
+}
+
 result::RunResult FakeAgent::ResultOf(const control::RunSpec& spec, int64_t start) const {
   result::RunResult result;
   result.set_run_id(spec.run_id());
@@ -144,7 +256,11 @@ result::RunResult FakeAgent::ResultOf(const control::RunSpec& spec, int64_t star
   result.mutable_counts()->set_due(10);
   result.mutable_counts()->set_sent(10);
   result.mutable_counts()->set_answered(10);
-  for (int64_t i = 0; i < script_.samples; ++i) result.add_samples()->set_connection_id(i);
+  for (int64_t i = 0; i < script_.samples; ++i) {
+    result::OpSample* sample = result.add_samples();
+    sample->set_connection_id(i % 2);
+    sample->set_sequence(static_cast<uint64_t>(100 + i));
+  }
   return result;
 }
 

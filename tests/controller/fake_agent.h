@@ -33,6 +33,9 @@ Events FailedWith(control::Failed::Kind kind, const std::string& text);
 // `bytes` as a whole result, in pieces of at most `piece`.
 Events ResultEvents(const std::string& bytes, size_t piece = size_t{1} << 20);
 
+using ObserveEvents = std::vector<control::ObserveEvent>;
+ObserveEvents TraceEvents(const std::string& bytes, size_t piece = size_t{1} << 20);
+
 struct FakeScript {
   uint32_t protocol_major = kControlProtocolMajor;
   grpc::Status hello;         // when not OK: what Hello gives
@@ -45,6 +48,17 @@ struct FakeScript {
   std::function<Events(const control::RunCommand&, Events good)> answer;
   // A status instead of an answer: the agent ends the stream with it.
   std::function<std::optional<grpc::Status>(const control::RunCommand&)> hang_up;
+
+  // The same for observation. A good observer saw exactly what it is asked for.
+  std::function<ObserveEvents(const control::ObserveCommand&, ObserveEvents good)> observe;
+  std::function<std::optional<grpc::Status>(const control::ObserveCommand&)> observe_hang_up;
+
+  grpc::Status echo;  // when not OK: instead of a port
+  bool silent_echo = false;
+  uint32_t echo_port = 4711;
+  // Fills the good answer in, or gives another status. None: good.
+  std::function<grpc::Status(const control::ProbeRequest&, result::NetworkBaseline*)> probe;
+  bool silent_probe = false;
 };
 
 class FakeAgent final : public control::Agent::Service {
@@ -60,6 +74,10 @@ class FakeAgent final : public control::Agent::Service {
   // Returns when it has been told that; ctest bounds the wait.
   void AwaitHeard(control::RunCommand::CommandCase which);
 
+  std::vector<control::ObserveCommand> heard_observe() const;
+  std::vector<control::ProbeRequest> heard_probe() const;
+  int echoes_open() const;  // streams
+
   // Its process ends: connections break, nobody listens any more.
   void Die();
 
@@ -70,7 +88,16 @@ class FakeAgent final : public control::Agent::Service {
   grpc::Status Run(grpc::ServerContext*,
                    grpc::ServerReaderWriter<control::RunEvent, control::RunCommand>*) override;
 
+  grpc::Status Observe(
+      grpc::ServerContext*,
+      grpc::ServerReaderWriter<control::ObserveEvent, control::ObserveCommand>*) override;
+  grpc::Status Echo(grpc::ServerContext*,
+                    grpc::ServerReaderWriter<control::EchoEvent, control::EchoCommand>*) override;
+  grpc::Status Probe(grpc::ServerContext*, const control::ProbeRequest*,
+                     result::NetworkBaseline*) override;
+
  private:
+  ObserveEvents GoodObserver(const control::ObserveCommand& command, int64_t* window_ns) const;
   Events Good(const control::RunCommand& command, control::RunSpec* spec) const;
   result::RunResult ResultOf(const control::RunSpec& spec, int64_t start) const;
   void AwaitTheEndOfTheTest();
@@ -79,6 +106,9 @@ class FakeAgent final : public control::Agent::Service {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<control::RunCommand> heard_;
+  std::vector<control::ObserveCommand> heard_observe_;
+  std::vector<control::ProbeRequest> heard_probe_;
+  int echoes_open_ = 0;
   bool over_ = false;
   std::string address_;
   std::unique_ptr<grpc::Server> server_;

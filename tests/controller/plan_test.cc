@@ -5,21 +5,23 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
 namespace kbench {
 namespace {
 
-Campaign MakeCampaign(uint64_t seed) {
-  const auto campaign = ParseCampaign("c.yaml",
-                                      "name: p\n"
-                                      "transport: [socket, epoll, uring]\n"
-                                      "workload: {value_size: [1KiB, 4KiB], op: [get, put], "
-                                      "keys: 10}\n"
-                                      "run: {warmup: 1s, duration: 2s, repetitions: 4, seed: " +
-                                          std::to_string(seed) + "}\n",
-                                      {.local_agents = 2});
+Campaign MakeCampaign(uint64_t seed, const std::string& passes = "[sampled]") {
+  const auto campaign =
+      ParseCampaign("c.yaml",
+                    "name: p\n"
+                    "transport: [socket, epoll, uring]\n"
+                    "workload: {value_size: [1KiB, 4KiB], op: [get, put], "
+                    "keys: 10}\n"
+                    "run: {warmup: 1s, duration: 2s, repetitions: 4, seed: " +
+                        std::to_string(seed) + "}\nprobes: {passes: " + passes + "}\n",
+                    {.local_agents = 2});
   EXPECT_TRUE(campaign.ok()) << campaign.status();
   return *campaign;
 }
@@ -90,6 +92,76 @@ TEST(Plan, CellsOfABlockShareTheirWorkAndBlocksDoNot) {
   EXPECT_EQ(seeds.size(), 4u);
 }
 
+constexpr const char* kAll = "[bare, sampled, full]";
+
+// Three runs in a row are one cell and repetition, each pass once, on the same work.
+TEST(Plan, PassesOfACellRunNextToEachOther) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    const Plan plan = MakePlan(MakeCampaign(seed, kAll), 2);
+    ASSERT_EQ(plan.runs.size(), 144u);
+    for (size_t i = 0; i < plan.runs.size(); i += 3) {
+      std::set<analysis::Pass> passes;
+      for (size_t j = i; j < i + 3; ++j) {
+        EXPECT_EQ(plan.runs[j].ordinal, static_cast<int>(j));
+        EXPECT_EQ(plan.runs[j].cell, plan.runs[i].cell);
+        EXPECT_EQ(plan.runs[j].repetition, plan.runs[i].repetition);
+        EXPECT_EQ(plan.runs[j].seed, plan.runs[i].seed);
+        passes.insert(plan.runs[j].pass);
+      }
+      EXPECT_EQ(passes.size(), 3u) << "seed " << seed << " run " << i;
+    }
+  }
+}
+
+// Each of the six orders comes as often as any other: of n draws a sixth, deviation sqrt(5 n) / 6;
+// five of them are allowed, for six orders are looked at. The same for two neighbouring cells and
+// for two neighbouring repetitions of one cell: they agree on their order in a sixth of the cases.
+TEST(Plan, NoOrderOfPassesIsFavoured) {
+  std::map<std::vector<analysis::Pass>, int> orders;
+  int n = 0, pairs = 0, same_as_last = 0, same_as_last_block = 0;
+  const Campaign base = MakeCampaign(0, kAll);
+  for (uint64_t seed = 0; seed < 500; ++seed) {
+    Campaign campaign = base;
+    campaign.seed = seed;
+    const Plan plan = MakePlan(campaign, 1);
+    std::map<int, std::vector<analysis::Pass>> last_block;
+    std::vector<analysis::Pass> last;
+    for (size_t i = 0; i < plan.runs.size(); i += 3) {
+      const std::vector<analysis::Pass> order = {plan.runs[i].pass, plan.runs[i + 1].pass,
+                                                 plan.runs[i + 2].pass};
+      ++orders[order];
+      ++n;
+      const int cell = plan.runs[i].cell;
+      if (last_block.contains(cell)) {
+        ++pairs;
+        same_as_last += order == last;
+        same_as_last_block += order == last_block[cell];
+      }
+      last = last_block[cell] = order;
+    }
+  }
+  ASSERT_EQ(orders.size(), 6u);
+  for (const auto& [order, count] : orders) EXPECT_NEAR(count, n / 6.0, 5 * std::sqrt(5.0 * n) / 6);
+  EXPECT_NEAR(same_as_last, pairs / 6.0, 5 * std::sqrt(5.0 * pairs) / 6);
+  EXPECT_NEAR(same_as_last_block, pairs / 6.0, 5 * std::sqrt(5.0 * pairs) / 6);
+}
+
+TEST(Plan, PassesDoNotDisturbTheOrderOfCells) {
+  std::vector<int> cells;
+  for (const PlannedRun& run : MakePlan(MakeCampaign(3, kAll), 2).runs) {
+    if (run.ordinal % 3 == 0) cells.push_back(run.cell);
+  }
+  EXPECT_EQ(cells, Order(MakePlan(MakeCampaign(3), 2)));
+}
+
+TEST(Plan, AddsUpTimeAndBytesOfAllPasses) {
+  const Plan one = MakePlan(MakeCampaign(1), 2);
+  const Plan two = MakePlan(MakeCampaign(1, "[full, bare]"), 2);
+  EXPECT_EQ(two.runs.size(), 96u);
+  EXPECT_EQ(two.measuring, one.measuring * 2);
+  EXPECT_EQ(two.load_bytes, one.load_bytes * 2);
+}
+
 TEST(Plan, AddsUpTimeAndBytes) {
   const Plan plan = MakePlan(MakeCampaign(1), 2);
   EXPECT_EQ(plan.measuring, Seconds(48 * 3));
@@ -101,13 +173,27 @@ TEST(Plan, IsDescribedAndResolved) {
   const Campaign campaign = MakeCampaign(1);
   const Plan plan = MakePlan(campaign, 2);
   const std::string text = DescribePlan(campaign, plan, 2);
-  EXPECT_THAT(text, ::testing::HasSubstr("12 cells x 4 repetitions = 48 runs on 2 agents"));
+  EXPECT_THAT(text, ::testing::HasSubstr(
+                        "12 cells x 4 repetitions x 1 passes (sampled) = 48 runs on 2 agents"));
   EXPECT_THAT(text, ::testing::HasSubstr("144.0 s"));
   EXPECT_THAT(text, ::testing::HasSubstr("transport=uring,value_size=4KiB,op=put"));
   const nlohmann::json json = nlohmann::json::parse(PlanJson(campaign, plan, 2));
   EXPECT_EQ(json["runs"].size(), 48u);
   EXPECT_EQ(json["cells"][3]["settings"]["run.op_timeout"], "10s");
   EXPECT_EQ(json["cells"][3]["levels"]["op"], "put");
+  EXPECT_EQ(json["runs"][7]["pass"], "sampled");
+}
+
+TEST(Plan, ShowsThePassesOfEveryCell) {
+  const Campaign campaign = MakeCampaign(1, kAll);
+  const Plan plan = MakePlan(campaign, 2);
+  const std::string text = DescribePlan(campaign, plan, 2);
+  EXPECT_THAT(text, ::testing::HasSubstr(
+                        "12 cells x 4 repetitions x 3 passes (bare, sampled, full) = 144 runs"));
+  EXPECT_THAT(text, ::testing::HasSubstr("432.0 s"));
+  std::string order = " " + std::to_string(plan.runs[0].cell) + ":";
+  for (size_t i = 0; i < 3; ++i) order += analysis::Name(plan.runs[i].pass).front();
+  EXPECT_THAT(text, ::testing::HasSubstr("  repetition 0: " + order + " "));
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ result::Interval SecondOf(int64_t n, uint64_t completed) {
 void Play(const ProgressOptions& options, int seconds) {
   Progress progress(options);
   progress.CampaignStarted("transports", 54, Seconds(324));
-  progress.RunStarted(2, "transport=uring", 1);
+  progress.RunStarted(2, "transport=uring", 1, "full");
   progress.Phase("connect");
   progress.Phase("warm-up");
   for (int i = 0; i < seconds; ++i) {
@@ -73,7 +73,7 @@ TEST(Progress, InAPipeAShortRunIsOnePlainLine) {
   Play({.out = screen.file()}, /*seconds=*/1);
   EXPECT_THAT(screen.lines(),
               ::testing::ElementsAre("transports: 54 runs, 324.0 s of warm-up and measurement",
-                                     "[3/54] transport=uring rep 1: 1500 ops/s"));
+                                     "[3/54] transport=uring rep 1 full: 1500 ops/s"));
 }
 
 TEST(Progress, InAPipeALongRunTellsNowAndThen) {
@@ -82,8 +82,8 @@ TEST(Progress, InAPipeALongRunTellsNowAndThen) {
   // After 2, 12 and 22 seconds; the second agent's first interval is not there yet after 2.
   const std::vector<std::string> lines = screen.lines();
   ASSERT_EQ(lines.size(), 5u) << screen.text();
-  EXPECT_THAT(lines[1], HasSubstr("[3/54] transport=uring rep 1  measure"));
-  EXPECT_EQ(lines[2], "[3/54] transport=uring rep 1  measure  1500 ops/s");
+  EXPECT_THAT(lines[1], HasSubstr("[3/54] transport=uring rep 1 full  measure"));
+  EXPECT_EQ(lines[2], "[3/54] transport=uring rep 1 full  measure  1500 ops/s");
 }
 
 TEST(Progress, InAPipeThereAreNoControlCharacters) {
@@ -101,10 +101,10 @@ TEST(Progress, OnATerminalOneLineIsRedrawnAndClearedAtTheEnd) {
   Screen screen;
   Play({.out = screen.file(), .live = true}, /*seconds=*/3);
   const std::string text = screen.text();
-  EXPECT_THAT(text, HasSubstr("\r[3/54] transport=uring rep 1  connect\x1b[K\r"));
-  EXPECT_THAT(text, HasSubstr("\r[3/54] transport=uring rep 1  measure  1500 ops/s\x1b[K"));
+  EXPECT_THAT(text, HasSubstr("\r[3/54] transport=uring rep 1 full  connect\x1b[K\r"));
+  EXPECT_THAT(text, HasSubstr("\r[3/54] transport=uring rep 1 full  measure  1500 ops/s\x1b[K"));
   // The result's line stands on a line that was wiped.
-  EXPECT_THAT(text, ::testing::EndsWith("\r\x1b[K[3/54] transport=uring rep 1: 1500 ops/s\n"));
+  EXPECT_THAT(text, ::testing::EndsWith("\r\x1b[K[3/54] transport=uring rep 1 full: 1500 ops/s\n"));
 }
 
 TEST(Progress, ANarrowTerminalIsNeverWrapped) {
@@ -112,7 +112,7 @@ TEST(Progress, ANarrowTerminalIsNeverWrapped) {
     Screen screen;
     {
       Progress progress({.out = screen.file(), .live = true, .width = width});
-      progress.RunStarted(0, "transport=uring,value_size=4KiB,op=get", 0);
+      progress.RunStarted(0, "transport=uring,value_size=4KiB,op=get", 0, "bare");
       progress.Interval(0, SecondOf(0, 123'456'789));
     }
     for (absl::string_view drawn : absl::StrSplit(screen.text(), '\r')) {
@@ -125,11 +125,11 @@ TEST(Progress, ANarrowTerminalIsNeverWrapped) {
 TEST(Progress, ARunDoesNotInheritTheRateOfTheOneBefore) {
   Screen screen;
   Progress progress({.out = screen.file(), .live = true});
-  progress.RunStarted(0, "a", 0);
+  progress.RunStarted(0, "a", 0, "bare");
   progress.Interval(0, SecondOf(0, 1000));
-  progress.RunStarted(1, "b", 0);
+  progress.RunStarted(1, "b", 0, "sampled");
   progress.Phase("connect");
-  EXPECT_THAT(screen.text(), ::testing::EndsWith("[2/0] b rep 0  connect\x1b[K"));
+  EXPECT_THAT(screen.text(), ::testing::EndsWith("[2/0] b rep 0 sampled  connect\x1b[K"));
 }
 
 TEST(Progress, ANoteIsShownEvenWhenQuietAndColouredOnlyWhenAsked) {
@@ -144,7 +144,7 @@ TEST(Progress, ANoteIsShownEvenWhenQuietAndColouredOnlyWhenAsked) {
 TEST(Progress, AnEmptyIntervalIsNoRate) {
   Screen screen;
   Progress progress({.out = screen.file(), .live = true});
-  progress.RunStarted(0, "a", 0);
+  progress.RunStarted(0, "a", 0, "bare");
   progress.Interval(0, result::Interval());
   EXPECT_THAT(screen.text(), Not(HasSubstr("ops/s")));
 }

@@ -5,6 +5,9 @@
 #include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/strip.h"
 #include "analysis/report.h"
 #include "tests/controller/result_rig.h"
 
@@ -37,7 +40,7 @@ class ResultReaderTest : public ::testing::Test {
     return std::string(stored.status().message());
   }
 
-  const std::string run_ = "cells/01-transport=uring/rep0";
+  const std::string run_ = "cells/01-transport=uring/rep0/sampled";
   TempDir results_;
   Writing writing_;
   std::string directory_;
@@ -62,12 +65,85 @@ TEST_F(ResultReaderTest, GivesBackTheEvidence) {
   }
 }
 
+TEST_F(ResultReaderTest, GivesBackWhatTheServersObserverSaw) {
+  const TempDir results;
+  Writing writing(results.path());
+  analysis::RunEvidence run = RunOf(0, 0);
+  run.server_wire.emplace().set_available(true);
+  run.server_wire->add_records()->set_sequence(7);
+  ASSERT_TRUE(writing.Add(run).ok());
+  ASSERT_TRUE(writing.Add(RunOf(1, 0)).ok());
+  const std::string directory = *writing.Finish();
+  const auto stored = ReadResult(directory);
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  ASSERT_TRUE(stored->evidence.runs[0].server_wire);
+  EXPECT_TRUE(MessageDifferencer::Equals(*stored->evidence.runs[0].server_wire, *run.server_wire));
+  EXPECT_FALSE(stored->evidence.runs[1].server_wire);
+  const std::string file = directory + "/cells/00-transport=epoll/rep0/sampled/server_wire.pb";
+  fs::remove(file);
+  ASSERT_TRUE(WriteDurably(file, "other").ok());
+  EXPECT_THAT(std::string(ReadResult(directory).status().message()), HasSubstr("server_wire.pb"));
+}
+
+TEST_F(ResultReaderTest, GivesBackTheNetworksBaselinesAlsoAfterACrash) {
+  const TempDir results;
+  Writing writing(results.path());
+  std::vector<result::NetworkBaseline> paths(2);
+  paths[0].set_from("a");
+  paths[0].set_echo_floor_ns(5);
+  paths[1].set_reason("nobody is there");
+  ASSERT_TRUE(writing.store->AddBaselines(paths).ok());
+  const auto expect_them = [&paths](const absl::StatusOr<StoredCampaign>& stored) {
+    ASSERT_TRUE(stored.ok()) << stored.status();
+    ASSERT_THAT(stored->evidence.baselines, SizeIs(2));
+    for (size_t i = 0; i < 2; ++i) {
+      EXPECT_TRUE(MessageDifferencer::Equals(stored->evidence.baselines[i], paths[i]));
+    }
+  };
+  expect_them(ReadResult(writing.store->partial_dir()));
+  ASSERT_TRUE(writing.Add(RunOf(0, 0)).ok());
+  const std::string directory = *writing.Finish();
+  expect_them(ReadResult(directory));
+  fs::remove(directory + "/baselines.pb");
+  ASSERT_TRUE(WriteDurably(directory + "/baselines.pb", "").ok());
+  EXPECT_THAT(std::string(ReadResult(directory).status().message()),
+              HasSubstr("baselines.pb is not what was written"));
+}
+
 TEST_F(ResultReaderTest, EveryReportIsComputedAgainFromTheDirectoryAlone) {
   const auto stored = ReadResult(directory_);
   ASSERT_TRUE(stored.ok()) << stored.status();
   EXPECT_EQ(analysis::SummaryJson(stored->evidence), *ReadFile(directory_ + "/summary.json"));
   EXPECT_EQ(analysis::TextReport(stored->evidence, {}), *ReadFile(directory_ + "/report.txt"));
   EXPECT_EQ(analysis::HtmlReport(stored->evidence), *ReadFile(directory_ + "/report.html"));
+}
+
+// As they were before there were passes: no directory of the pass, no word about it.
+TEST_F(ResultReaderTest, AResultWithoutPassesIsReadAsSampled) {
+  for (const char* cell : {"cells/00-transport=epoll", "cells/01-transport=uring"}) {
+    const std::string rep = directory_ + "/" + cell + "/rep0";
+    for (const auto& entry : fs::directory_iterator(rep + "/sampled")) {
+      fs::rename(entry.path(), rep + "/" + entry.path().filename().string());
+    }
+    fs::remove(rep + "/sampled");
+    auto run = nlohmann::ordered_json::parse(*ReadFile(rep + "/run.json"));
+    ASSERT_EQ(run.erase("pass"), 1u);
+    Overwrite(std::string(cell) + "/rep0/run.json", run.dump());
+  }
+  auto manifest = nlohmann::ordered_json::parse(*ReadFile(directory_ + "/manifest.json"));
+  for (auto& run : manifest["runs"]) {
+    ASSERT_EQ(run.erase("pass"), 1u);
+    run["directory"] =
+        std::string(absl::StripSuffix(run["directory"].get<std::string>(), "/sampled"));
+  }
+  Overwrite("manifest.json", manifest.dump());
+  const auto stored = ReadResult(directory_);
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  ASSERT_THAT(stored->evidence.runs, SizeIs(2));
+  for (const analysis::RunEvidence& run : stored->evidence.runs) {
+    EXPECT_EQ(run.pass, analysis::Pass::kSampled);
+    EXPECT_THAT(run.agents, SizeIs(2));
+  }
 }
 
 TEST_F(ResultReaderTest, ADamagedManifestIsNamedWithTheRemedy) {

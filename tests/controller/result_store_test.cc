@@ -49,13 +49,15 @@ TEST(ResultStore, AppearsAtOnceUnderItsFinalName) {
   const std::vector<std::string> files = FilesBelow(final_dir);
   for (const char* name :
        {"manifest.json", "campaign.yaml", "plan.json", "summary.json", "report.html", "report.txt",
-        "cells/00-transport=epoll/rep0/run.json", "cells/01-transport=uring/rep0/run.json",
-        "cells/01-transport=uring/rep0/agents/0-___1__7100.pb",
-        "cells/01-transport=uring/rep0/agents/1-___1__7101.pb",
-        "cells/01-transport=uring/rep0/summary.json",
-        "cells/01-transport=uring/rep0/decomposition.json",
-        "cells/01-transport=uring/rep0/health.json", "cells/01-transport=uring/rep0/intervals.csv",
-        "cells/01-transport=uring/rep0/latency.hlog"}) {
+        "cells/00-transport=epoll/rep0/sampled/run.json",
+        "cells/01-transport=uring/rep0/sampled/run.json",
+        "cells/01-transport=uring/rep0/sampled/agents/0-___1__7100.pb",
+        "cells/01-transport=uring/rep0/sampled/agents/1-___1__7101.pb",
+        "cells/01-transport=uring/rep0/sampled/summary.json",
+        "cells/01-transport=uring/rep0/sampled/decomposition.json",
+        "cells/01-transport=uring/rep0/sampled/health.json",
+        "cells/01-transport=uring/rep0/sampled/intervals.csv",
+        "cells/01-transport=uring/rep0/sampled/latency.hlog"}) {
     EXPECT_THAT(files, Contains(name));
   }
   EXPECT_THAT(files, SizeIs(6 + 2 * 8)) << "and nothing else: no temporary names";
@@ -65,6 +67,27 @@ TEST(ResultStore, AppearsAtOnceUnderItsFinalName) {
         << file;
   }
   EXPECT_EQ(*ReadFile(final_dir + "/campaign.yaml"), TwoCells().source);
+}
+
+TEST(ResultStore, PassesOfOneCellAndRepetitionLieBesideEachOther) {
+  const TempDir results;
+  Writing writing(results.path());
+  for (analysis::Pass pass :
+       {analysis::Pass::kFull, analysis::Pass::kBare, analysis::Pass::kSampled}) {
+    analysis::RunEvidence run = RunOf(1, 2);
+    run.pass = pass;
+    ASSERT_TRUE(writing.Add(run).ok());
+  }
+  const std::string directory = *writing.Finish();
+  const std::vector<std::string> files = FilesBelow(directory);
+  for (const char* pass : {"bare", "sampled", "full"}) {
+    EXPECT_THAT(files, Contains(absl::StrCat("cells/01-transport=uring/rep2/", pass, "/run.json")));
+  }
+  const auto stored = ReadResult(directory);
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  EXPECT_EQ(stored->evidence.runs[0].pass, analysis::Pass::kFull) << "in the order of execution";
+  EXPECT_EQ(stored->evidence.runs[1].pass, analysis::Pass::kBare);
+  EXPECT_EQ(stored->manifest.runs[1].pass, analysis::Pass::kBare);
 }
 
 TEST(ResultStore, IsListedAsInProgressWhileItsWriterLives) {
@@ -126,7 +149,7 @@ TEST(ResultStore, ACrashInTheMiddleOfARunCostsThatRunOnly) {
     ASSERT_TRUE(dies.Add(RunOf(0, 0)).ok());
   }
   // The second one's evidence is there, its run.json is not, or only in part.
-  const std::string second = partial + "/cells/01-transport=uring/rep0";
+  const std::string second = partial + "/cells/01-transport=uring/rep0/sampled";
   ASSERT_TRUE(MakeDirectories(second + "/agents").ok());
   ASSERT_TRUE(WriteDurably(second + "/agents/0-a.pb", "half of a mess").ok());
   ASSERT_TRUE(WriteDurably(second + "/run.json.new", "{\"schema_ver").ok());

@@ -78,6 +78,7 @@ TEST(RunSpec, CarriesEverySettingAndInput) {
   EXPECT_EQ(spec.poll(), "spin");
   EXPECT_EQ(spec.flush(), "op");
   EXPECT_EQ(spec.sample_every(), 12u);
+  EXPECT_FALSE(spec.observe());
   EXPECT_EQ(spec.samples_max(), 13u);
   EXPECT_EQ(spec.socket_options().send_buffer_bytes(), 5u);
   EXPECT_EQ(spec.socket_options().receive_buffer_bytes(), 6u);
@@ -92,6 +93,39 @@ TEST(RunSpec, AuthoritiesGoOnlyToRunsOverTls) {
   s.tls = true;
   EXPECT_TRUE(MakeRunSpec(s, {.tls_ca = "pem"}).tls());
   EXPECT_EQ(MakeRunSpec(s, {.tls_ca = "pem"}).tls_ca(), "pem");
+}
+
+TEST(RunSpec, APassDecidesWhatIsLookedAt) {
+  using analysis::Pass;
+  Settings s;
+  s.sample_every = 12;
+  s.full_sample_every = 3;
+  const auto spec = [&s](Pass pass) { return MakeRunSpec(s, {.pass = pass}); };
+  EXPECT_EQ(spec(Pass::kBare).sample_every(), 0u);
+  EXPECT_FALSE(spec(Pass::kBare).observe());
+  EXPECT_EQ(spec(Pass::kSampled).sample_every(), 12u);
+  EXPECT_FALSE(spec(Pass::kSampled).observe());
+  EXPECT_EQ(spec(Pass::kFull).sample_every(), 3u);
+  EXPECT_TRUE(spec(Pass::kFull).observe());
+  s.transport = "null";
+  EXPECT_FALSE(spec(Pass::kFull).observe()) << "there are no packets";
+}
+
+TEST(RunSpec, InjectsOnlyWhatIsAskedFor) {
+  Settings s;
+  EXPECT_FALSE(MakeRunSpec(s, {}).has_inject());
+  s.inject_encode = Nanos(3);
+  s.inject_decode = Nanos(4);
+  const control::Inject burns = MakeRunSpec(s, {}).inject();
+  EXPECT_EQ(burns.encode_ns(), 3);
+  EXPECT_EQ(burns.decode_ns(), 4);
+  EXPECT_FALSE(burns.relay());
+  s.inject_relay = Nanos(5);
+  EXPECT_TRUE(MakeRunSpec(s, {}).inject().relay());
+  EXPECT_EQ(MakeRunSpec(s, {}).inject().relay_ns(), 5);
+  s = Settings();
+  s.inject_relay = Nanos(0);
+  EXPECT_TRUE(MakeRunSpec(s, {}).inject().relay()) << "without a delay it is still there";
 }
 
 TEST(RunSpec, ATotalRateIsSharedAndARatePerAgentIsNot) {

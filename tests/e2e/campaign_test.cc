@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <map>
 
 #include "absl/strings/str_join.h"
 #include "tests/e2e/campaign_run.h"
@@ -21,7 +22,7 @@ constexpr const char* kSmall =
     "name: small <campaign>\n"
     "workload: {op: [get, put], value_size: [1B, 64KiB], keys: 32}\n"
     "transport: [socket, epoll, uring]\n"
-    "probes: {sample_every: 4}\n"
+    "probes: {sample_every: 4, passes: [sampled]}\n"
     "run: {warmup: 50ms, duration: 150ms, repetitions: 2, seed: 3}\n";
 
 // One campaign for all the tests that only look at it.
@@ -134,12 +135,51 @@ TEST_F(SmallCampaign, IsListedShownAndCompared) {
   EXPECT_TRUE(compare.code == 0 || compare.code == 5) << compare.code << compare.err;
 }
 
+// Bare, sampled and full: what each was told is in its directory, and each is shown as what it is.
+TEST(Campaign, EveryRepetitionIsRunInEveryPass) {
+  const TempDir dir;
+  const CampaignRun run = RunCampaign(dir,
+                                      "name: passes\n"
+                                      "workload: {op: get, value_size: 1B, keys: 8}\n"
+                                      "transport: epoll\n"
+                                      "probes: {sample_every: 4, full_sample_every: 2}\n"
+                                      "run: {warmup: 20ms, duration: 100ms, repetitions: 2}\n",
+                                      {"--local", "1"});
+  ASSERT_EQ(run.finished.code, 0) << run.finished.err;
+  const nlohmann::json manifest = run.Manifest();
+  ASSERT_EQ(manifest.at("runs").size(), 6u);
+  std::map<std::string, int> probed, runs;
+  for (const auto& one : manifest.at("runs")) {
+    const std::string pass = one.at("pass");
+    const std::string directory = one.at("directory");
+    EXPECT_EQ(fs::path(directory).filename(), pass);
+    const nlohmann::json summary =
+        ReadJson(run.result_dirs.at(0) + "/" + directory + "/summary.json");
+    EXPECT_EQ(summary.at("pass"), pass);
+    EXPECT_GT(summary.at("all").at("counts").at("answered"), 0);
+    EXPECT_EQ(fs::exists(run.result_dirs.at(0) + "/" + directory + "/server_wire.pb"),
+              pass == "full");
+    probed[pass] += summary.at("agents").at(0).at("samples").get<int>();
+    ++runs[pass];
+    ExpectSaid(run.finished.err, "rep 1 " + pass);
+  }
+  EXPECT_EQ(runs, (std::map<std::string, int>{{"bare", 2}, {"sampled", 2}, {"full", 2}}));
+  EXPECT_GT(probed.at("sampled"), 0);
+  EXPECT_GT(probed.at("full"), 0);
+  EXPECT_TRUE(fs::exists(run.result_dirs.at(0) + "/baselines.pb"));
+  const Finished show = e2e::Run({Program("kbench"), "show", run.result_dirs.at(0)});
+  EXPECT_EQ(show.code, 0) << show.err;
+  for (const char* pass : {"bare", "sampled", "full"}) {
+    ExpectSaid(show.out, std::string("rep 0 ") + pass);
+  }
+}
+
 TEST(Campaign, PlansAndValidatesWithoutAServer) {
   const TempDir dir;
   const std::string file = dir.Write("c.yaml", kSmall);
   const Finished plan = e2e::Run({Program("kbench"), "plan", file, "--local", "2"});
   EXPECT_EQ(plan.code, 0) << plan.err;
-  ExpectSaid(plan.out, "24 runs");
+  ExpectSaid(plan.out, "2 repetitions x 1 passes (sampled) = 24 runs");
   EXPECT_EQ(e2e::Run({Program("kbench"), "validate", file, "--local", "2"}).code, 0);
   EXPECT_EQ(e2e::Run({Program("kbench"), "version"}).code, 0);
   EXPECT_EQ(e2e::Run({Program("kbench"), "frobnicate"}).code, 2);
@@ -153,6 +193,7 @@ TEST(Campaign, OpenLoopCountsWhatItCouldNotSend) {
                                       "workload: {op: get, value_size: 1B, keys: 8}\n"
                                       "load: {mode: open, arrival: constant, rate_per_agent: 1k/s, "
                                       "depth: 2}\n"
+                                      "probes: {passes: [sampled]}\n"
                                       "run: {warmup: 0s, duration: 500ms, repetitions: 1}\n",
                                       {"--local", "1"});
   ASSERT_EQ(run.finished.code, 0) << run.finished.err;
@@ -178,6 +219,7 @@ TEST(Campaign, ASlowerServerIsASignificantRegression) {
                         "}\n"
                         "transport: epoll\n"
                         "workload: {op: get, value_size: 1B, keys: 8}\n"
+                        "probes: {passes: [sampled]}\n"
                         "run: {warmup: 20ms, duration: 150ms, repetitions: 5}\n",
                     {"--local", "1"});
     EXPECT_EQ(run.finished.code, 0) << run.finished.err;
@@ -203,6 +245,7 @@ TEST(Campaign, ServersThatAreSweptAreAllNamed) {
                                           first.address() + "', '" + second.address() +
                                           "']}\n"
                                           "workload: {op: noop}\n"
+                                          "probes: {passes: [sampled]}\n"
                                           "run: {warmup: 0s, duration: 50ms, repetitions: 1}\n",
                                       {"--local", "1"});
   ASSERT_EQ(run.finished.code, 0) << run.finished.err;
@@ -217,6 +260,7 @@ TEST(Campaign, TlsIsAFactorLikeAnyOther) {
                                       "server: {tls: [false, true]}\n"
                                       "transport: [socket, epoll, uring]\n"
                                       "workload: {mix: {get: 1, put: 1}, keys: 16}\n"
+                                      "probes: {passes: [sampled]}\n"
                                       "run: {warmup: 20ms, duration: 100ms, repetitions: 1}\n",
                                       {"--local", "2"});
   ASSERT_EQ(run.finished.code, 0) << run.finished.err;
@@ -244,6 +288,7 @@ TEST(Campaign, EveryOperationIsAnsweredAsItShould) {
                       absl::StrJoin(names, ": 1, ") +
                       ": 1}, keys: 64, value_size: 300B, range_keys: 20, verify: true}\n"
                       "transport: [socket, epoll, uring]\n"
+                      "probes: {passes: [sampled]}\n"
                       "run: {warmup: 0s, duration: 200ms, repetitions: 1}\n",
                   {"--local", "1"});
   ASSERT_EQ(run.finished.code, 0) << run.finished.err;
@@ -287,6 +332,7 @@ TEST(Campaign, AsksNothingBeyondTheServersLimits) {
                                       "name: modest\nserver: {address: '" + drive.address() +
                                           "'}\nworkload: {op: range, range_keys: 800, "
                                           "key_size: 1024B}\n"
+                                          "probes: {passes: [sampled]}\n"
                                           "run: {warmup: 0s, duration: 50ms, repetitions: 1}\n",
                                       {"--local", "1"});
   EXPECT_EQ(run.finished.code, 0) << run.finished.err;

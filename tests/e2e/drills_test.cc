@@ -22,9 +22,11 @@ using ::testing::Test;
 
 constexpr const char* kShortRun =
     "run: {warmup: 50ms, duration: 200ms, repetitions: 1, connect_timeout: 2s, op_timeout: 3s}\n"
+    "probes: {passes: [sampled]}\n"
     "workload: {op: get, value_size: 4KiB, keys: 16}\n";
 constexpr const char* kLongRun =
     "run: {warmup: 50ms, duration: 60s, repetitions: 1, connect_timeout: 2s, op_timeout: 3s}\n"
+    "probes: {passes: [sampled]}\n"
     "workload: {op: get, value_size: 4KiB, keys: 16}\n";
 
 void ExpectSaid(const std::string& text, const std::string& part) {
@@ -134,7 +136,8 @@ TEST(Drill, AValueThatSomebodyElseWroteEndsWithItsOwnCode) {
   const auto campaign = [&server](const std::string& workload) {
     return "name: wrong\nserver: {address: '" + server.address() +
            "'}\nworkload: {op: get, keys: 4, " + workload +
-           "}\nrun: {warmup: 0s, duration: 100ms, repetitions: 1}\n";
+           "}\nprobes: {passes: [sampled]}\n"
+           "run: {warmup: 0s, duration: 100ms, repetitions: 1}\n";
   };
   const TempDir good, bad;
   const CampaignRun whole = RunCampaign(good, campaign("verify: true"), {"--local", "1"});
@@ -196,6 +199,22 @@ TEST(Drill, AnAgentOfAnotherVersionIsRefusedNamingBoth) {
   ExpectSaid(run.finished.err, "99");
   ExpectSaid(run.finished.err, "1.0");
   ExpectSaid(run.finished.err, agent.address());
+}
+
+TEST(Drill, AnObserverThatIsNotThereEndsTheCampaignBeforeAnythingRuns) {
+  const SilentSocket closed(/*listening=*/false);
+  Daemon server("kbench-server", {});
+  Daemon agent("kbench-agent", {});
+  const TempDir dir;
+  const CampaignRun run =
+      RunCampaign(dir,
+                  "name: blind\nagents: ['" + agent.address() + "']\nserver: {address: '" +
+                      server.address() + "', observer: '" + closed.address + "'}\n" + kShortRun,
+                  {}, seconds(30));
+  EXPECT_EQ(run.finished.code, 6) << run.finished.err;
+  ExpectSaid(run.finished.err, "server.observer");
+  ExpectSaid(run.finished.err, closed.address);
+  EXPECT_TRUE(run.result_dirs.empty());
 }
 
 TEST(Drill, AServerKilledHalfWayLeavesAMarkedPartialResult) {
@@ -304,7 +323,7 @@ TEST(Drill, ADiskThatFillsLaterKeepsTheRunsThatWereWritten) {
   const CampaignRun run = RunCampaign(dir,
                                       "name: filling\n"
                                       "run: {warmup: 0s, duration: 100ms, repetitions: 40}\n"
-                                      "probes: {sample_every: 64}\n"
+                                      "probes: {sample_every: 64, passes: [sampled]}\n"
                                       "workload: {op: get, value_size: 4KiB, keys: 16}\n",
                                       {"--local", "1"}, seconds(60));
   EXPECT_EQ(run.finished.code, 1);

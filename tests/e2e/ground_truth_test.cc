@@ -112,7 +112,7 @@ void ExpectTruth(const std::string& yaml, const std::string& axis, size_t levels
             "workload: {op: get, value_size: 4KiB, keys: 64}\n"
             "transport: [socket, epoll, uring]\n"
             "load: {mode: open, arrival: constant, rate_total: 250/s, flows: 1, depth: 8}\n"
-            "probes: {sample_every: 1}\n"
+            "probes: {sample_every: 1, passes: [sampled]}\n"
             "run: {warmup: 100ms, duration: 800ms, repetitions: 5, seed: " +
             std::to_string(7 + round) + "}\n",
         {"--local", "1"}, seconds(240));

@@ -1,0 +1,19 @@
+// What `kbench probe` prints: measured paths as a table for people or as JSON, whose keys carry
+// units. What was not measured is "-" or null, never zero.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "proto/result.pb.h"
+
+namespace kbench {
+
+// How long `bytes` of payload take at `bytes_per_s`, headers included as they were when that was
+// measured; 0 when it was not.
+double SerialisationNs(double bytes, double bytes_per_s);
+
+std::string PathsText(const std::vector<result::NetworkBaseline>& paths, int width);
+std::string PathsJson(const std::vector<result::NetworkBaseline>& paths);
+
+}  // namespace kbench

@@ -1,0 +1,159 @@
+// Paths between fake agents: what is asked of whom, and that a path that cannot be measured says
+// so.
+#include "controller/path_probe.h"
+
+#include <gtest/gtest.h>
+
+#include <utility>
+
+#include "controller/exit_codes.h"
+#include "tests/controller/dispatcher_rig.h"
+
+namespace kbench {
+namespace {
+
+using result::NetworkBaseline;
+
+class PathProbeTest : public DispatcherTest {
+ protected:
+  MeasuredPath ToServer(const KineticServer& server = {.address = "drive:8123"}) {
+    return PathProbe(options_, &interrupts_).ToServer(links_[0].get(), server);
+  }
+  MeasuredPath ToAgent() {
+    return PathProbe(options_, &interrupts_).ToAgent(links_[0].get(), links_[1].get());
+  }
+  static void ExpectNotMeasured(const MeasuredPath& path, const std::string& why) {
+    EXPECT_FALSE(path.status.ok());
+    EXPECT_NE(path.baseline.reason().find(why), std::string::npos) << path.baseline.reason();
+    EXPECT_NE(path.baseline.from(), "");
+    EXPECT_NE(path.baseline.to(), "");
+    EXPECT_NE(path.baseline.kind(), NetworkBaseline::UNKNOWN);
+  }
+
+  PathProbeOptions options_;
+};
+
+TEST_F(PathProbeTest, AServerIsAskedWithItsCredentialsAndWithoutBulk) {
+  FakeAgent& agent = Add();
+  const MeasuredPath path = ToServer(
+      {.address = "drive:8123", .identity = 7, .hmac_key = "secret", .tls = true, .tls_ca = "pem"});
+  ASSERT_TRUE(path.status.ok()) << path.status;
+  EXPECT_EQ(path.baseline.from(), agent.address());
+  EXPECT_EQ(path.baseline.to(), "drive:8123");
+  EXPECT_EQ(path.baseline.kind(), NetworkBaseline::SERVER);
+  EXPECT_EQ(path.baseline.echoes(), 2000u);
+  EXPECT_EQ(path.baseline.echo_floor_ns(), Micros(10).count());
+  EXPECT_EQ(path.baseline.sent_bytes_per_s(), 0);
+  ASSERT_EQ(agent.heard_probe().size(), 2u);
+  const control::ProbeRequest request = agent.heard_probe().back();
+  EXPECT_EQ(request.target(), "drive:8123");
+  EXPECT_EQ(request.kind(), NetworkBaseline::SERVER);
+  EXPECT_EQ(request.identity(), 7);
+  EXPECT_EQ(request.hmac_key(), "secret");
+  EXPECT_TRUE(request.tls());
+  EXPECT_EQ(request.tls_ca(), "pem");
+  EXPECT_EQ(request.bulk_ns(), 0);
+  EXPECT_GT(request.timeout_ns(), options_.echo_time.count());
+}
+
+TEST_F(PathProbeTest, AnAgentIsReachedAtItsEchoPortWhichIsClosedAfterwards) {
+  FakeAgent& from = Add();
+  FakeAgent& to = Add({.echo_port = 4321});
+  const MeasuredPath path = ToAgent();
+  ASSERT_TRUE(path.status.ok()) << path.status;
+  EXPECT_EQ(path.baseline.from(), from.address());
+  EXPECT_EQ(path.baseline.to(), to.address()) << "not the port that is gone by now";
+  EXPECT_EQ(path.baseline.kind(), NetworkBaseline::AGENT);
+  EXPECT_EQ(path.baseline.received_bytes_per_s(), 2e8);
+  ASSERT_EQ(from.heard_probe().size(), 2u);
+  EXPECT_EQ(from.heard_probe()[0].bulk_ns(), 0) << "the first one only looks how long it takes";
+  EXPECT_EQ(from.heard_probe()[1].bulk_ns(), options_.bulk.count());
+  EXPECT_EQ(from.heard_probe()[1].target(), "127.0.0.1:4321");
+  to.Die();  // waits for its streams
+  EXPECT_EQ(to.echoes_open(), 0);
+}
+
+// 20 ms each: 50 of them in a second, and never fewer than were already made.
+TEST_F(PathProbeTest, ALongPathHasFewerEchoes) {
+  FakeAgent& agent = Add({.probe = [](const control::ProbeRequest&, NetworkBaseline* baseline) {
+    baseline->set_echo_p50_ns(Millis(20).count());
+    return grpc::Status::OK;
+  }});
+  EXPECT_TRUE(ToServer().status.ok());
+  EXPECT_EQ(agent.heard_probe().at(1).echoes(), 50u);
+  options_.echo_time = Millis(100);
+  EXPECT_TRUE(ToServer().status.ok());
+  EXPECT_EQ(agent.heard_probe().at(3).echoes(), 20u);
+}
+
+TEST_F(PathProbeTest, AServerThatIsNotThereIsUnreachable) {
+  FakeAgent& agent = Add({.probe = [](const control::ProbeRequest&, NetworkBaseline* baseline) {
+    baseline->Clear();
+    baseline->set_reason("connection refused");
+    return grpc::Status::OK;
+  }});
+  const MeasuredPath path = ToServer();
+  ExpectNotMeasured(path, "connection refused");
+  EXPECT_EQ(ExitCodeOf(path.status), ExitCode::kServerUnreachable) << path.status;
+  EXPECT_EQ(agent.heard_probe().size(), 1u) << "one refusal is enough";
+}
+
+TEST_F(PathProbeTest, WhatIsMissingOfAPathIsSaidAndTheRestKept) {
+  Add({.probe = [](const control::ProbeRequest& request, NetworkBaseline* baseline) {
+    if (request.bulk_ns() > 0) baseline->set_reason("the bulk broke off");
+    return grpc::Status::OK;
+  }});
+  Add();
+  const MeasuredPath path = ToAgent();
+  ExpectNotMeasured(path, "the bulk broke off");
+  EXPECT_EQ(path.baseline.echoes(), 2000u);
+  EXPECT_EQ(ExitCodeOf(path.status), ExitCode::kIncomplete);
+}
+
+TEST_F(PathProbeTest, AnAgentThatDoesNotKnowTheCallSaysSo) {
+  Add({.probe = [](const control::ProbeRequest&, NetworkBaseline*) {
+    return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "");
+  }});
+  const MeasuredPath path = ToServer();
+  ExpectNotMeasured(path, "does not know this call");
+  EXPECT_EQ(ExitCodeOf(path.status), ExitCode::kVersionMismatch);
+}
+
+TEST_F(PathProbeTest, AnEchoPortThatDoesNotOpenIsTheReason) {
+  FakeAgent& from = Add();
+  Add({.echo = grpc::Status(grpc::StatusCode::INTERNAL, "no port left")});
+  ExpectNotMeasured(ToAgent(), "no port left");
+  EXPECT_TRUE(from.heard_probe().empty());
+}
+
+TEST_F(PathProbeTest, AnEchoPortThatIsNoneIsTheReason) {
+  Add();
+  Add({.echo_port = 70'000});
+  ExpectNotMeasured(ToAgent(), "70000");
+}
+
+TEST_F(PathProbeTest, FrozenAgentsCostTheirDeadlineAndNoMore) {
+  options_.patience = Millis(300);
+  options_.echo_time = Millis(10);
+  options_.bulk = Millis(10);
+  Add();
+  Add({.silent_echo = true});
+  ExpectNotMeasured(ToAgent(), "opening the echo port");
+  links_.erase(links_.begin());
+  links_.erase(links_.begin());
+  Add({.silent_probe = true});
+  const MonoTime before = MonoNow();
+  ExpectNotMeasured(ToServer(), "did not end within");
+  EXPECT_GE(MonoNow() - before, options_.patience * 2);
+}
+
+TEST_F(PathProbeTest, CtrlCEndsTheWait) {
+  Add({.silent_probe = true});
+  interrupts_.count = 1;
+  const MeasuredPath path = ToServer();
+  ExpectNotMeasured(path, "interrupted");
+  EXPECT_EQ(ExitCodeOf(path.status), ExitCode::kInterrupted);
+}
+
+}  // namespace
+}  // namespace kbench

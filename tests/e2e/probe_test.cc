@@ -1,0 +1,133 @@
+// `kbench probe` between real agents and a real server, and what it says when a path is not there.
+
+#include <gtest/gtest.h>
+
+#include "tests/e2e/campaign_run.h"
+
+namespace kbench::e2e {
+namespace {
+
+void ExpectSaid(const std::string& text, const std::string& part) {
+  EXPECT_NE(text.find(part), std::string::npos) << "'" << part << "' is not in:\n" << text;
+}
+
+Finished Probe(std::vector<std::string> options) {
+  options.insert(options.begin(), {Program("kbench"), "probe"});
+  return e2e::Run(options, seconds(60));
+}
+
+// For as long as the agents that are built here do not answer it.
+constexpr int kUnknownCall = 7;
+
+nlohmann::json PathsOf(const Finished& finished) {
+  const nlohmann::json json = nlohmann::json::parse(finished.out, nullptr, false);
+  EXPECT_FALSE(json.is_discarded()) << finished.out << finished.err;
+  return json.is_discarded() ? nlohmann::json::array() : json.at("paths");
+}
+
+TEST(Probe, MeasuresEveryPathOfALocalTrial) {
+  const Finished finished = Probe({"--local", "--duration", "100ms", "--format", "json"});
+  if (finished.code == kUnknownCall) GTEST_SKIP() << finished.err;
+  ASSERT_EQ(finished.code, 0) << finished.err;
+  const nlohmann::json paths = PathsOf(finished);
+  ASSERT_EQ(paths.size(), 4u) << "two agents: each to the server and to the other";
+  int noops = 0;
+  for (const auto& path : paths) {
+    SCOPED_TRACE(path.dump());
+    EXPECT_EQ(path.at("reason"), "");
+    EXPECT_GE(path.at("echoes"), 20);
+    EXPECT_GT(path.at("echo_floor_ns"), 0);
+    EXPECT_GE(path.at("echo_p50_ns"), path.at("echo_floor_ns"));
+    EXPECT_GE(path.at("echo_p99_ns"), path.at("echo_p50_ns"));
+    EXPECT_GT(path.at("connect_ns"), 0);
+    EXPECT_GT(path.at("min_rtt_ns"), 0);
+    if (path.at("by") == "noop") {
+      ++noops;
+      EXPECT_TRUE(path.at("sent_bytes_per_s").is_null()) << "a server is not flooded";
+      continue;
+    }
+    EXPECT_GT(path.at("sent_bytes_per_s"), 0);
+    EXPECT_GT(path.at("received_bytes_per_s"), 0);
+    EXPECT_GT(path.at("serialisation_out_ns").at("1MiB"),
+              path.at("serialisation_out_ns").at("4KiB"));
+  }
+  EXPECT_EQ(noops, 2);
+}
+
+TEST(Probe, PrintsATable) {
+  Daemon server("kbench-server", {});
+  Daemon agent("kbench-agent", {});
+  Daemon servers_agent("kbench-agent", {});
+  const Finished finished =
+      Probe({"--agents", agent.address(), "--server", server.address(), "--server-agent",
+             servers_agent.address(), "--duration", "50ms"});
+  if (finished.code == kUnknownCall) GTEST_SKIP() << finished.err;
+  EXPECT_EQ(finished.code, 0) << finished.err;
+  for (const std::string& part :
+       {agent.address(), server.address(), servers_agent.address(), std::string("MB/s"),
+        std::string("floor"), std::string("1MiB out")}) {
+    ExpectSaid(finished.out, part);
+  }
+}
+
+TEST(Probe, AServerThatIsNotThereHasItsExitCodeAndTheOtherPathsAreMeasured) {
+  Daemon first("kbench-agent", {});
+  Daemon second("kbench-agent", {});
+  std::string gone;
+  {
+    Daemon server("kbench-server", {});
+    gone = server.address();
+  }
+  const Finished finished = Probe({"--agents", first.address() + "," + second.address(), "--server",
+                                   gone, "--duration", "50ms", "--format", "json"});
+  if (finished.code == kUnknownCall) GTEST_SKIP() << finished.err;
+  EXPECT_EQ(finished.code, 8) << finished.err;
+  ExpectSaid(finished.err, gone);
+  int measured = 0;
+  for (const auto& path : PathsOf(finished)) measured += path.at("reason") == "";
+  EXPECT_EQ(measured, 2);
+}
+
+TEST(Probe, AWrongKeyIsAServerThatSaysNo) {
+  Daemon server("kbench-server", {});
+  Daemon agent("kbench-agent", {});
+  const TempDir dir;
+  const Finished finished = Probe({"--agents", agent.address(), "--server", server.address(),
+                                   "--key-file", dir.Write("key", "wrong"), "--duration", "50ms"});
+  if (finished.code == kUnknownCall) GTEST_SKIP() << finished.err;
+  EXPECT_EQ(finished.code, 8) << finished.err;
+  ExpectSaid(finished.out, "HMAC");
+}
+
+TEST(Probe, AnAgentThatIsNotThereEndsIt) {
+  std::string gone;
+  {
+    Daemon agent("kbench-agent", {});
+    gone = agent.address();
+  }
+  const Finished finished = Probe({"--agents", gone, "--server", "127.0.0.1:1"});
+  EXPECT_EQ(finished.code, 6) << finished.err;
+  ExpectSaid(finished.err, gone);
+}
+
+TEST(Probe, SaysWhatIsMissingOnTheCommandLine) {
+  for (const auto& [options, says] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{}, "--agents"},
+           {{"--agents", "127.0.0.1:7100"}, "no path"},
+           {{"--agents", "127.0.0.1"}, "add --server"},
+           {{"--agents", "127.0.0.1", "--server", "127.0.0.1:1"}, "not HOST:PORT"},
+           {{"--agents", "127.0.0.1:0", "--server", "127.0.0.1:1"}, "no port"},
+           {{"--agents", "127.0.0.1:1,127.0.0.1:2", "--tls"}, "add --server"},
+           {{"--agents", "127.0.0.1:1", "--server", "127.0.0.1:1", "--ca-file", "x"}, "--tls"},
+           {{"--agents", "127.0.0.1:1", "--server", "127.0.0.1:1", "--duration", "5"}, "unit"},
+           {{"--agents", "127.0.0.1:1", "--server", "127.0.0.1:1", "--duration", "1h"}, "600s"},
+           {{"--local", "--agents", "127.0.0.1:1"}, "--agents"},
+           {{"--local", "--format", "xml"}, "xml"}}) {
+    const Finished finished = Probe(options);
+    EXPECT_EQ(finished.code, 2) << finished.err;
+    ExpectSaid(finished.err, says);
+  }
+}
+
+}  // namespace
+}  // namespace kbench::e2e
