@@ -93,9 +93,9 @@ void SendDue(Pipe* pipe, OnSent on_sent) {
 
 }  // namespace
 
-Relay::Relay(const std::string& target, Nanos delay_each_way)
+Relay::Relay(const std::string& target, Nanos delay_each_way, const std::string& listen_on)
     : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), stop_(eventfd(0, EFD_CLOEXEC)) {
-  const auto any = Resolve(*ParseHostPort("127.0.0.1:0"));
+  const auto any = Resolve(*ParseHostPort(listen_on));
   if (bind(listener_.get(), any->get(), any->length) != 0 || listen(listener_.get(), 64) != 0) {
     std::abort();
   }

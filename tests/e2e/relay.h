@@ -16,7 +16,9 @@ namespace kbench::e2e {
 
 class Relay {
  public:
-  Relay(const std::string& target, Nanos delay_each_way);
+  // Listens on `listen_on`; port 0 takes a free one.
+  Relay(const std::string& target, Nanos delay_each_way,
+        const std::string& listen_on = "127.0.0.1:0");
   ~Relay();
 
   const std::string& address() const { return address_; }
