@@ -25,8 +25,7 @@ truth: build  ## only the tests that hold the separation against injected delays
 
 table: build  ## the long table of known truths (root, about 15 minutes), as Markdown
 	@rm -f build/$(PRESET)/acceptance.md
-	-ctest --preset $(PRESET) -C table -L table
-	@cat build/$(PRESET)/acceptance.md
+	@ctest --preset $(PRESET) -C table -L table; status=$$?; cat build/$(PRESET)/acceptance.md; exit $$status
 
 dev:  ## debug build and its tests
 	$(MAKE) check PRESET=dev
