@@ -48,7 +48,7 @@ class Links : public LabTest {
                               "transport: ",
                               YamlList(transports),
                               "\nprobes: {sample_every: 4}\n"
-                              "run: {warmup: 200ms, duration: 800ms, repetitions: ",
+                              "run: {warmup: 200ms, duration: 1500ms, repetitions: ",
                               kRepetitions, "}\n"));
       to->foreign_cpus = std::max(to->foreign_cpus, one.foreign_cpus);
       for (LabRun& run : one.runs) {
