@@ -19,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 
 namespace kbench {
 namespace {
@@ -216,14 +217,16 @@ absl::StatusOr<std::unique_ptr<DelayRelay>> DelayRelay::Start(const Options& opt
     return absl::UnavailableError(
         absl::StrCat("the relay on this host cannot be made: ", what, ": ", strerror(errno)));
   };
-  relay->listener_ = Fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  sockaddr_in any = {};
-  any.sin_family = AF_INET;
-  any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  SocketAddress listen_on = options.listen;
+  if (listen_on.length == 0) {
+    ASSIGN_OR_RETURN(listen_on, Resolve({.host = "127.0.0.1", .port = 0}));
+  }
+  relay->listener_ =
+      Fd(socket(listen_on.get()->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!relay->listener_.valid() ||
-      bind(relay->listener_.get(), reinterpret_cast<const sockaddr*>(&any), sizeof(any)) != 0 ||
+      bind(relay->listener_.get(), listen_on.get(), listen_on.length) != 0 ||
       listen(relay->listener_.get(), SOMAXCONN) != 0) {
-    return refused("a listening socket on 127.0.0.1");
+    return refused(absl::StrCat("a listening socket on ", ToString(listen_on)));
   }
   relay->address_.length = sizeof(relay->address_.storage);
   if (getsockname(relay->listener_.get(), reinterpret_cast<sockaddr*>(&relay->address_.storage),

@@ -31,7 +31,8 @@ class DelayRelay {
 
   struct Options {
     SocketAddress server;
-    Nanos delay;  // each way
+    Nanos delay;            // each way
+    SocketAddress listen;   // not set: a free port of 127.0.0.1
   };
   // What chunks were held for, really: medians of (left the relay - reached it).
   struct Added {
@@ -40,7 +41,7 @@ class DelayRelay {
     uint64_t chunks = 0;  // both ways
   };
 
-  // Listens on a free port of 127.0.0.1 and begins to relay.
+  // Listens and begins to relay.
   static absl::StatusOr<std::unique_ptr<DelayRelay>> Start(const Options& options);
   ~DelayRelay();
 

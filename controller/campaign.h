@@ -87,6 +87,7 @@ struct Settings {
 
   Nanos inject_encode;  // burned per request, per answer
   Nanos inject_decode;
+  bool keep_awake = false;            // CPUs of the agents' hosts
   std::optional<Nanos> inject_relay;  // each way; none: no relay
 
   // Whether the keys are written before the run.

@@ -439,6 +439,7 @@ std::vector<CampaignField> MakeFields() {
       Duration("inject.encode", "inject_encode", Nanos(0), kInjectMax, &Settings::inject_encode),
       Duration("inject.decode", "inject_decode", Nanos(0), kInjectMax, &Settings::inject_decode),
       InjectRelay(kInjectMax),
+      Flag("inject.keep_awake", "keep_awake", &Settings::keep_awake),
   };
 }
 

@@ -31,6 +31,7 @@ enum class ExitCode : int {
   kVersionMismatch = 7,
   kServerUnreachable = 8,
   kWrongData = 9,
+  kSuspect = 10,
   kPhaseTimeout = 11,
   kInterrupted = 130,
   kTerminated = 143,
@@ -41,9 +42,8 @@ struct ExitCodeMeaning {
   absl::string_view meaning;
 };
 
-// Printed by --help. The numbers left out are kept for: 3 gates failed, 10 measurement
-// suspect.
-inline constexpr std::array<ExitCodeMeaning, 12> kExitCodes = {{
+// Printed by --help. The number left out is kept for: 3 gates failed.
+inline constexpr std::array<ExitCodeMeaning, 13> kExitCodes = {{
     {ExitCode::kDone, "done"},
     {ExitCode::kInternal, "internal error, or the results could not be written"},
     {ExitCode::kUsage, "wrong command line or campaign"},
@@ -53,6 +53,7 @@ inline constexpr std::array<ExitCodeMeaning, 12> kExitCodes = {{
     {ExitCode::kVersionMismatch, "an agent speaks another protocol version"},
     {ExitCode::kServerUnreachable, "Kinetic server unreachable or refused us"},
     {ExitCode::kWrongData, "data verification failed; the campaign is complete and kept"},
+    {ExitCode::kSuspect, "selftest: the attribution is wrong on these hosts"},
     {ExitCode::kPhaseTimeout, "a phase timed out"},
     {ExitCode::kInterrupted, "interrupted (Ctrl-C); partial results are kept, marked aborted"},
     {ExitCode::kTerminated, "terminated (SIGTERM); partial results are kept, marked aborted"},

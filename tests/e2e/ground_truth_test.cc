@@ -83,8 +83,8 @@ std::string Show(const Parts& parts) {
 std::string OnlyMoved(const std::string& where, const std::string& moved, double expected,
                       double tolerance, const Parts& before, const Parts& after) {
   std::string wrong;
-  for (const std::string name : {"wait", "client_user", "client_kernel_send", "network", "server",
-                                 "client_kernel_receive", "client_decode"}) {
+  for (const std::string name : {"wait", "client_encode", "client_submit", "client_send", "network", "server",
+                                 "client_receive", "client_decode"}) {
     if (!before.contains(name) || !after.contains(name)) {
       wrong += name + " is missing\n";
       continue;
@@ -175,7 +175,7 @@ TEST(GroundTruth, ARelayMovesTheNetworkPartAndNothingElse) {
           // other.
           const Parts direct = doses.Of(transport, server.address());
           bool moved = hops.at("network") <= direct.at("network");
-          for (const std::string part : {"server", "client_kernel_send", "client_kernel_receive"}) {
+          for (const std::string part : {"server", "client_send", "client_receive"}) {
             moved = moved || std::abs(hops.at(part) - direct.at(part)) > 50 * kUs;
           }
           if (moved)

@@ -17,9 +17,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::vector<std::string> WithListen(const std::string& program,
-                                    std::vector<std::string> arguments) {
-  std::vector<std::string> argv = {Program(program), "--listen", "127.0.0.1:0"};
+std::vector<std::string> WithListen(const std::string& program, const std::string& listen,
+                                    const std::vector<std::string>& arguments) {
+  std::vector<std::string> argv = {Program(program), "--listen", listen};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return argv;
 }
@@ -153,8 +153,9 @@ std::string ReadFile(const std::string& path) {
   return text.str();
 }
 
-Daemon::Daemon(const std::string& program, std::vector<std::string> arguments)
-    : child_(WithListen(program, std::move(arguments))) {
+Daemon::Daemon(const std::string& program, std::vector<std::string> arguments,
+               const std::string& listen, const std::function<void()>& before_exec)
+    : child_(WithListen(program, listen, arguments), before_exec) {
   const std::string ready = program + " listening on ";
   child_.WaitForOutput(ready, seconds(20));
   child_.WaitForOutput("\n", seconds(20));

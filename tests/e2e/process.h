@@ -77,10 +77,12 @@ class TempDir {
 
 std::string ReadFile(const std::string& path);
 
-// A kbench-server or kbench-agent on a free loopback port.
+// A kbench-server or kbench-agent on a free loopback port, or where `listen` says.
 class Daemon {
  public:
-  Daemon(const std::string& program, std::vector<std::string> arguments);
+  Daemon(const std::string& program, std::vector<std::string> arguments,
+         const std::string& listen = "127.0.0.1:0",
+         const std::function<void()>& before_exec = nullptr);
   const std::string& address() const { return address_; }
   Child& child() { return child_; }
 

@@ -1,0 +1,166 @@
+// What kbench may claim: rows 11 (no difference where there is none) and 14 (a stall is charged to
+// every request that was due in it) of the table of acceptance.
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <iostream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "tests/e2e/acceptance.h"
+#include "tests/e2e/foreign_cpu.h"
+#include "tests/e2e/lab_run.h"
+#include "tests/e2e/netlab.h"
+
+namespace kbench::e2e {
+namespace {
+
+constexpr double kNsPerMs = 1e6;
+constexpr double kUnbounded = 1e12;
+
+// Stops a process for 100 ms of each second, until it is destroyed; then the process runs.
+class Stalls {
+ public:
+  explicit Stalls(pid_t pid) : pid_(pid), timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)) {
+    const timespec tick = {.tv_sec = 0, .tv_nsec = 100'000'000};
+    const itimerspec every = {.it_interval = tick, .it_value = tick};
+    if (timerfd_settime(timer_.get(), 0, &every, nullptr) != 0) std::abort();
+    thread_ = std::thread([this] { Loop(); });
+  }
+  ~Stalls() {
+    stop_ = true;
+    thread_.join();
+    kill(pid_, SIGCONT);
+  }
+  int count() const { return count_; }
+
+ private:
+  void Loop() {
+    for (uint64_t tick = 0; !stop_;) {
+      uint64_t passed = 0;
+      if (read(timer_.get(), &passed, sizeof(passed)) != sizeof(passed)) return;
+      tick += passed;
+      if (stopped_) {
+        kill(pid_, SIGCONT);
+        stopped_ = false;
+      } else if (tick % 10 == 0 || passed > 1) {
+        kill(pid_, SIGSTOP);
+        stopped_ = true;
+        ++count_;
+      }
+    }
+  }
+
+  const pid_t pid_;
+  Fd timer_;
+  bool stopped_ = false;  // of the thread alone
+  std::atomic<bool> stop_{false};
+  std::atomic<int> count_{0};
+  std::thread thread_;
+};
+
+class Claims : public LabTest {};
+class ClaimsTable : public LabTest {};
+
+TEST_F(Claims, AControllerReachesAgentsOnBothHosts) {
+  const LabAgent client(*lab_, Host::kClient), server(*lab_, Host::kServer);
+  const Finished ping = e2e::Run(
+      {Program("kbench"), "agents", "ping", "--agents", client.address() + "," + server.address()},
+      seconds(30), lab_->Enter(Host::kClient));
+  EXPECT_EQ(ping.code, 0) << ping.out << ping.err;
+  for (const LabAgent* agent : {&client, &server}) {
+    EXPECT_NE(ping.out.find(agent->address()), std::string::npos) << ping.out;
+  }
+}
+
+TEST_F(Claims, Row14AStallIsChargedToEveryRequestThatWasDueInIt) {
+  LabServer server(*lab_);
+  LabCampaign campaign;
+  int stalls = 0;
+  {
+    const Stalls stalled(server.child().pid());
+    campaign = RunInLab(
+        *lab_, absl::StrCat("name: stalls\nserver: {address: '", server.direct(),
+                            "'}\ntransport: [socket, uring]\n"
+                            "workload: {op: get, value_size: 1KiB, keys: 32}\n"
+                            "load: {mode: open, arrival: poisson, rate_total: 1000/s, depth: 512}\n"
+                            "run: {warmup: 200ms, duration: 4s, repetitions: 1}\n"));
+    stalls = stalled.count();
+  }
+  EXPECT_GE(stalls, 8);
+  ASSERT_EQ(campaign.runs.size(), 2u);
+  for (const LabRun& run : campaign.runs) {
+    EXPECT_EQ(run.summary.at("counts").at("unsent"), 0);
+    const double p99 = run.summary.at("response_p99_ns").get<double>() / kNsPerMs;
+    Accept({.row = "14",
+            .injection = "100 ms stalls each second, open loop, " + run.levels.at("transport"),
+            .quantity = "p99 from the intended instant",
+            .measured = {p99, p99, p99},
+            .least = 80,
+            .most = kUnbounded,
+            .unit = "ms",
+            .foreign_cpus = campaign.foreign_cpus});
+    std::cout << "p50 " << run.summary.at("response_p50_ns").get<double>() / kNsPerMs << " ms\n";
+  }
+}
+
+// One campaign of the client's, and where it left its results.
+std::string Measure(const NetLab& lab, const LabServer& server, const TempDir& dir) {
+  const CampaignRun run =
+      Look(dir, Run(RunArgv(dir,
+                            absl::StrCat("name: same\nserver: {address: '", server.direct(),
+                                         "'}\ntransport: [socket, uring]\n"
+                                         "workload: {op: get, value_size: 1KiB, keys: 32}\n"
+                                         "run: {warmup: 20ms, duration: 100ms, repetitions: 5}\n"),
+                            {"--local", "1", "--quiet"}),
+                    seconds(120), lab.Enter(Host::kClient)));
+  EXPECT_EQ(run.finished.code, 0) << run.finished.err;
+  return run.result_dirs.empty() ? "" : run.result_dirs.front();
+}
+
+// Pairs of identical campaigns, one after the other: how many does `kbench compare` tell apart?
+TEST_F(ClaimsTable, Row11IdenticalCampaignsAreNotToldApart) {
+  constexpr int kPairs = 40;
+  const LabServer server(*lab_);
+  const ForeignCpu others;
+  int told_apart = 0;
+  for (int pair = 0; pair < kPairs; ++pair) {
+    const TempDir first_dir, second_dir;
+    const std::string first = Measure(*lab_, server, first_dir);
+    const std::string second = Measure(*lab_, server, second_dir);
+    ASSERT_FALSE(first.empty() || second.empty());
+    const Finished compared =
+        e2e::Run({Program("kbench"), "compare", first, second, "--format", "json"});
+    const nlohmann::json json = nlohmann::json::parse(compared.out, nullptr, false);
+    ASSERT_FALSE(json.is_discarded()) << compared.out << compared.err;
+    ASSERT_FALSE(json.at("comparisons").empty());
+    bool different = false;
+    for (const auto& one : json.at("comparisons")) {
+      if (one.at("verdict") != "different") continue;
+      different = true;
+      std::cout << "pair " << pair << ": " << one.dump() << "\n";
+    }
+    told_apart += different;
+  }
+  const double share = static_cast<double>(told_apart) / kPairs;
+  Accept({.row = "11",
+          .injection = absl::StrCat("none, ", kPairs, " pairs of campaigns, socket and uring"),
+          .quantity = "share of pairs called different",
+          .measured = {share, share, share},
+          .least = 0,
+          .most = 0.05,
+          .unit = "",
+          .foreign_cpus = others.Cpus()});
+}
+
+}  // namespace
+}  // namespace kbench::e2e

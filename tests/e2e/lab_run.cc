@@ -1,0 +1,146 @@
+#include "tests/e2e/lab_run.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "tests/e2e/foreign_cpu.h"
+#include "tests/e2e/parts.h"
+
+namespace kbench::e2e {
+namespace {
+
+constexpr int kAttemptsMost = 3;
+
+std::vector<std::string> Remote(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "--allow-remote");
+  return arguments;
+}
+
+std::string ListenOn(Host host) {
+  return absl::StrCat(host == Host::kServer ? NetLab::kServerDirect : NetLab::kClientDirect, ":0");
+}
+
+std::vector<LabRun> ReadRuns(const std::string& results) {
+  std::vector<LabRun> runs;
+  const nlohmann::json manifest = ReadJson(results + "/manifest.json");
+  for (const auto& one : manifest.at("runs")) {
+    LabRun run;
+    for (const auto& level : manifest.at("cells").at(one.at("cell").get<size_t>()).at("levels")) {
+      run.levels[level.at("axis")] = level.at("value");
+    }
+    run.repetition = one.at("repetition");
+    run.name = one.at("directory");
+    const std::string directory = absl::StrCat(results, "/", run.name);
+    run.summary = ReadJson(directory + "/summary.json").at("ops").at(0);
+    run.decomposition = ReadJson(directory + "/decomposition.json").at("ops").at(0);
+    for (const auto& file : std::filesystem::directory_iterator(directory + "/agents")) {
+      EXPECT_TRUE(run.evidence.ParseFromString(ReadFile(file.path()))) << file.path();
+    }
+    runs.push_back(std::move(run));
+  }
+  return runs;
+}
+
+}  // namespace
+
+LabServer::LabServer(const NetLab& lab, std::vector<std::string> arguments)
+    : daemon_("kbench-server", Remote(std::move(arguments)), "0.0.0.0:0", lab.Enter(Host::kServer)),
+      port_(daemon_.address().substr(daemon_.address().rfind(':') + 1)) {}
+
+LabAgent::LabAgent(const NetLab& lab, Host host)
+    : daemon_("kbench-agent", {"--plaintext"}, ListenOn(host), lab.Enter(host)) {}
+
+double LabRun::RequestBytes() const {
+  return summary.at("request_bytes").get<double>() / summary.at("counts").at("sent").get<double>();
+}
+
+double LabRun::ResponseBytes() const {
+  return summary.at("response_bytes").get<double>() /
+         summary.at("counts").at("answered").get<double>();
+}
+
+std::optional<double> LabRun::Part(std::string_view part, const char* field) const {
+  for (const auto& one : decomposition.at("parts")) {
+    if (one.at("part").get<std::string>() == part) return one.at(field).get<double>();
+  }
+  return std::nullopt;
+}
+
+double LabRun::Parts(bool (*which)(std::string_view), const char* field) const {
+  double sum = 0;
+  for (const auto& one : decomposition.at("parts")) {
+    if (which(one.at("part").get<std::string>())) sum += one.at(field).get<double>();
+  }
+  return sum;
+}
+
+std::map<int, double> LabCampaign::ByRepetition(const Levels& levels,
+                                                const RunNumber& number) const {
+  std::map<int, double> values;
+  size_t asked = 0;
+  std::string without;
+  for (const LabRun& run : runs) {
+    bool all = true;
+    for (const auto& [axis, value] : levels) {
+      all = all && run.levels.contains(axis) && run.levels.at(axis) == value;
+    }
+    if (!all) continue;
+    ++asked;
+    if (const std::optional<double> value = number(run)) {
+      values[run.repetition] = *value;
+    } else {
+      absl::StrAppend(&without, run.name, ": ", run.decomposition.at("caveats").dump(), "\n");
+    }
+  }
+  EXPECT_GT(asked, 0u);
+  EXPECT_LE(3 * (asked - values.size()), asked) << "no value in\n" << without;
+  return values;
+}
+
+std::vector<double> LabCampaign::Values(const Levels& levels, const RunNumber& number) const {
+  std::vector<double> values;
+  for (const auto& [repetition, value] : ByRepetition(levels, number)) values.push_back(value);
+  return values;
+}
+
+std::vector<double> LabCampaign::Differences(const Levels& from, const Levels& to,
+                                             const RunNumber& number) const {
+  const std::map<int, double> before = ByRepetition(from, number);
+  std::vector<double> differences;
+  for (const auto& [repetition, value] : ByRepetition(to, number)) {
+    const auto pair = before.find(repetition);
+    if (pair != before.end()) differences.push_back(value - pair->second);
+  }
+  return differences;
+}
+
+LabCampaign RunInLab(const NetLab& lab, const std::string& yaml, milliseconds timeout) {
+  LabCampaign best;
+  const LabAgent agent(lab, Host::kClient);
+  for (int attempt = 0; attempt < kAttemptsMost; ++attempt) {
+    const TempDir dir;
+    const ForeignCpu others;
+    const CampaignRun run =
+        Look(dir, Run(RunArgv(dir, absl::StrCat("agents: ['", agent.address(), "']\n", yaml), {}),
+                      timeout, lab.Enter(Host::kClient)));
+    const double foreign = others.Cpus();
+    EXPECT_EQ(run.finished.code, 0) << run.finished.out << run.finished.err;
+    if (run.finished.code != 0 || run.result_dirs.size() != 1) return best;
+    if (attempt == 0 || foreign < best.foreign_cpus) {
+      best = {.runs = ReadRuns(run.result_dirs.front()), .foreign_cpus = foreign};
+    }
+    if (foreign <= kForeignMost) break;
+    std::cout << "others used " << foreign << " CPUs during attempt " << attempt + 1 << "\n";
+  }
+  return best;
+}
+
+std::string YamlList(const std::vector<std::string>& values) {
+  return absl::StrCat("['", absl::StrJoin(values, "', '"), "']");
+}
+
+}  // namespace kbench::e2e
