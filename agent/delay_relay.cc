@@ -226,7 +226,7 @@ absl::StatusOr<std::unique_ptr<DelayRelay>> DelayRelay::Start(const Options& opt
   if (!relay->listener_.valid() ||
       bind(relay->listener_.get(), listen_on.get(), listen_on.length) != 0 ||
       listen(relay->listener_.get(), SOMAXCONN) != 0) {
-    return refused(absl::StrCat("a listening socket on ", ToString(listen_on)));
+    return refused("a listening socket");
   }
   relay->address_.length = sizeof(relay->address_.storage);
   if (getsockname(relay->listener_.get(), reinterpret_cast<sockaddr*>(&relay->address_.storage),

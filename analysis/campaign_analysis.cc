@@ -271,6 +271,12 @@ void CollectOfPasses(const CampaignAnalysis& analysis, CaveatCollector* collecto
 void CollectFromCampaign(const CampaignAnalysis& analysis, CaveatCollector* collector) {
   const CampaignEvidence& campaign = *analysis.campaign;
   for (const result::Caveat& caveat : campaign.caveats) collector->AddForCampaign(caveat);
+  if (campaign.selftest && !campaign.selftest->passed) {
+    collector->AddForCampaign(
+        MakeCaveat("selftest_failed",
+                   absl::StrCat("these hosts bill known delays to the wrong part; self-test ",
+                                campaign.selftest->sentence)));
+  }
   if (campaign.status != "complete") {
     collector->AddForCampaign(MakeCaveat(
         "campaign_incomplete",

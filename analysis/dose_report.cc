@@ -11,7 +11,10 @@ namespace {
 
 std::string Title(const DoseResponse& r) {
   return absl::StrCat(r.experiment.name, ", ", r.transport, ", ", std::string(Name(r.pass)),
-                      r.evidence.empty() ? "" : absl::StrCat(" (", r.evidence, ")"));
+                      r.evidence.empty() ? "" : absl::StrCat(" (", r.evidence, ")"),
+                      r.left_out == 0 ? ""
+                                      : absl::StrCat("; ", r.left_out, " of ", r.runs + r.left_out,
+                                                     " runs had poorer evidence"));
 }
 
 Table DoseTable(const DoseResponse& r) {
@@ -57,6 +60,7 @@ std::string ResponsesJson(const std::vector<DoseResponse>& responses) {
                 {"pass", std::string(Name(r.pass))},
                 {"evidence", r.evidence},
                 {"runs", r.runs},
+                {"runs_left_out", r.left_out},
                 {"ok", r.ok()},
                 {"fault", r.fault},
                 {"doses_ns", r.doses_ns}};

@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kResamples = 500;
 constexpr size_t kFewestDoses = 3;
+constexpr double kMostLeftOut = 0.2;  // of the runs
 
 std::string LevelOf(const CampaignEvidence& campaign, int cell, const std::string& axis) {
   for (const CellInfo& info : campaign.cells) {
@@ -95,52 +96,89 @@ std::string EvidenceOf(const Boundaries& b) {
                                                : "the server's own record");
 }
 
-DoseResponse ResponseOf(const Experiment& experiment, const CampaignEvidence& campaign,
-                        const std::string& transport, Pass pass) {
-  DoseResponse response{.experiment = experiment, .transport = transport, .pass = pass};
-  DosesByPart parts;
-  std::optional<Boundaries> boundaries;
-  std::vector<std::string> order;
+// One run at one dose.
+struct DosedRun {
+  double dose_ns = 0;
+  int repetition = 0;
+  Decomposition decomposition;
+};
+
+// The cuts that most runs have.
+Boundaries MostCommon(const std::vector<DosedRun>& runs) {
+  const auto like = [&](const Boundaries& b) {
+    return std::count_if(runs.begin(), runs.end(),
+                         [&](const DosedRun& r) { return r.decomposition.boundaries == b; });
+  };
+  return std::max_element(runs.begin(), runs.end(),
+                          [&](const DosedRun& a, const DosedRun& b) {
+                            return like(a.decomposition.boundaries) <
+                                   like(b.decomposition.boundaries);
+                          })
+      ->decomposition.boundaries;
+}
+
+// The runs of one transport and pass, or why they cannot be used.
+std::vector<DosedRun> RunsOf(const CampaignEvidence& campaign, const DoseResponse& response,
+                             std::string* fault) {
+  const Experiment& experiment = response.experiment;
+  std::vector<DosedRun> runs;
   for (const RunEvidence& run : campaign.runs) {
-    if (run.pass != pass || LevelOf(campaign, run.cell, "transport") != transport) continue;
+    if (run.pass != response.pass ||
+        LevelOf(campaign, run.cell, "transport") != response.transport) {
+      continue;
+    }
     if (run.status != RunStatus::kComplete) {
-      response.fault = absl::StrCat("run ", run.run_id, " is not complete: ", run.status_text);
-      return response;
+      *fault = absl::StrCat("run ", run.run_id, " is not complete: ", run.status_text);
+      return {};
     }
     std::string level = LevelOf(campaign, run.cell, experiment.axis);
     const auto named = experiment.levels.find(level);
     if (named != experiment.levels.end()) level = named->second;
     const auto dose = DoseOf(level);
     if (!dose) {
-      response.fault = absl::StrCat("the campaign has no doses on ", experiment.axis);
-      return response;
+      *fault = absl::StrCat("the campaign has no doses on ", experiment.axis);
+      return {};
     }
-    const Decomposition d = Decompose(run, Summarize(run), "all");
+    Decomposition d = Decompose(run, Summarize(run), "all");
     if (d.samples_used == 0) {
-      response.fault = absl::StrCat("run ", run.run_id, " has no request that can be separated");
-      return response;
+      *fault = absl::StrCat("run ", run.run_id, " has no request that can be separated");
+      return {};
     }
-    if (boundaries && !(*boundaries == d.boundaries)) {
-      response.fault = "runs were separated by different evidence: " + EvidenceOf(*boundaries) +
-                       ", and " + EvidenceOf(d.boundaries);
-      return response;
+    runs.push_back({.dose_ns = *dose * experiment.per_dose,
+                    .repetition = run.repetition,
+                    .decomposition = std::move(d)});
+  }
+  if (runs.empty()) *fault = "no runs";
+  return runs;
+}
+
+DoseResponse ResponseOf(const Experiment& experiment, const CampaignEvidence& campaign,
+                        const std::string& transport, Pass pass) {
+  DoseResponse response{.experiment = experiment, .transport = transport, .pass = pass};
+  const std::vector<DosedRun> runs = RunsOf(campaign, response, &response.fault);
+  if (!response.fault.empty()) return response;
+  const Boundaries common = MostCommon(runs);
+  response.evidence = EvidenceOf(common);
+  DosesByPart parts;
+  for (const DosedRun& run : runs) {
+    if (!(run.decomposition.boundaries == common)) {
+      ++response.left_out;
+      continue;
     }
-    boundaries = d.boundaries;
     ++response.runs;
-    order.clear();
-    for (const PartStats& part : d.parts) {
-      order.push_back(part.name);
-      parts[part.name].push_back({.injected_ns = *dose * experiment.per_dose,
+    for (const PartStats& part : run.decomposition.parts) {
+      parts[part.name].push_back({.injected_ns = run.dose_ns,
                                   .answered_ns = static_cast<double>(part.p50_ns),
                                   .repetition = run.repetition});
     }
   }
-  if (!boundaries) {
-    response.fault = "no runs";
+  FillMedians(parts, &response);
+  if (response.left_out > kMostLeftOut * static_cast<double>(runs.size())) {
+    response.fault =
+        absl::StrCat(response.left_out, " of ", runs.size(),
+                     " runs were separated by other evidence than ", response.evidence);
     return response;
   }
-  response.evidence = EvidenceOf(*boundaries);
-  FillMedians(parts, &response);
   if (response.doses_ns.size() < kFewestDoses) {
     response.fault = absl::StrCat(response.doses_ns.size(), " doses are too few for a slope");
     return response;
@@ -150,7 +188,7 @@ DoseResponse ResponseOf(const Experiment& experiment, const CampaignEvidence& ca
         absl::StrCat(experiment.part, " is not separated here: there are ", response.evidence);
     return response;
   }
-  for (const std::string& part : order) {
+  for (const std::string& part : PartNames(common)) {
     response.slopes.push_back(SlopeOf(experiment, part, parts.at(part)));
   }
   return response;

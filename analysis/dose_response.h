@@ -50,6 +50,7 @@ struct DoseResponse {
   Pass pass = Pass::kSampled;
   std::string evidence;  // "packets", "kernel stamps", ...: of the client's edges and the server's
   int runs = 0;
+  int left_out = 0;  // runs that poorer evidence separated otherwise than most; in no slope
   std::vector<Slope> slopes;
   // The medians that people look at: part -> one value per dose, in the order of `doses_ns`.
   std::vector<double> doses_ns;

@@ -55,6 +55,12 @@ struct RunEvidence {
   std::vector<result::Caveat> caveats;  // the controller's own
 };
 
+// The last self-test of the fleet that ran the campaign.
+struct SelftestSummary {
+  bool passed = false;
+  std::string sentence;  // "passed on ..."
+};
+
 struct CampaignEvidence {
   std::string name;
   std::string run_id;
@@ -68,6 +74,7 @@ struct CampaignEvidence {
   std::map<std::string, std::string> constants;  // every other field, resolved
   std::vector<CellInfo> cells;
   std::vector<RunEvidence> runs;                   // in the order of execution
+  std::optional<SelftestSummary> selftest;         // none: never made here
   std::vector<result::NetworkBaseline> baselines;  // before the first run
   std::vector<result::Caveat> caveats;
 };

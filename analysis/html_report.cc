@@ -56,7 +56,8 @@ std::string Header(const CampaignAnalysis& analysis) {
       {"seed", absl::StrCat(c.seed)},
       {"cells", absl::StrCat(c.cells.size())},
       {"repetitions", absl::StrCat(c.repetitions)},
-      {"runs", absl::StrCat(c.runs.size(), ", ", analysis.runs_left_out, " left out")}};
+      {"runs", absl::StrCat(c.runs.size(), ", ", analysis.runs_left_out, " left out")},
+      {"self-test", SelftestText(c)}};
   for (const auto& [name, value] : facts) {
     absl::StrAppend(&out, "<li>", name, " <b>", Escape(value), "</b></li>\n");
   }

@@ -121,6 +121,11 @@ std::vector<std::string> LeftOut(const CampaignAnalysis& analysis) {
   return lines;
 }
 
+std::string SelftestText(const CampaignEvidence& campaign) {
+  return campaign.selftest ? campaign.selftest->sentence
+                           : "none on these hosts (kbench selftest makes one)";
+}
+
 std::string CountsLine(const CampaignAnalysis& analysis) {
   OpCounts sum;
   for (const AnalysedRun& run : analysis.runs) {

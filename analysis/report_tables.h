@@ -30,6 +30,9 @@ std::vector<std::string> VaryingAxes(const CampaignAnalysis& analysis, const std
 // The requests of all runs in the statistics, in a line that adds up.
 std::string CountsLine(const CampaignAnalysis& analysis);
 
+// "passed on ...", or that there is none.
+std::string SelftestText(const CampaignEvidence& campaign);
+
 // "run 0123abcd-0007 (transport=uring, repetition 2) failed: ...", one for each run that is in no
 // statistic.
 std::vector<std::string> LeftOut(const CampaignAnalysis& analysis);

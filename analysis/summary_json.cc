@@ -217,6 +217,9 @@ std::string SummaryJson(const CampaignEvidence& campaign) {
   json["runs_left_out"] = analysis.runs_left_out;
   json["runs"] = RunsJson(analysis);
   json["cells"] = CellsJson(analysis);
+  json["selftest"] = campaign.selftest ? Json{{"passed", campaign.selftest->passed},
+                                              {"sentence", campaign.selftest->sentence}}
+                                       : Json();
   json["baselines"] = BaselinesJson(campaign);
   json["ladder"] = LadderJson(analysis);
   json["transport_comparisons"] = ComparisonsJson(analysis);

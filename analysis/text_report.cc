@@ -78,6 +78,7 @@ std::string TextReport(const CampaignEvidence& campaign, const ReportOptions& op
   const CampaignAnalysis analysis = Analyse(campaign);
   std::string out = paint.Bold(Printable(Heading(campaign))) + "\n";
   out += Wrap(Printable(Origin(analysis)), width, "", "");
+  out += Wrap(Printable(SelftestText(campaign)), width, "self-test: ", "  ");
   absl::StrAppend(&out, "\n", TextCaveats(analysis, width, paint), "\n");
   out += Wrap(CountsLine(analysis), width, "", "  ");
   for (const std::string& run : LeftOut(analysis)) {
@@ -109,8 +110,9 @@ std::string MarkdownReport(const CampaignEvidence& campaign) {
   const auto safe = [](absl::string_view text) {
     return absl::StrReplaceAll(Printable(text), {{"<", "&lt;"}, {"`", "'"}});
   };
-  std::string out = absl::StrCat("# ", safe(Heading(campaign)), "\n\n", safe(Origin(analysis)),
-                                 "\n\n## Caveats\n\n");
+  std::string out =
+      absl::StrCat("# ", safe(Heading(campaign)), "\n\n", safe(Origin(analysis)),
+                   "\n\nSelf-test: ", safe(SelftestText(campaign)), "\n\n## Caveats\n\n");
   if (analysis.caveats.empty()) out += "None.\n";
   for (const CampaignCaveat& caveat : analysis.caveats) {
     absl::StrAppend(&out, "- **", safe(caveat.code), "**: ", safe(Sentence(caveat, campaign)),

@@ -22,6 +22,7 @@
 #include "controller/plan.h"
 #include "controller/result_store.h"
 #include "controller/run_spec.h"
+#include "controller/selftest_record.h"
 
 namespace kbench {
 namespace {
@@ -136,6 +137,10 @@ class CampaignRun {
     evidence_.constants["fleet"] = options_.local_agents > 0 ? "local" : "remote";
     if (options_.local_agents > 0) evidence_.constants["placement"] = DescribePlacement();
     for (const Cell& cell : campaign_.cells) evidence_.cells.push_back(cell.info);
+    const std::string fleet = FleetKey(campaign_.agents, options_.local_agents > 0);
+    if (const auto selftest = LoadSelftest(options_.results_dir, fleet)) {
+      evidence_.selftest = {.passed = selftest->passed, .sentence = selftest->Sentence()};
+    }
   }
 
   // Every server of the campaign, in the order of its cells.

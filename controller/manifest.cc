@@ -112,6 +112,11 @@ absl::StatusOr<Manifest> ManifestFrom(const Json& json) {
   json.at("campaign_sha256").get_to(m.campaign_sha256);
   json.at("plan_sha256").get_to(m.plan_sha256);
   m.baselines_sha256 = json.value("baselines_sha256", "");
+  if (json.contains("selftest")) {
+    const Json& selftest = json.at("selftest");
+    c.selftest = {.passed = selftest.at("passed").get<bool>(),
+                  .sentence = selftest.at("sentence").get<std::string>()};
+  }
   json.at("axes").get_to(c.axes);
   json.at("constants").get_to(c.constants);
   c.cells = CellsFrom(json.at("cells"));
@@ -203,6 +208,9 @@ std::string ManifestJson(const Manifest& m) {
                {"campaign_sha256", m.campaign_sha256},
                {"plan_sha256", m.plan_sha256}};
   if (!m.baselines_sha256.empty()) json["baselines_sha256"] = m.baselines_sha256;
+  if (c.selftest) {
+    json["selftest"] = {{"passed", c.selftest->passed}, {"sentence", c.selftest->sentence}};
+  }
   json["axes"] = c.axes;
   json["constants"] = c.constants;
   json["cells"] = CellsJson(c.cells);
