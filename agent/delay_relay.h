@@ -45,6 +45,7 @@ class DelayRelay {
   ~DelayRelay();
 
   const SocketAddress& address() const { return address_; }
+  uint16_t port() const { return port_; }
   // HOST:PORT.
   const std::string& name() const { return name_; }
 
@@ -67,6 +68,7 @@ class DelayRelay {
   Fd listener_;
   Fd stop_;  // an eventfd: readable when the thread is to end
   SocketAddress address_;
+  uint16_t port_ = 0;
   std::string name_;
   mutable std::mutex mutex_;
   Histogram up_;         // guarded by mutex_
