@@ -3,7 +3,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/echo_service.h"
 #include "agent/host_facts.h"
+#include "agent/observe_service.h"
+#include "agent/probe_service.h"
 #include "agent/result_proto.h"
 #include "agent/run_proto.h"
 #include "agent/run_stream.h"
@@ -71,6 +74,48 @@ grpc::ServerUnaryReactor* AgentService::Ping(grpc::CallbackServerContext* contex
 grpc::ServerBidiReactor<control::RunCommand, control::RunEvent>* AgentService::Run(
     grpc::CallbackServerContext* /*context*/) {
   return RunStream::Start(this);
+}
+
+grpc::ServerBidiReactor<control::ObserveCommand, control::ObserveEvent>* AgentService::Observe(
+    grpc::CallbackServerContext* /*context*/) {
+  return ObserveStream::Start(this);
+}
+
+grpc::ServerBidiReactor<control::EchoCommand, control::EchoEvent>* AgentService::Echo(
+    grpc::CallbackServerContext* /*context*/) {
+  return EchoStream::Start(this);
+}
+
+grpc::ServerUnaryReactor* AgentService::Probe(grpc::CallbackServerContext* /*context*/,
+                                              const control::ProbeRequest* request,
+                                              result::NetworkBaseline* reply) {
+  return ProbeCall::Start(this, request, reply);
+}
+
+AgentService::Turn AgentService::TakeTurn(Side side) {
+  std::lock_guard lock(mutex_);
+  int& taken = turns_[static_cast<int>(side)];
+  const bool granted = taken < kTurnsMost;
+  taken += granted;
+  return Turn(this, side, granted);
+}
+
+void AgentService::GiveBackTurn(Side side) {
+  std::lock_guard lock(mutex_);
+  --turns_[static_cast<int>(side)];
+}
+
+absl::Status AgentService::ClaimPort(uint32_t port, const std::string& owner) {
+  std::lock_guard lock(mutex_);
+  const auto [place, free] = observed_.try_emplace(port, owner);
+  if (free) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("port ", port, " is being observed for ", place->second, " already"));
+}
+
+void AgentService::GiveBackPort(uint32_t port) {
+  std::lock_guard lock(mutex_);
+  observed_.erase(port);
 }
 
 void AgentService::StopActive(absl::string_view reason) {

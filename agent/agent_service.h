@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -35,6 +36,15 @@ class AgentService final : public control::Agent::CallbackService {
   grpc::ServerBidiReactor<control::RunCommand, control::RunEvent>* Run(
       grpc::CallbackServerContext* context) override;
 
+  grpc::ServerBidiReactor<control::ObserveCommand, control::ObserveEvent>* Observe(
+      grpc::CallbackServerContext* context) override;
+
+  grpc::ServerBidiReactor<control::EchoCommand, control::EchoEvent>* Echo(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* Probe(grpc::CallbackServerContext* context,
+                                  const control::ProbeRequest* request,
+                                  result::NetworkBaseline* reply) override;
+
   // Ends the active run, if any; its controller gets what was measured, marked aborted.
   void StopActive(absl::string_view reason);
 
@@ -42,6 +52,28 @@ class AgentService final : public control::Agent::CallbackService {
   absl::Status Claim(Runner* runner, const std::string& run_id, const std::string& owner);
   void GiveBack(Runner* runner);
   std::string address() const;
+  // For observe streams: one at a time for a port.
+  absl::Status ClaimPort(uint32_t port, const std::string& owner);
+  void GiveBackPort(uint32_t port);
+  // Echo ports and probes: a few of each at a time. Given back by the turn's end.
+  enum class Side { kEcho, kProbe };
+  class Turn {
+   public:
+    Turn(AgentService* service, Side side, bool granted)
+        : service_(service), side_(side), granted_(granted) {}
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() {
+      if (granted_) service_->GiveBackTurn(side_);
+    }
+    bool granted() const { return granted_; }
+
+   private:
+    AgentService* const service_;
+    const Side side_;
+    const bool granted_;
+  };
+  Turn TakeTurn(Side side);
   // Takes over the thread of a stream that is over; joined later, from another thread.
   void Retire(std::thread thread);
 
@@ -53,10 +85,15 @@ class AgentService final : public control::Agent::CallbackService {
     MonoTime since;
   };
 
+  static constexpr int kTurnsMost = 16;  // of each side
+  void GiveBackTurn(Side side);
+
   mutable std::mutex mutex_;
-  std::string address_;               // guarded by mutex_
-  Active active_;                     // guarded by mutex_
-  std::vector<std::thread> retired_;  // guarded by mutex_
+  int turns_[2] = {};                         // taken, by side; guarded by mutex_
+  std::string address_;                       // guarded by mutex_
+  Active active_;                             // guarded by mutex_
+  std::map<uint32_t, std::string> observed_;  // owners by port; guarded by mutex_
+  std::vector<std::thread> retired_;          // guarded by mutex_
 };
 
 // FAILED_PRECONDITION, naming both versions, when the controller's major is not ours.

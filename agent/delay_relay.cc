@@ -235,6 +235,7 @@ absl::StatusOr<std::unique_ptr<DelayRelay>> DelayRelay::Start(const Options& opt
   }
   const absl::StatusOr<HostPort> name = LocalAddress(relay->listener_.get());
   if (!name.ok()) return name.status();
+  relay->port_ = name->port;
   relay->name_ = name->ToString();
   relay->stop_ = Fd(eventfd(0, EFD_CLOEXEC));
   if (!relay->stop_.valid()) return refused("eventfd");

@@ -46,6 +46,7 @@ class DelayRelay {
   ~DelayRelay();
 
   const SocketAddress& address() const { return address_; }
+  uint16_t port() const { return port_; }
   // HOST:PORT.
   const std::string& name() const { return name_; }
 
@@ -68,6 +69,7 @@ class DelayRelay {
   Fd listener_;
   Fd stop_;  // an eventfd: readable when the thread is to end
   SocketAddress address_;
+  uint16_t port_ = 0;
   std::string name_;
   mutable std::mutex mutex_;
   Histogram up_;         // guarded by mutex_

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/wire_proto.h"
 #include "base/version.h"
 
 namespace kbench {
@@ -168,6 +169,13 @@ result::RunResult ToProto(const RunSpec& spec, const RunOutcome& outcome,
   Fill(outcome, to.mutable_usage());
   Fill(outcome.tcp, to.mutable_tcp());
   Fill(outcome.host_use, to.mutable_host_use());
+  if (outcome.wire.available) {
+    Fill(outcome.wire.seen, observer::View::kClient, PrintableText(outcome.host.hostname),
+         to.mutable_wire());
+  } else {
+    to.mutable_wire()->set_place(result::WireTrace::CLIENT);
+    to.mutable_wire()->set_reason(PrintableText(outcome.wire.reason));
+  }
   for (const Interval& interval : outcome.intervals) *to.add_intervals() = ToProto(interval);
   for (const Caveat& caveat : outcome.caveats) {
     result::Caveat* out = to.add_caveats();

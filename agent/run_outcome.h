@@ -9,6 +9,7 @@
 #include "agent/delay_relay.h"
 #include "agent/host_facts.h"
 #include "agent/host_use.h"
+#include "agent/observer/packet_observer.h"
 #include "agent/recorder.h"
 #include "agent/resource_use.h"
 #include "agent/server_trace.h"
@@ -35,6 +36,13 @@ struct RunUse {
   ThreadUse threads;
   double busiest_worker = 0;  // CPU time of the busiest worker / length of the window
   TransportCounters transport;
+};
+
+// What the packet observer on this host saw.
+struct WireOutcome {
+  bool available = false;
+  std::string reason = "not asked for";  // why not, when not
+  observer::WireObservation seen;        // records of sampled requests only
 };
 
 struct RunOutcome {
@@ -65,7 +73,8 @@ struct RunOutcome {
   uint64_t losses = 0;      // of flows, warm-up included
   uint64_t reconnects = 0;  // flows that were lost and came back; time without them, all flows
   Nanos disconnected;
-  Nanos reopening;          // of that, when a worker did nothing else, all workers
+  Nanos reopening;  // of that, when a worker did nothing else, all workers
+  WireOutcome wire;
   HostUse host_use;         // of the window
   TcpUse tcp;               // over warm-up and window
   DelayRelay::Added relay;  // over warm-up, window and drain; of a run with one

@@ -1,6 +1,5 @@
 #include "agent/run_stream.h"
 
-#include <exception>
 #include <iostream>
 #include <utility>
 
@@ -13,8 +12,6 @@
 
 namespace kbench {
 namespace {
-
-constexpr size_t kChunkBytes = 1024 * 1024;
 
 // One write per line: lines of two threads do not mix.
 void Log(absl::string_view run_id, absl::string_view what) {
@@ -32,66 +29,23 @@ control::Failed Failure(control::Failed::Kind kind, std::string text) {
 
 RunStream* RunStream::Start(AgentService* service) {
   auto* stream = new RunStream(service);
-  // The thread is stored before OnDone can want it: that needs Finish(), and Serve() calls it only
-  // after the stream's mutex was free.
-  std::lock_guard lock(stream->mutex_);
-  stream->thread_ = std::thread([stream] { stream->Serve(); });
-  stream->StartRead(&stream->incoming_);
+  stream->Begin();
   return stream;
 }
 
-void RunStream::OnReadDone(bool ok) {
-  if (!ok) {
-    StopRunner("the controller closed the stream");
-    std::lock_guard lock(mutex_);
-    over_ = true;
-    changed_.notify_all();
-    return;
-  }
-  if (incoming_.has_stop()) {
-    StopRunner(incoming_.stop().reason().empty() ? "the controller asked to stop"
-                                                 : incoming_.stop().reason());
-  }
-  {
-    std::lock_guard lock(mutex_);
-    commands_.push_back(incoming_);
-    changed_.notify_all();
-  }
-  StartRead(&incoming_);
+void RunStream::Arrived(const control::RunCommand& command) {
+  if (!command.has_stop()) return;
+  StopRunner(command.stop().reason().empty() ? "the controller asked to stop"
+                                             : command.stop().reason());
 }
 
-void RunStream::OnWriteDone(bool ok) {
-  std::lock_guard lock(mutex_);
-  write_ = ok ? Write::kDone : Write::kFailed;
-  changed_.notify_all();
-}
-
-void RunStream::OnCancel() { StopRunner("the controller cancelled the stream"); }
-
-void RunStream::OnDone() {
-  service_->Retire(std::move(thread_));
-  delete this;
-}
-
-void RunStream::Serve() {
-  { std::lock_guard lock(mutex_); }
-  grpc::Status status;
-  try {
-    status = Converse();
-  } catch (const std::exception& error) {
-    // Only memory can run out here: the spec asked for more than this host has.
-    status = {grpc::StatusCode::INTERNAL, absl::StrCat("the run cannot be made: ", error.what())};
-  }
+void RunStream::Leave() {
   std::unique_ptr<Runner> runner;
   {
     std::lock_guard lock(mutex_);
     runner = std::move(runner_);
   }
-  if (runner != nullptr) {
-    service_->GiveBack(runner.get());
-    runner.reset();
-  }
-  Finish(status);  // nothing of this may be touched from here on
+  if (runner != nullptr) service_->GiveBack(runner.get());
 }
 
 grpc::Status RunStream::Converse() {
@@ -192,35 +146,8 @@ bool RunStream::Measure(MonoTime at) {
 bool RunStream::SendResult(const RunOutcome& outcome) {
   const result::RunResult result = ToProto(
       runner_->spec(), outcome, {.agent = service_->address(), .spec_sha256 = spec_sha256_});
-  const std::string bytes = result.SerializeAsString();
-  for (size_t from = 0; from < bytes.size(); from += kChunkBytes) {
-    control::RunEvent event;
-    event.mutable_result()->set_data(bytes.substr(from, kChunkBytes));
-    event.mutable_result()->set_last(from + kChunkBytes >= bytes.size());
-    if (!Send(event)) return false;
-  }
-  return true;
-}
-
-std::optional<control::RunCommand> RunStream::NextCommand() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return over_ || !commands_.empty(); });
-  if (commands_.empty()) return std::nullopt;
-  control::RunCommand command = std::move(commands_.front());
-  commands_.pop_front();
-  return command;
-}
-
-bool RunStream::Send(const control::RunEvent& event) {
-  {
-    std::lock_guard lock(mutex_);
-    if (write_ == Write::kFailed) return false;
-    write_ = Write::kPending;
-  }
-  StartWrite(&event);
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return write_ != Write::kPending; });
-  return write_ == Write::kDone;
+  return SendInChunks(result.SerializeAsString(),
+                      [](control::RunEvent* event) { return event->mutable_result(); });
 }
 
 bool RunStream::SendFailed(const control::Failed& failed) {

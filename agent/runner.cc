@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/caveats.h"
 #include "agent/keep_awake.h"
+#include "agent/request_set.h"
 #include "base/status_macros.h"
 #include "base/units.h"
 
@@ -69,6 +70,7 @@ absl::Status Runner::Prepare() {
                                                  .control = &control_}));
   }
   const absl::Status prepared = OfAll(&Worker::Prepare);
+  if (prepared.ok() && !spec_.load) StartObserver();
   if (prepared.ok() || relay_ == nullptr || relay_->failure().empty()) return prepared;
   // A flow saw the relay hang up; this is why.
   return absl::UnavailableError(absl::StrCat("server ", spec_.server.ToString(),
@@ -78,6 +80,7 @@ absl::Status Runner::Prepare() {
 absl::StatusOr<Runner::Loaded> Runner::Load() {
   const MonoTime start = MonoNow();
   RETURN_IF_ERROR(OfAll(&Worker::Load));
+  StartObserver();
   return Loaded{.keys = spec_.keys, .took = MonoNow() - start};
 }
 
@@ -96,6 +99,7 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
   const MonoTime end = measure_from + spec_.duration;
   control_.PlanEnd(end);
   if (relay_ != nullptr) relay_->Forget();
+  if (observer_ != nullptr) observer_->SetWindow(measure_from, end);
   std::vector<std::future<absl::StatusOr<WorkerYield>>> futures;
   for (const auto& worker : workers_) {
     futures.push_back(
@@ -148,6 +152,7 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
     outcome.transport_facts.emplace_back("relay_added_down_ns",
                                          absl::StrCat(outcome.relay.down.count()));
   }
+  FinishObserver(&outcome);
   outcome.aborted = control_.why() != RunControl::Why::kNotStopped;
   outcome.abort_reason = control_.reason();
   if (control_.why() == RunControl::Why::kServerLost) {
@@ -178,6 +183,38 @@ absl::Status Runner::OfAll(std::future<absl::Status> (Worker::*phase)()) {
     if (first.ok() && !status.ok()) first = status;
   }
   return first;
+}
+
+void Runner::StartObserver() {
+  if (!spec_.observe) return;
+  if (spec_.transport == TransportKind::kNull) {
+    no_observer_ = "the null transport sends no packets";
+  } else if (spec_.tls.has_value()) {
+    no_observer_ = "over TLS packets do not say whose request they carry";
+  } else {
+    const uint16_t port = relay_ != nullptr ? relay_->port() : spec_.server.port;
+    absl::StatusOr<std::unique_ptr<observer::PacketObserver>> started =
+        observer::PacketObserver::Start({.port = port, .view = observer::View::kClient});
+    if (started.ok()) {
+      observer_ = *std::move(started);
+    } else {
+      no_observer_ = std::string(started.status().message());
+    }
+  }
+}
+
+void Runner::FinishObserver(RunOutcome* outcome) {
+  outcome->wire.available = observer_ != nullptr;
+  outcome->wire.reason = observer_ != nullptr ? "" : no_observer_;
+  if (observer_ == nullptr) return;
+  RequestSet wanted;
+  for (const OpRecord& sample : outcome->samples) {
+    wanted.Add(sample.connection_id, sample.sequence);
+  }
+  outcome->wire.seen = observer_->Finish([&wanted](int64_t connection_id, uint64_t sequence) {
+    return wanted.Contains(connection_id, sequence);
+  });
+  observer_.reset();
 }
 
 HostMonitor::Options Runner::MonitorOptions(MonoTime from, MonoTime until) const {

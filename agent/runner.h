@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "agent/delay_relay.h"
 #include "agent/host_monitor.h"
+#include "agent/observer/packet_observer.h"
 #include "agent/run_control.h"
 #include "agent/run_outcome.h"
 #include "agent/run_spec.h"
@@ -55,6 +56,9 @@ class Runner {
 
  private:
   absl::Status OfAll(std::future<absl::Status> (Worker::*phase)());
+  // Once the flows are there and nothing but the run is to come.
+  void StartObserver();
+  void FinishObserver(RunOutcome* outcome);
   HostMonitor::Options MonitorOptions(MonoTime from, MonoTime until) const;
   Progress SumProgress() const;
   void Merge(std::vector<WorkerYield> yields, RunOutcome* outcome) const;
@@ -63,7 +67,9 @@ class Runner {
   RunControl control_;
   std::unique_ptr<ValuePool> values_;
   SocketAddress server_;
-  std::unique_ptr<DelayRelay> relay_;  // null: the flows go straight to the server
+  std::unique_ptr<DelayRelay> relay_;                   // null: the flows go straight to the server
+  std::unique_ptr<observer::PacketObserver> observer_;  // null: none, and why is in ...
+  std::string no_observer_ = "not asked for";
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

@@ -1,0 +1,22 @@
+// One Echo stream: an echo port of this agent, open as long as the stream is.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include "agent/stream_service.h"
+#include "proto/agent.grpc.pb.h"
+
+namespace kbench {
+
+class EchoStream final : public ServedStream<control::EchoCommand, control::EchoEvent> {
+ public:
+  // `service` outlives the stream.
+  static EchoStream* Start(AgentService* service);
+
+ private:
+  explicit EchoStream(AgentService* service) : ServedStream(service) {}
+
+  grpc::Status Converse() override;
+};
+
+}  // namespace kbench

@@ -1,0 +1,139 @@
+// A bidirectional stream of the agent, served by a thread of its own: grpc's threads bring commands
+// and only queue them; the stream's thread takes them one by one and is the only one that writes.
+//
+//   grpc:    OnReadDone  ->  Arrived(), queue          end of the stream  ->  Ended(why)
+//   thread:  Converse(): NextCommand() ... Send() ...  ->  Leave()  ->  Finish
+//
+// The stream deletes itself when grpc is done with it.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/agent_service.h"
+
+namespace kbench {
+
+template <typename Command, typename Event>
+class ServedStream : public grpc::ServerBidiReactor<Command, Event> {
+ public:
+  // Once, after construction. The thread is stored before OnDone can want it: that needs Finish(),
+  // and Serve() calls it only after the stream's mutex was free.
+  void Begin() {
+    std::lock_guard lock(mutex_);
+    thread_ = std::thread([this] { Serve(); });
+    this->StartRead(&incoming_);
+  }
+
+  void OnReadDone(bool ok) final {
+    if (!ok) {
+      Ended("the controller closed the stream");
+      std::lock_guard lock(mutex_);
+      over_ = true;
+      changed_.notify_all();
+      return;
+    }
+    Arrived(incoming_);
+    {
+      std::lock_guard lock(mutex_);
+      commands_.push_back(incoming_);
+      changed_.notify_all();
+    }
+    this->StartRead(&incoming_);
+  }
+  void OnWriteDone(bool ok) final {
+    std::lock_guard lock(mutex_);
+    write_ = ok ? Write::kDone : Write::kFailed;
+    changed_.notify_all();
+  }
+  void OnCancel() final { Ended("the controller cancelled the stream"); }
+  void OnDone() final {
+    service_->Retire(std::move(thread_));
+    delete this;
+  }
+
+ protected:
+  // `service` outlives the stream.
+  explicit ServedStream(AgentService* service) : service_(service) {}
+
+  // On the stream's thread: the whole conversation, and what follows it before grpc may delete.
+  virtual grpc::Status Converse() = 0;
+  virtual void Leave() {}
+  // On grpc's threads: a command that is about to be queued; no more of them will come.
+  virtual void Arrived(const Command&) {}
+  virtual void Ended(const std::string& /*why*/) {}
+
+  // The next command; nothing when the stream is over.
+  std::optional<Command> NextCommand() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return over_ || !commands_.empty(); });
+    if (commands_.empty()) return std::nullopt;
+    Command command = std::move(commands_.front());
+    commands_.pop_front();
+    return command;
+  }
+
+  // Blocks until grpc has taken it. False: the controller is gone.
+  bool Send(const Event& event) {
+    {
+      std::lock_guard lock(mutex_);
+      if (write_ == Write::kFailed) return false;
+      write_ = Write::kPending;
+    }
+    this->StartWrite(&event);
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return write_ != Write::kPending; });
+    return write_ == Write::kDone;
+  }
+
+  // Sends `bytes` as ResultChunks of at most 1 MiB, each put where `chunk_of(&event)` says.
+  template <typename ChunkOf>
+  bool SendInChunks(const std::string& bytes, ChunkOf chunk_of) {
+    constexpr size_t kChunkBytes = 1024 * 1024;
+    size_t from = 0;
+    do {
+      Event event;
+      auto* chunk = chunk_of(&event);
+      chunk->set_data(bytes.substr(from, kChunkBytes));
+      chunk->set_last(from + kChunkBytes >= bytes.size());
+      if (!Send(event)) return false;
+      from += kChunkBytes;
+    } while (from < bytes.size());
+    return true;
+  }
+
+  AgentService* const service_;
+
+ private:
+  void Serve() {
+    { std::lock_guard lock(mutex_); }
+    grpc::Status status;
+    try {
+      status = Converse();
+    } catch (const std::exception& error) {
+      // Only memory can run out here: more was asked for than this host has.
+      status = {grpc::StatusCode::INTERNAL, absl::StrCat("this cannot be made: ", error.what())};
+    }
+    Leave();
+    this->Finish(status);  // nothing of this may be touched from here on
+  }
+
+  Command incoming_;  // of the read that is under way
+  std::thread thread_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Command> commands_;  // guarded by mutex_
+  bool over_ = false;             // guarded by mutex_: no more commands
+  enum class Write { kIdle, kPending, kDone, kFailed } write_ = Write::kIdle;  // guarded by mutex_
+};
+
+}  // namespace kbench
