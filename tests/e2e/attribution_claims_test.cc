@@ -114,11 +114,13 @@ TEST_F(Claims, Row14AStallIsChargedToEveryRequestThatWasDueInIt) {
 }
 
 // One campaign of the client's, and where it left its results.
-std::string Measure(const NetLab& lab, const LabServer& server, const TempDir& dir) {
+std::string Measure(const NetLab& lab, const LabServer& server, const TempDir& dir,
+                    const std::string& transport) {
   const CampaignRun run =
       Look(dir, Run(RunArgv(dir,
                             absl::StrCat("name: same\nserver: {address: '", server.direct(),
-                                         "'}\ntransport: [socket, uring]\n"
+                                         "'}\ntransport: ", transport,
+                                         "\n"
                                          "workload: {op: get, value_size: 1KiB, keys: 32}\n"
                                          "run: {warmup: 20ms, duration: 100ms, repetitions: 5}\n"),
                             {"--local", "1", "--quiet"}),
@@ -135,8 +137,9 @@ TEST_F(ClaimsTable, Row11IdenticalCampaignsAreNotToldApart) {
   int told_apart = 0;
   for (int pair = 0; pair < kPairs; ++pair) {
     const TempDir first_dir, second_dir;
-    const std::string first = Measure(*lab_, server, first_dir);
-    const std::string second = Measure(*lab_, server, second_dir);
+    const std::string transport = pair % 2 == 0 ? "socket" : "uring";
+    const std::string first = Measure(*lab_, server, first_dir, transport);
+    const std::string second = Measure(*lab_, server, second_dir, transport);
     ASSERT_FALSE(first.empty() || second.empty());
     const Finished compared =
         e2e::Run({Program("kbench"), "compare", first, second, "--format", "json"});
@@ -150,10 +153,11 @@ TEST_F(ClaimsTable, Row11IdenticalCampaignsAreNotToldApart) {
       std::cout << "pair " << pair << ": " << one.dump() << "\n";
     }
     told_apart += different;
+    std::cout << told_apart << " of " << pair + 1 << " pairs told apart" << std::endl;
   }
   const double share = static_cast<double>(told_apart) / kPairs;
   Accept({.row = "11",
-          .injection = absl::StrCat("none, ", kPairs, " pairs of campaigns, socket and uring"),
+          .injection = absl::StrCat("none, ", kPairs, " pairs of campaigns, socket or uring"),
           .quantity = "share of pairs called different",
           .measured = {share, share, share},
           .least = 0,
