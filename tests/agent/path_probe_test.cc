@@ -14,6 +14,7 @@
 #include "agent/delay_relay.h"
 #include "agent/echo_port.h"
 #include "tests/agent/recording_server.h"
+#include "tests/transport/fake_peer.h"
 #include "transport/flow_socket.h"
 
 namespace kbench {
@@ -119,9 +120,10 @@ TEST(PathProbe, TakesAKineticServerForNoEchoPort) {
 }
 
 TEST(PathProbe, EndsInTimeWhenNobodyAnswers) {
-  RecordingServer server({.silent = true});
+  FakePeer silent({});
+  const absl::StatusOr<HostPort> name = ParseHostPort(ToString(silent.address()));
   for (const auto kind : {PathProbe::Kind::kAgent, PathProbe::Kind::kServer}) {
-    PathProbe probe = ProbeOf(server.address().port);
+    PathProbe probe = ProbeOf(name->port);
     probe.kind = kind;
     probe.timeout = Millis(200);
     EXPECT_EQ(ProbePath(probe).status().code(), absl::StatusCode::kDeadlineExceeded);
