@@ -186,6 +186,7 @@ TEST_F(AttributionTable, Row5ARelaysDelaysAreTheNetworks) {
   const OneAwakeCpu cpu;
   const LabServer server(*lab_);
   std::vector<std::unique_ptr<DelayRelay>> relays;
+  const int target_port = ParseHostPort(server.routed())->port;
   const SocketAddress target = *Resolve(*ParseHostPort(server.routed()));
   const SocketAddress listen = *Resolve({.host = NetLab::kRelayWest, .port = 0});
   lab_->In(Host::kRelay, [&] {
@@ -197,10 +198,12 @@ TEST_F(AttributionTable, Row5ARelaysDelaysAreTheNetworks) {
   std::vector<Dose> doses;
   for (const auto& relay : relays) doses.push_back({relay->name()});
   const LabCampaign campaign =
-      RunInLab(*lab_, absl::StrCat("name: relay\n", Servers(doses),
-                                   "transport: [socket, epoll, uring]\n"
-                                   "workload: {op: get, value_size: 1KiB, keys: 64}\n",
-                                   kLoad, Repeat(6)));
+      RunInLab(*lab_,
+               absl::StrCat("name: relay\n", Servers(doses),
+                            "transport: [socket, epoll, uring]\n"
+                            "workload: {op: get, value_size: 1KiB, keys: 64}\n",
+                            kLoad, Repeat(6)),
+               {.server_port = target_port});
   ASSERT_EQ(campaign.runs.size(), 5u * 3 * 6);
   // A relay's timers are late, too: the truth is what it really added, by its own log.
   for (size_t i = 0; i < relays.size(); ++i) {

@@ -83,8 +83,8 @@ std::string Show(const Parts& parts) {
 std::string OnlyMoved(const std::string& where, const std::string& moved, double expected,
                       double tolerance, const Parts& before, const Parts& after) {
   std::string wrong;
-  for (const std::string name : {"wait", "client_encode", "client_submit", "client_send", "network", "server",
-                                 "client_receive", "client_decode"}) {
+  for (const std::string name : {"wait", "client_encode", "client_submit", "client_send", "network",
+                                 "server", "client_receive", "client_decode"}) {
     if (!before.contains(name) || !after.contains(name)) {
       wrong += name + " is missing\n";
       continue;

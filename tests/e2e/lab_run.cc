@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
@@ -118,20 +119,50 @@ std::vector<double> LabCampaign::Differences(const Levels& from, const Levels& t
   return differences;
 }
 
-LabCampaign RunInLab(const NetLab& lab, const std::string& yaml, milliseconds timeout) {
+std::string LabCampaign::Findings(const Levels& levels, std::string_view kind) const {
+  std::string found;
+  for (const auto& cell : report.at("cells")) {
+    const bool same = std::all_of(levels.begin(), levels.end(), [&](const auto& level) {
+      return cell.at("levels").value(level.first, std::string()) == level.second;
+    });
+    if (!same) continue;
+    for (const auto& op : cell.at("ops")) {
+      for (const auto& finding : op.at("findings")) {
+        if (finding.at("kind").get<std::string>() != kind) continue;
+        absl::StrAppend(&found, finding.at("sentence").get<std::string>(), "\n");
+      }
+    }
+  }
+  return found;
+}
+
+LabCampaign RunInLab(const NetLab& lab, const std::string& yaml, const LabEvidence& evidence,
+                     milliseconds timeout) {
   LabCampaign best;
   const LabAgent agent(lab, Host::kClient);
+  const LabAgent observer(lab, Host::kServer);
+  std::vector<std::string> options;
+  for (const std::string& setting :
+       {absl::StrCat("server.observer=", observer.address()),
+        absl::StrCat("server.observer_port=", evidence.server_port),
+        absl::StrCat("probes.passes=[", evidence.pass, "]"),
+        std::string("probes.full_sample_every=1"),
+        absl::StrCat("probes.baselines=", evidence.baselines ? "auto" : "none")}) {
+    options.insert(options.end(), {"--set", setting});
+  }
   for (int attempt = 0; attempt < kAttemptsMost; ++attempt) {
     const TempDir dir;
     const ForeignCpu others;
-    const CampaignRun run =
-        Look(dir, Run(RunArgv(dir, absl::StrCat("agents: ['", agent.address(), "']\n", yaml), {}),
-                      timeout, lab.Enter(Host::kClient)));
+    const CampaignRun run = Look(
+        dir, Run(RunArgv(dir, absl::StrCat("agents: ['", agent.address(), "']\n", yaml), options),
+                 timeout, lab.Enter(Host::kClient)));
     const double foreign = others.Cpus();
     EXPECT_EQ(run.finished.code, 0) << run.finished.out << run.finished.err;
     if (run.finished.code != 0 || run.result_dirs.size() != 1) return best;
     if (attempt == 0 || foreign < best.foreign_cpus) {
-      best = {.runs = ReadRuns(run.result_dirs.front()), .foreign_cpus = foreign};
+      best = {.runs = ReadRuns(run.result_dirs.front()),
+              .report = ReadJson(run.result_dirs.front() + "/summary.json"),
+              .foreign_cpus = foreign};
     }
     if (foreign <= kForeignMost) break;
     std::cout << "others used " << foreign << " CPUs during attempt " << attempt + 1 << "\n";

@@ -64,6 +64,7 @@ using RunNumber = std::function<std::optional<double>(const LabRun&)>;
 
 struct LabCampaign {
   std::vector<LabRun> runs;
+  nlohmann::json report;    // the campaign's summary.json
   double foreign_cpus = 0;  // that others used while it ran
 
   // `number` of the runs with this level of each given axis, in the order of their repetitions.
@@ -71,15 +72,27 @@ struct LabCampaign {
   // would be that of a selection.
   std::map<int, double> ByRepetition(const Levels& levels, const RunNumber& number) const;
   std::vector<double> Values(const Levels& levels, const RunNumber& number) const;
+  // The findings of one kind in the cell with these levels: sentences, joined.
+  std::string Findings(const Levels& levels, std::string_view kind) const;
   // `number` at `to` minus `number` at `from`, of each repetition that has both.
   std::vector<double> Differences(const Levels& from, const Levels& to,
                                   const RunNumber& number) const;
 };
 
-// Runs the campaign from the client's host by one agent there: `yaml` names no agents. It is run
+// By what evidence a campaign in the lab is separated.
+struct LabEvidence {
+  // kFull: packets on the client's host and on the server's, where an agent watches; kSampled:
+  // kernel stamps and the server's own record.
+  const char* pass = "full";
+  int server_port = 0;     // on the server's host, where it is not that of the address (a relay)
+  bool baselines = false;  // measure the path first, for verdicts
+};
+
+// Runs the campaign from the client's host by one agent there: `yaml` names no agents and neither
+// passes nor an observer. It is run
 // again, up to three times, only while others used more than kForeignMost CPUs; what is given
 // back is the least disturbed one, whatever it says. Fails the test when kbench fails.
-LabCampaign RunInLab(const NetLab& lab, const std::string& yaml,
+LabCampaign RunInLab(const NetLab& lab, const std::string& yaml, const LabEvidence& evidence = {},
                      milliseconds timeout = seconds(300));
 
 // "['a', 'b']" for YAML.

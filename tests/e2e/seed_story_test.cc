@@ -109,7 +109,8 @@ TEST_F(SeedStory, SendTimesOfALinkThatIsFullAreNeitherTheServersNorTheClients) {
                                  YamlList(transports),
                                  "\nload: {depth: [1, 4]}\n"
                                  "probes: {sample_every: 1}\n"
-                                 "run: {warmup: 200ms, duration: 500ms, repetitions: 2}\n"));
+                                 "run: {warmup: 200ms, duration: 500ms, repetitions: 2}\n"),
+                    {.baselines = true});
   };
   lab_->ShapeDirect({.rate = "2500mbit"});
   const LabCampaign shaped = measure();
@@ -138,6 +139,17 @@ TEST_F(SeedStory, SendTimesOfALinkThatIsFullAreNeitherTheServersNorTheClients) {
         // drains.
         if (size == "1MiB" && depth == "4") {
           EXPECT_GT(full.send_us, 2 * free.send_us);
+        }
+        // And the report says so by itself.
+        if (depth == "4") {
+          const std::string verdict = shaped.Findings(cell, "saturation");
+          EXPECT_NE(verdict.find("link saturated towards the server"), std::string::npos)
+              << verdict;
+          const std::string other = unshaped.Findings(cell, "saturation");
+          EXPECT_EQ(other.find("link saturated"), std::string::npos) << other;
+          const std::string cause = shaped.Findings(cell, "cause");
+          EXPECT_NE(cause.find("charged to the link, which is saturated"), std::string::npos)
+              << cause;
         }
         if (depth != "1") continue;
         // With one request in flight the separation shows whose it is; the link explains all but
