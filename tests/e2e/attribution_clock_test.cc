@@ -94,7 +94,7 @@ Decomposition Parts(const RunEvidence& run) { return Decompose(run, Summarize(ru
 TEST(AttributionClock, Row8TheServersClockIsNobodysBusiness) {
   const RunEvidence recorded = Recorded();
   const Decomposition before = Parts(recorded);
-  ASSERT_EQ(before.parts.size(), 7u);
+  ASSERT_EQ(before.parts.size(), 8u);
   for (const ClockEdit& edit :
        {ClockEdit{"+3.7 ms", 3'700'000, 0}, ClockEdit{"-250 ms", -250'000'000, 0},
         ClockEdit{"50 ppm", 0, 50}, ClockEdit{"-250 ms and 200 ppm", -250'000'000, 200}}) {

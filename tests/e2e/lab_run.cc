@@ -144,11 +144,14 @@ LabCampaign RunInLab(const NetLab& lab, const std::string& yaml, const LabEviden
   std::vector<std::string> options;
   for (const std::string& setting :
        {absl::StrCat("server.observer=", observer.address()),
-        absl::StrCat("server.observer_port=", evidence.server_port),
         absl::StrCat("probes.passes=[", evidence.pass, "]"),
         std::string("probes.full_sample_every=1"),
         absl::StrCat("probes.baselines=", evidence.baselines ? "auto" : "none")}) {
     options.insert(options.end(), {"--set", setting});
+  }
+  if (evidence.server_port != 0) {
+    options.insert(options.end(),
+                   {"--set", absl::StrCat("server.observer_port=", evidence.server_port)});
   }
   for (int attempt = 0; attempt < kAttemptsMost; ++attempt) {
     const TempDir dir;

@@ -136,9 +136,10 @@ TEST_F(SeedStory, SendTimesOfALinkThatIsFullAreNeitherTheServersNorTheClients) {
         EXPECT_GT(full.NaiveServerUs(), 2 * full.residence_us);
         EXPECT_GT(full.NaiveServerUs() - full.residence_us, 0.25 * full.serialization_us);
         // Behind other requests a send waits for room in the socket's buffer, which the link
-        // drains.
+        // drains: what varies is the buffer. (Its mean says little here: on veth an unshaped send
+        // runs the receiver's side, too.)
         if (size == "1MiB" && depth == "4") {
-          EXPECT_GT(full.send_us, 2 * free.send_us);
+          EXPECT_GT(full.send_sd_us / full.send_us, 2 * free.send_sd_us / free.send_us);
         }
         // And the report says so by itself.
         if (depth == "4") {
