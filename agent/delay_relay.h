@@ -31,8 +31,8 @@ class DelayRelay {
 
   struct Options {
     SocketAddress server;
-    Nanos delay;            // each way
-    SocketAddress listen;   // not set: a free port of 127.0.0.1
+    Nanos delay;           // each way
+    SocketAddress listen;  // not set: a free port of 127.0.0.1
   };
   // What chunks were held for, really: medians of (left the relay - reached it).
   struct Added {

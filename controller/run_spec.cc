@@ -81,8 +81,7 @@ control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
       static_cast<uint32_t>(s.receive_buffer_bytes));
   spec.mutable_socket_options()->set_congestion_control(s.congestion_control);
   spec.set_synchronization(s.synchronization);
-  if (s.inject_encode > Nanos(0) || s.inject_decode > Nanos(0) || s.inject_relay ||
-      s.keep_awake) {
+  if (s.inject_encode > Nanos(0) || s.inject_decode > Nanos(0) || s.inject_relay || s.keep_awake) {
     control::Inject* inject = spec.mutable_inject();
     inject->set_keep_awake(s.keep_awake);
     inject->set_encode_ns(s.inject_encode.count());

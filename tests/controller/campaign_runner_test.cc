@@ -179,10 +179,10 @@ TEST_F(CampaignRunnerTest, BaselinesLeadToTheServerAndToTheAgentBesideIt) {
   const CampaignOutcome outcome = Run(WithObserver(), "probes: {passes: [bare]}\n");
   ASSERT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_THAT(Paths(outcome), ElementsAre("0 -> server", "1 -> server", "0 -> o", "1 -> o"));
-  ASSERT_THAT(second.heard_probe(), SizeIs(4));
+  ASSERT_THAT(second.heard_probe(), SizeIs(5));
   EXPECT_EQ(second.heard_probe()[1].hmac_key(), "asdfasdf");
-  EXPECT_EQ(second.heard_probe()[3].target(), "127.0.0.1:4711");
-  EXPECT_EQ(second.heard_probe()[3].bulk_ns(), 9);
+  EXPECT_EQ(second.heard_probe()[4].target(), "127.0.0.1:4711");
+  EXPECT_EQ(second.heard_probe()[4].bulk_ns(), 9);
 }
 
 TEST_F(CampaignRunnerTest, BaselinesWithoutAnObserverLeadFromTheFirstAgentToTheSecond) {

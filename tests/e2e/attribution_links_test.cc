@@ -43,7 +43,7 @@ class Links : public LabTest {
     int round = 0;
     const auto add = [&](LabCampaign* to, const std::string& name) {
       LabCampaign one = RunInLab(
-          *lab_, absl::StrCat("name: ", name, "\nserver: {address: '", server.direct(),
+          *lab_, absl::StrCat("name: ", name, "\nserver: {address: '", server.routed(),
                               "'}\nworkload: {op: [get, put], value_size: 64KiB, keys: 32}\n"
                               "transport: ",
                               YamlList(transports),
@@ -59,7 +59,7 @@ class Links : public LabTest {
     for (; round < rounds; ++round) {
       lab_->Unshape();
       add(&unshaped, "unshaped");
-      lab_->ShapeDirect({.rate = "100mbit"});
+      lab_->ShapeRouted({.rate = "100mbit"});
       add(&shaped, "shaped");
     }
     for (const std::string& transport : transports) {

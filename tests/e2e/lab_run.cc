@@ -21,8 +21,11 @@ std::vector<std::string> Remote(std::vector<std::string> arguments) {
   return arguments;
 }
 
-std::string ListenOn(Host host) {
-  return absl::StrCat(host == Host::kServer ? NetLab::kServerDirect : NetLab::kClientDirect, ":0");
+std::string ListenOn(Host host, bool routed) {
+  if (host == Host::kServer) {
+    return absl::StrCat(routed ? NetLab::kServerRouted : NetLab::kServerDirect, ":0");
+  }
+  return absl::StrCat(routed ? NetLab::kClientRouted : NetLab::kClientDirect, ":0");
 }
 
 std::vector<LabRun> ReadRuns(const std::string& results) {
@@ -52,8 +55,8 @@ LabServer::LabServer(const NetLab& lab, std::vector<std::string> arguments)
     : daemon_("kbench-server", Remote(std::move(arguments)), "0.0.0.0:0", lab.Enter(Host::kServer)),
       port_(daemon_.address().substr(daemon_.address().rfind(':') + 1)) {}
 
-LabAgent::LabAgent(const NetLab& lab, Host host)
-    : daemon_("kbench-agent", {"--plaintext"}, ListenOn(host), lab.Enter(host)) {}
+LabAgent::LabAgent(const NetLab& lab, Host host, bool routed)
+    : daemon_("kbench-agent", {"--plaintext"}, ListenOn(host, routed), lab.Enter(host)) {}
 
 double LabRun::RequestBytes() const {
   return summary.at("request_bytes").get<double>() / summary.at("counts").at("sent").get<double>();
@@ -140,7 +143,7 @@ LabCampaign RunInLab(const NetLab& lab, const std::string& yaml, const LabEviden
                      milliseconds timeout) {
   LabCampaign best;
   const LabAgent agent(lab, Host::kClient);
-  const LabAgent observer(lab, Host::kServer);
+  const LabAgent observer(lab, Host::kServer, evidence.routed);
   std::vector<std::string> options;
   for (const std::string& setting :
        {absl::StrCat("server.observer=", observer.address()),

@@ -33,7 +33,8 @@ class LabServer {
 // A kbench-agent on one host, for the controller on the client's host.
 class LabAgent {
  public:
-  LabAgent(const NetLab& lab, Host host);
+  // On the direct link, or on the path through the relay.
+  LabAgent(const NetLab& lab, Host host, bool routed = false);
   const std::string& address() const { return daemon_.address(); }
 
  private:
@@ -86,6 +87,7 @@ struct LabEvidence {
   const char* pass = "full";
   int server_port = 0;     // on the server's host, where it is not that of the address (a relay)
   bool baselines = false;  // measure the path first, for verdicts
+  bool routed = false;     // the path through the relay is the one that is measured
 };
 
 // Runs the campaign from the client's host by one agent there: `yaml` names no agents and neither

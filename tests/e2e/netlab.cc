@@ -167,10 +167,14 @@ void NetLab::In(Host host, const std::function<void()>& work) const {
   }).join();
 }
 
-void NetLab::ShapeEgress(Host host, const Shape& shape) const {
-  Do({"tc", "-n", Name(host), "qdisc", "replace", "dev", "direct", "root", "tbf", "rate",
+void NetLab::ShapeInterface(Host host, const std::string& interface, const Shape& shape) const {
+  Do({"tc", "-n", Name(host), "qdisc", "replace", "dev", interface, "root", "tbf", "rate",
       shape.rate, "burst", absl::StrCat(shape.burst_bytes), "latency",
       absl::StrCat(shape.queue_ms, "ms")});
+}
+
+void NetLab::ShapeEgress(Host host, const Shape& shape) const {
+  ShapeInterface(host, "direct", shape);
 }
 
 void NetLab::ShapeDirect(const Shape& shape) const {
@@ -178,13 +182,22 @@ void NetLab::ShapeDirect(const Shape& shape) const {
   ShapeEgress(Host::kServer, shape);
 }
 
+void NetLab::ShapeRouted(const Shape& shape) const {
+  ShapeInterface(Host::kRelay, "west", shape);
+  ShapeInterface(Host::kRelay, "east", shape);
+}
+
 void NetLab::Unshape() const {
-  for (const Host host : {Host::kClient, Host::kServer}) {
-    if (Do({"tc", "-n", Name(host), "qdisc", "show", "dev", "direct"}).find("tbf") ==
+  const std::pair<Host, const char*> all[] = {{Host::kClient, "direct"},
+                                              {Host::kServer, "direct"},
+                                              {Host::kRelay, "west"},
+                                              {Host::kRelay, "east"}};
+  for (const auto& [host, interface] : all) {
+    if (Do({"tc", "-n", Name(host), "qdisc", "show", "dev", interface}).find("tbf") ==
         std::string::npos) {
       continue;
     }
-    Do({"tc", "-n", Name(host), "qdisc", "delete", "dev", "direct", "root"});
+    Do({"tc", "-n", Name(host), "qdisc", "delete", "dev", interface, "root"});
   }
 }
 

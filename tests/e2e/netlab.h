@@ -70,6 +70,9 @@ class NetLab {
   void ShapeEgress(Host host, const Shape& shape) const;
   // Both directions alike.
   void ShapeDirect(const Shape& shape) const;
+  // The relay's two interfaces: a slow link somewhere between the hosts. A queue on a host's own
+  // egress is that host's: a packet stands in it before any tap sees it.
+  void ShapeRouted(const Shape& shape) const;
   void Unshape() const;
 
   // Loses this share of the packets that the relay routes, both ways, by chance. A packet is what
@@ -90,6 +93,7 @@ class NetLab {
  private:
   static constexpr size_t kHosts = 3;
 
+  void ShapeInterface(Host host, const std::string& interface, const Shape& shape) const;
   const Fd& Namespace(Host host) const { return namespaces_[static_cast<size_t>(host)]; }
 
   std::array<Fd, kHosts> namespaces_;  // kept open: setns needs no path

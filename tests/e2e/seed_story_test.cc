@@ -103,16 +103,16 @@ TEST_F(SeedStory, SendTimesOfALinkThatIsFullAreNeitherTheServersNorTheClients) {
   const LabServer server(*lab_);
   const auto measure = [&] {
     return RunInLab(*lab_,
-                    absl::StrCat("name: seed\nserver: {address: '", server.direct(),
+                    absl::StrCat("name: seed\nserver: {address: '", server.routed(),
                                  "'}\nworkload: {op: put, value_size: [512KiB, 1MiB], keys: 16}\n"
                                  "transport: ",
                                  YamlList(transports),
                                  "\nload: {depth: [1, 4]}\n"
                                  "probes: {sample_every: 1}\n"
                                  "run: {warmup: 200ms, duration: 500ms, repetitions: 2}\n"),
-                    {.baselines = true});
+                    {.baselines = true, .routed = true});
   };
-  lab_->ShapeDirect({.rate = "2500mbit"});
+  lab_->ShapeRouted({.rate = "2500mbit"});
   const LabCampaign shaped = measure();
   lab_->Unshape();
   const LabCampaign unshaped = measure();
