@@ -35,6 +35,7 @@ class Injected : public testing::TestWithParam<TransportKind> {
     spec.sample_every = 1;
     spec.samples_max = 1000;
     spec.duration = Seconds(60);
+    spec.op_timeout = Seconds(60);  // a machine that stands still loses nothing
     spec.max_ops_per_flow = 20;
     spec.inject = inject;
     Runner runner(spec);

@@ -138,6 +138,8 @@ TEST(Runner, RefusesToBelieveARunWhoseStampsStayInTheErrorQueue) {
     spec.duration = Seconds(60);
     spec.max_ops_per_flow = 50;
     spec.leave_stamps = leave;
+    // An answer that takes its time leaves the client time to spin.
+    spec.inject = {.relay = true, .relay_delay = Millis(1)};
     Runner runner(spec);
     ASSERT_TRUE(runner.Prepare().ok());
     const auto outcome = runner.Run(Soon(), Ignore);
