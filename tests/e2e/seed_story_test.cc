@@ -137,8 +137,9 @@ TEST_F(SeedStory, SendTimesOfALinkThatIsFullAreNeitherTheServersNorTheClients) {
         EXPECT_GT(full.NaiveServerUs() - full.residence_us, 0.25 * full.serialization_us);
         // Behind other requests a send waits for room in the socket's buffer, which the link
         // drains: what varies is the buffer. (Its mean says little here: on veth an unshaped send
-        // runs the receiver's side, too.)
-        if (size == "1MiB" && depth == "4") {
+        // runs the receiver's side, too. Over io_uring the wait is often the ring's, not the
+        // call's.)
+        if (size == "1MiB" && depth == "4" && transport == "socket") {
           EXPECT_GT(full.send_sd_us / full.send_us, 2 * free.send_sd_us / free.send_us);
         }
         // And the report says so by itself.
