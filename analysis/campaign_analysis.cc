@@ -127,8 +127,9 @@ std::vector<CellPart> OverRepetitions(const CellOp& row, PartsOf parts) {
     part.share = over([](const PartStats& p) { return p.share; });
     part.p50_ns = over([](const PartStats& p) { return static_cast<double>(p.p50_ns); });
     part.p99_ns = over([](const PartStats& p) { return static_cast<double>(p.p99_ns); });
-    part.near_p50_ns = over([](const PartStats& p) { return p.near_p50_ns; }).value;
-    part.near_p99_ns = over([](const PartStats& p) { return p.near_p99_ns; }).value;
+    part.near_p50_ns = over([](const PartStats& p) { return p.near_p50_ns; });
+    part.near_p99_ns = over([](const PartStats& p) { return p.near_p99_ns; });
+    part.near_p99_share = over([](const PartStats& p) { return p.near_p99_share; });
     cell_parts.push_back(std::move(part));
   }
   return cell_parts;

@@ -28,8 +28,10 @@ struct CellPart {
   Estimate share;
   Estimate p50_ns;  // the part's own percentiles
   Estimate p99_ns;
-  double near_p50_ns = 0;  // median over repetitions
-  double near_p99_ns = 0;
+  // Means over the requests near a percentile of response time: who makes it.
+  Estimate near_p50_ns;
+  Estimate near_p99_ns;
+  Estimate near_p99_share;
 };
 
 struct CurvePoint {

@@ -217,7 +217,8 @@ std::string Text(const CampaignAnalysis& base, const CampaignAnalysis& candidate
   if (!caveats.empty()) absl::StrAppend(&out, "Caveats\n", caveats);
   absl::StrAppendFormat(&out,
                         "Ratios are candidate/base; margin %.0f %%; Welch intervals on logs over "
-                        "repetitions; Holm over %d comparisons\n",
+                        "repetitions; Holm over %d comparisons.\nWhat changed on the hosts between "
+                        "the two campaigns is in no interval: one campaign with both has pairs.\n",
                         100 * kMargin, matched.metrics.size());
   for (const MetricComparison& c : matched.metrics) out += MetricLine(c);
   for (const MoreFailures& f : matched.failures) {

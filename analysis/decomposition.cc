@@ -119,6 +119,14 @@ std::vector<PartStats> Sum(const std::vector<std::string>& names,
     part.near_p99_ns = MeanIn(samples, p99, p);
     parts.push_back(std::move(part));
   }
+  double near_p99_ns = 0;
+  for (size_t i = p99.first; i < p99.last; ++i) {
+    near_p99_ns += static_cast<double>(samples[i].response_ns);
+  }
+  near_p99_ns /= static_cast<double>(std::max<size_t>(p99.last - p99.first, 1));
+  for (PartStats& part : parts) {
+    if (near_p99_ns > 0) part.near_p99_share = part.near_p99_ns / near_p99_ns;
+  }
   return parts;
 }
 

@@ -49,6 +49,7 @@ struct PartStats {
   // Means over the samples whose response is near the median and near p99; these add up.
   double near_p50_ns = 0;
   double near_p99_ns = 0;
+  double near_p99_share = 0;  // of the mean response of these; adds up to 1 over the parts
 };
 
 struct Decomposition {

@@ -80,6 +80,7 @@ Json PartsJson(const std::vector<PartStats>& parts, const char* name, uint64_t s
                     {"p99_ns", part.p99_ns},
                     {"mean_near_response_p50_ns", part.near_p50_ns},
                     {"mean_near_response_p99_ns", part.near_p99_ns},
+                    {"share_near_response_p99", part.near_p99_share},
                     {"negative", part.negative}});
   }
   return json;

@@ -33,6 +33,28 @@ std::string RatioCell(const Ratio& ratio) {
   return text;
 }
 
+// The columns that name a cell of `op`, and what a row has in them.
+std::vector<std::string> AxesOf(const CampaignAnalysis& analysis, const std::string& op) {
+  std::vector<std::string> names;
+  for (const std::string& axis : VaryingAxes(analysis, op)) names.push_back(ShortAxis(axis));
+  if (names.empty()) names.emplace_back("transport");
+  return names;
+}
+
+std::vector<std::string> NameOf(const CampaignAnalysis& analysis, const CellOp& row) {
+  std::vector<std::string> cells;
+  for (const std::string& axis : VaryingAxes(analysis, row.op)) {
+    cells.push_back(Printable(LevelOf(*row.cell, axis)));
+  }
+  if (cells.empty()) cells.push_back(Printable(row.transport));
+  return cells;
+}
+
+// "uring 4KiB"
+std::string ShortName(const CampaignAnalysis& analysis, const CellOp& row) {
+  return absl::StrJoin(NameOf(analysis, row), " ");
+}
+
 TableSection Causes(const CampaignAnalysis& analysis, const std::string& op) {
   TableSection section{
       .title = absl::StrCat("Why requests waited: ", op),
@@ -41,9 +63,7 @@ TableSection Causes(const CampaignAnalysis& analysis, const std::string& op) {
           "connection, whoever limits that; client_queueing: the answer was there and the "
           "worker at something else"};
   Table& table = section.table;
-  const std::vector<std::string> axes = VaryingAxes(analysis, op);
-  for (const std::string& axis : axes) table.header.push_back(ShortAxis(axis));
-  if (axes.empty()) table.header.emplace_back("transport");
+  table.header = AxesOf(analysis, op);
   table.text_columns = static_cast<int>(table.header.size());
   std::vector<std::string> names;
   for (const CellOp& row : analysis.rows) {
@@ -57,10 +77,8 @@ TableSection Causes(const CampaignAnalysis& analysis, const std::string& op) {
   for (const std::string& name : names) table.header.push_back(name);
   for (const CellOp& row : analysis.rows) {
     if (row.op != op || row.causes.empty()) continue;
-    std::vector<std::string> us, share;
-    for (const std::string& axis : axes) us.push_back(LevelOf(*row.cell, axis));
-    if (axes.empty()) us.push_back(row.transport);
-    share.resize(us.size());
+    std::vector<std::string> us = NameOf(analysis, row);
+    std::vector<std::string> share(us.size());
     share.back() = "%";
     for (const std::string& name : names) {
       const auto at = std::find_if(row.causes.begin(), row.causes.end(),
@@ -81,15 +99,15 @@ TableSection Costs(const CampaignAnalysis& analysis) {
       .note =
           "each pass against the bare one, repetition by repetition, with 90 % intervals: a "
           "rate of 0.98 is 2 % of throughput"};
-  section.table = {.header = {"op", "cell", "pass", "rate", "mean response", "CPU/request",
+  section.table = {.header = {"op", "cell", "pass", "rate", "response", "CPU/request",
                               "waits/request", "perturbed"},
-                   .text_columns = 8};
+                   .text_columns = 3};
   for (const CellOp& row : analysis.rows) {
     for (const ProbeCost& cost : row.costs) {
-      section.table.rows.push_back({row.op, row.cell->Label(), std::string(Name(cost.pass)),
+      section.table.rows.push_back({row.op, ShortName(analysis, row), std::string(Name(cost.pass)),
                                     RatioCell(cost.rate), RatioCell(cost.response),
                                     RatioCell(cost.cpu), RatioCell(cost.waits),
-                                    cost.perturbed.empty() ? "no" : cost.perturbed});
+                                    cost.perturbed.empty() ? "no" : "YES"});
     }
   }
   return section;
@@ -132,13 +150,104 @@ TableSection Inside(const CampaignAnalysis& analysis) {
       .text_columns = 2};
   for (const CellOp& row : analysis.rows) {
     if (row.inside.empty()) continue;
-    std::vector<std::string> cells = {row.op, row.cell->Label()};
+    std::vector<std::string> cells = {row.op, ShortName(analysis, row)};
     for (const char* name : {"request_transfer", "response_transfer", "server_emission"}) {
       const auto at = std::find_if(row.inside.begin(), row.inside.end(),
                                    [&](const CellPart& p) { return p.name == name; });
       cells.push_back(at == row.inside.end() ? "-" : FormatUs(at->mean_ns.value));
     }
     section.table.rows.push_back(std::move(cells));
+  }
+  return section;
+}
+
+TableSection Tail(const CampaignAnalysis& analysis, const std::string& op) {
+  TableSection section{.title = absl::StrCat("Who makes the tail: ", op),
+                       .note =
+                           "% of the mean response of the sampled requests whose response lies "
+                           "near p99 (ranks 98.5 to 99.5 %), by part, with the 95 % interval "
+                           "over repetitions; adds up to 100"};
+  Table& table = section.table;
+  table.header = AxesOf(analysis, op);
+  table.text_columns = static_cast<int>(table.header.size());
+  for (const char* name : {"largest part", "share near p99", "of mean", "second part", "share"}) {
+    table.header.emplace_back(name);
+  }
+  const auto percent = [](const Estimate& share) {
+    std::string text = absl::StrFormat("%.1f", 100 * share.value);
+    if (share.interval) {
+      absl::StrAppendFormat(&text, " [%.1f, %.1f]", 100 * share.interval->low,
+                            100 * share.interval->high);
+    }
+    return text;
+  };
+  for (const CellOp& row : analysis.rows) {
+    if (row.op != op || row.parts.size() < 2) continue;
+    std::vector<const CellPart*> parts;
+    for (const CellPart& part : row.parts) parts.push_back(&part);
+    std::stable_sort(parts.begin(), parts.end(), [](const CellPart* a, const CellPart* b) {
+      return a->near_p99_share.value > b->near_p99_share.value;
+    });
+    std::vector<std::string> cells = NameOf(analysis, row);
+    cells.push_back(parts[0]->name);
+    cells.push_back(percent(parts[0]->near_p99_share));
+    cells.push_back(absl::StrFormat("%.1f", 100 * parts[0]->share.value));
+    cells.push_back(parts[1]->name);
+    cells.push_back(percent(parts[1]->near_p99_share));
+    table.rows.push_back(std::move(cells));
+  }
+  return section;
+}
+
+// Over all runs of the campaign in which it was looked at, by agent.
+TableSection Hosts(const CampaignAnalysis& analysis) {
+  TableSection section{
+      .title = "What else the hosts did",
+      .note =
+          "by agent, medians over runs: CPUs that others used (the server and other agents are "
+          "others, when they run there) and the most in one look; time taken by the hypervisor; "
+          "interrupts; time in which some task could run and did not; the egress queue towards "
+          "the server; packets dropped there"};
+  section.table = {.header = {"agent", "others' CPUs", "most", "steal %", "softirq %", "pressure %",
+                              "queue not empty %", "drops", "idle states"},
+                   .text_columns = 1};
+  std::vector<std::string> agents;
+  for (const AnalysedRun& run : analysis.runs) {
+    for (const result::RunResult& agent : run.evidence->agents) {
+      if (agent.host_use().samples() == 0) continue;
+      if (std::find(agents.begin(), agents.end(), agent.agent()) == agents.end()) {
+        agents.push_back(agent.agent());
+      }
+    }
+  }
+  for (const std::string& name : agents) {
+    std::vector<double> foreign, most, steal, softirq, pressure, queue;
+    uint64_t drops = 0;
+    std::string idle;
+    for (const AnalysedRun& run : analysis.runs) {
+      for (const result::RunResult& agent : run.evidence->agents) {
+        const result::HostUse& use = agent.host_use();
+        if (agent.agent() != name || use.window_ns() <= 0) continue;
+        const auto window = static_cast<double>(use.window_ns());
+        foreign.push_back(static_cast<double>(use.busy_ns() - use.own_ns()) / window);
+        most.push_back(use.most_foreign());
+        const double cpus = std::max(1u, agent.host().cpus());
+        steal.push_back(100 * static_cast<double>(use.steal_ns()) / window / cpus);
+        softirq.push_back(100 * static_cast<double>(use.softirq_ns()) / window / cpus);
+        pressure.push_back(100 * static_cast<double>(use.pressure_ns()) / window);
+        idle = use.idle_state();
+        for (const result::LinkUse& link : use.links()) {
+          drops += link.drops();
+          if (link.backlog_samples() == 0) continue;
+          queue.push_back(100.0 * link.backlog_nonempty() / link.backlog_samples());
+        }
+      }
+    }
+    const auto show = [](std::vector<double> values) {
+      return values.empty() ? std::string("-") : absl::StrFormat("%.2f", Median(std::move(values)));
+    };
+    section.table.rows.push_back({name, show(foreign), show(most), show(steal), show(softirq),
+                                  show(pressure), show(queue), absl::StrCat(drops), idle});
   }
   return section;
 }
@@ -183,10 +292,12 @@ std::vector<std::string> EvidenceLines(const CampaignAnalysis& analysis, const s
 std::vector<TableSection> TableSections(const CampaignAnalysis& analysis) {
   std::vector<TableSection> sections;
   for (const std::string& op : analysis.ops()) sections.push_back(Causes(analysis, op));
+  for (const std::string& op : analysis.ops()) sections.push_back(Tail(analysis, op));
   sections.push_back(Inside(analysis));
   sections.push_back(Ladder(analysis));
   sections.push_back(Costs(analysis));
   sections.push_back(Paths(analysis));
+  sections.push_back(Hosts(analysis));
   sections.erase(std::remove_if(sections.begin(), sections.end(),
                                 [](const TableSection& s) { return s.table.rows.empty(); }),
                  sections.end());

@@ -32,8 +32,9 @@ Json PartsJson(const std::vector<CellPart>& parts, const char* name) {
                     {"share", ToJson(part.share)},
                     {"p50_ns", ToJson(part.p50_ns)},
                     {"p99_ns", ToJson(part.p99_ns)},
-                    {"mean_near_response_p50_ns", part.near_p50_ns},
-                    {"mean_near_response_p99_ns", part.near_p99_ns}});
+                    {"mean_near_response_p50_ns", ToJson(part.near_p50_ns)},
+                    {"mean_near_response_p99_ns", ToJson(part.near_p99_ns)},
+                    {"share_near_response_p99", ToJson(part.near_p99_share)}});
   }
   return json;
 }
