@@ -61,10 +61,18 @@ absl::StatusOr<std::vector<control::HelloReply>> Dispatcher::HelloAll() {
 
 RunOutcome Dispatcher::Execute(const RunRequest& request) {
   RunOutcome outcome;
+  std::optional<ServerObservation> observation;
+  if (request.observer) {
+    progress_->Phase("observe");
+    observation.emplace(*request.observer, limits_.observer,
+                        RunAttempt::TimeFor(request.specs[0], limits_) * kArmings, interrupts_);
+    observation->Begin(absl::StrCat("kbench run ", request.run_id));
+  }
   int armings = 0;
   while (true) {
     outcome = RunOutcome();
-    RunAttempt attempt(agents_, limits_, interrupts_, progress_, request);
+    RunAttempt attempt(agents_, limits_, interrupts_, progress_, request,
+                       observation ? &*observation : nullptr);
     outcome.status = attempt.Run();
     ++armings;
     if (outcome.status.ok() || !attempt.missed_start() || armings == kArmings ||
@@ -74,6 +82,15 @@ RunOutcome Dispatcher::Execute(const RunRequest& request) {
     }
   }
   analysis::RunEvidence& evidence = outcome.evidence;
+  if (observation) {
+    progress_->Phase("collect");
+    if (outcome.status.ok()) {
+      observation->Collect(evidence.agents);
+    } else {
+      observation->Abandon("the run ended before it was complete");
+    }
+    evidence.server_wire = observation->TakeTrace();
+  }
   evidence.cell = request.cell;
   evidence.repetition = request.repetition;
   evidence.pass = request.pass;

@@ -42,14 +42,27 @@ Nanos TimeToLoad(const control::RunSpec& spec, const PhaseLimits& limits) {
   return limits.load + Nanos(static_cast<int64_t>(std::min(seconds, 1e6) * 1e9));
 }
 
+// An agent connects, waits for the handshake, and proves the path by a NOOP.
+Nanos ConnectTime(const control::RunSpec& spec) {
+  return Nanos(spec.connect_timeout_ns()) * 2 + Nanos(spec.op_timeout_ns());
+}
+
 }  // namespace
 
+Nanos RunAttempt::TimeFor(const control::RunSpec& spec, const PhaseLimits& limits) {
+  return ConnectTime(spec) + Nanos(spec.warmup_ns()) + Nanos(spec.duration_ns()) +
+         Nanos(spec.op_timeout_ns()) * 3 + TimeToLoad(spec, limits) + limits.prepare +
+         limits.clock + limits.measure + limits.stop + limits.goodbye;
+}
+
 RunAttempt::RunAttempt(const std::vector<AgentLink*>& agents, const PhaseLimits& limits,
-                       const Interrupts* interrupts, Progress* progress, const RunRequest& request)
+                       const Interrupts* interrupts, Progress* progress, const RunRequest& request,
+                       ServerObservation* observation)
     : limits_(limits),
       interrupts_(interrupts),
       progress_(progress),
       request_(request),
+      observation_(observation),
       agents_(agents.size()) {
   for (size_t i = 0; i < agents.size(); ++i) {
     agents_[i].link = agents[i];
@@ -59,11 +72,9 @@ RunAttempt::RunAttempt(const std::vector<AgentLink*>& agents, const PhaseLimits&
 }
 
 absl::Status RunAttempt::Run() {
-  Observe();
   absl::Status status = Phases();
   if (!status.ok() && started_) Salvage();
   SayGoodbye();
-  CollectObservation(status);
   for (AgentState& agent : agents_) agent.stream.reset();
   return status;
 }
@@ -75,47 +86,18 @@ absl::Status RunAttempt::Phases() {
   return Start();
 }
 
-// An agent connects, waits for the handshake, and proves the path by a NOOP.
-Nanos RunAttempt::ConnectTime() const {
-  const control::RunSpec& spec = request_.specs[0];
-  return Nanos(spec.connect_timeout_ns()) * 2 + Nanos(spec.op_timeout_ns());
-}
-
-Nanos RunAttempt::RunTime() const {
-  const control::RunSpec& spec = request_.specs[0];
-  return ConnectTime() + Nanos(spec.warmup_ns()) + Nanos(spec.duration_ns()) +
-         Nanos(spec.op_timeout_ns()) * 3 + TimeToLoad(spec, limits_) + limits_.prepare +
-         limits_.clock + limits_.measure + limits_.stop + limits_.goodbye;
-}
-
-void RunAttempt::Observe() {
-  if (!request_.observer) return;
-  progress_->Phase("observe");
-  observation_.emplace(*request_.observer, limits_.observer, RunTime(), interrupts_);
-  observation_->Begin(absl::StrCat("kbench run ", request_.run_id));
-}
-
-void RunAttempt::CollectObservation(const absl::Status& run) {
-  if (!observation_) return;
-  if (!run.ok()) return observation_->Abandon("the run ended before it was complete");
-  progress_->Phase("collect");
-  std::vector<const result::RunResult*> results;
-  for (const AgentState& agent : agents_) results.push_back(&agent.result);
-  observation_->Collect(results);
-}
-
 absl::Status RunAttempt::Prepare() {
   progress_->Phase("connect");
   for (size_t i = 0; i < agents_.size(); ++i) {
     AgentState& agent = agents_[i];
-    agent.stream = agent.link->StartRun(i, &inbox_, RunTime());
+    agent.stream = agent.link->StartRun(i, &inbox_, TimeFor(request_.specs[0], limits_));
     control::RunCommand command;
     command.mutable_prepare()->set_spec(agent.spec);
     command.mutable_prepare()->set_owner(absl::StrCat("kbench run ", request_.run_id));
     *command.mutable_prepare()->mutable_controller() = ControllerVersion();
     agent.stream->Send(command);
   }
-  return Await("connect", ConnectTime() + limits_.prepare,
+  return Await("connect", ConnectTime(request_.specs[0]) + limits_.prepare,
                [](const AgentState& agent) { return agent.prepared; });
 }
 
@@ -135,7 +117,7 @@ absl::Status RunAttempt::MeasureClocks() {
       return agent.link->MeasureClock(Dispatcher::kPings, limits_.clock);
     }));
   }
-  if (observation_) observation_->MeasureClock(Dispatcher::kPings);
+  if (observation_ != nullptr) observation_->MeasureClock(Dispatcher::kPings);
   absl::Status first;
   for (size_t i = 0; i < agents_.size(); ++i) {
     absl::StatusOr<AgentClockMap> clock = clocks[i].get();
@@ -163,7 +145,7 @@ absl::Status RunAttempt::Start() {
     command.mutable_start()->set_at(agent.clock.ToAgent(at).ns());
     agent.stream->Send(command);
   }
-  if (observation_) {
+  if (observation_ != nullptr) {
     const MonoTime from = at + Nanos(spec.warmup_ns());
     observation_->SetWindow(from, from + Nanos(spec.duration_ns()));
   }
@@ -311,7 +293,6 @@ void RunAttempt::MoveInto(RunOutcome* outcome) {
     outcome->evidence.agents.push_back(std::move(agent.result));
   }
   outcome->evidence.first_send_skew_ns = (last - first).count();
-  if (observation_) outcome->evidence.server_wire = observation_->TakeTrace();
 }
 
 }  // namespace kbench

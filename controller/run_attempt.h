@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +17,13 @@ namespace kbench {
 
 class RunAttempt {
  public:
+  // `observation`, of the run's server, may be null.
   RunAttempt(const std::vector<AgentLink*>& agents, const PhaseLimits& limits,
-             const Interrupts* interrupts, Progress* progress, const RunRequest& request);
+             const Interrupts* interrupts, Progress* progress, const RunRequest& request,
+             ServerObservation* observation);
+
+  // Bounds everything that Run() does.
+  static Nanos TimeFor(const control::RunSpec& spec, const PhaseLimits& limits);
 
   // All phases. OK: every agent delivered its result. Otherwise the first thing that went wrong;
   // results that could be saved are in the outcome.
@@ -47,8 +51,6 @@ class RunAttempt {
   using Reached = bool (*)(const AgentState&);
 
   absl::Status Phases();
-  void Observe();
-  void CollectObservation(const absl::Status& run);
   absl::Status Prepare();
   absl::Status Load();
   absl::Status MeasureClocks();
@@ -65,16 +67,14 @@ class RunAttempt {
   absl::Status ApplyEnd(AgentState* agent, const absl::Status& end);
   absl::Status ApplyResult(AgentState* agent, const control::ResultChunk& chunk);
   std::string Missing(Reached reached) const;
-  Nanos ConnectTime() const;
-  Nanos RunTime() const;  // of everything, at most
 
   const PhaseLimits& limits_;
   const Interrupts* const interrupts_;
   Progress* const progress_;
   const RunRequest& request_;
+  ServerObservation* const observation_;
   RunInbox inbox_;
   std::vector<AgentState> agents_;  // after inbox_: streams end before the inbox does
-  std::optional<ServerObservation> observation_;
   bool started_ = false;
   bool stopping_ = false;
   bool missed_start_ = false;

@@ -14,10 +14,10 @@ constexpr size_t kTraceBytesMax = size_t{2} << 30;
 // gRPC takes messages of up to 4 MiB.
 constexpr size_t kCommandBytesMax = (size_t{4} << 20) - 1024;
 
-control::ObserveCommand::Collect Wanted(const std::vector<const result::RunResult*>& results) {
+control::ObserveCommand::Collect Wanted(const std::vector<result::RunResult>& results) {
   std::map<int64_t, control::ObserveCommand::Request> by_connection;
-  for (const result::RunResult* result : results) {
-    for (const result::OpSample& sample : result->samples()) {
+  for (const result::RunResult& result : results) {
+    for (const result::OpSample& sample : result.samples()) {
       by_connection[sample.connection_id()].add_sequences(sample.sequence());
     }
   }
@@ -95,7 +95,8 @@ void ServerObservation::SetWindow(MonoTime from, MonoTime until) {
   });
 }
 
-void ServerObservation::Collect(const std::vector<const result::RunResult*>& results) {
+void ServerObservation::Collect(const std::vector<result::RunResult>& results) {
+  if (dialogue_ == nullptr) return;
   control::ObserveCommand command;
   *command.mutable_collect() = Wanted(results);
   if (command.ByteSizeLong() > kCommandBytesMax) {

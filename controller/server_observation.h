@@ -1,7 +1,8 @@
 // The packet observer on the server's host, beside one run:
 //
 //   Begin         before the agents connect: it sees every connection from its first byte
-//   SetWindow     when the start is known, in that host's own clock
+//   SetWindow     when the start is known, in that host's own clock; again when the run is armed
+//                 again
 //   Collect       after all results came: the records of the requests that the agents sampled
 //
 // It never fails the run. When a step fails or is late, the trace says why and the steps that
@@ -41,7 +42,8 @@ struct ObserverLimits {
 
 class ServerObservation {
  public:
-  // `run_time` bounds the run between Begin and Collect. All are borrowed and outlive it.
+  // `run_time` bounds the run between Begin and Collect, all its armings. All are borrowed and
+  // outlive it.
   ServerObservation(const ServerObserver& observer, const ObserverLimits& limits, Nanos run_time,
                     const Interrupts* interrupts);
   ~ServerObservation();
@@ -50,7 +52,7 @@ class ServerObservation {
   // May run beside anything that does not touch this object.
   void MeasureClock(int pings);
   void SetWindow(MonoTime from, MonoTime until);
-  void Collect(const std::vector<const result::RunResult*>& results);
+  void Collect(const std::vector<result::RunResult>& results);
   // The run has no use for it any more.
   void Abandon(absl::string_view why);
 

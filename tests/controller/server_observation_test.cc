@@ -14,13 +14,6 @@ using control::ObserveCommand;
 
 class ServerObservationTest : public DispatcherTest {
  protected:
-  ServerObservationTest() {
-    limits_.observer = {.begin = kSilenceLimit,
-                        .clock = kSilenceLimit,
-                        .window = kSilenceLimit,
-                        .collect = kSilenceLimit};
-  }
-
   // A complete run whose trace says that there is none, and why.
   std::string ReasonOf(const RunOutcome& outcome) {
     EXPECT_TRUE(outcome.status.ok()) << outcome.status;
@@ -122,16 +115,24 @@ TEST_F(ServerObservationTest, PacketsThatCannotBeReadAreNotAskedFor) {
 
 // Each silence costs its own deadline, and the steps after it none.
 TEST_F(ServerObservationTest, AFrozenObserverCostsItsDeadlineAndNoMore) {
+  struct Silence {
+    FakeScript script;
+    Nanos ObserverLimits::*limit;
+    std::string says;
+  };
   Add();
-  for (const auto& [script, says] : {
-           std::pair(ObserverSilentFrom(ObserveCommand::kBegin), "its begin did not end"),
-           std::pair(FakeScript{.silent_ping = true}, "did not answer in time"),
-           std::pair(ObserverSilentFrom(ObserveCommand::kCollect), "its trace did not end"),
-       }) {
-    AddObserver(script);
+  for (const Silence& silence :
+       {Silence{ObserverSilentFrom(ObserveCommand::kBegin), &ObserverLimits::begin,
+                "its begin did not end"},
+        Silence{{.silent_ping = true}, &ObserverLimits::clock, "did not answer in time"},
+        Silence{ObserverSilentFrom(ObserveCommand::kCollect), &ObserverLimits::collect,
+                "its trace did not end"}}) {
+    limits_.observer = ObserverLimits();
+    limits_.observer.*silence.limit = kSilenceLimit;
+    AddObserver(silence.script);
     const MonoTime before = MonoNow();
-    ExpectReason(says);
-    EXPECT_GE(MonoNow() - before, kSilenceLimit) << says;
+    ExpectReason(silence.says);
+    EXPECT_GE(MonoNow() - before, kSilenceLimit) << silence.says;
   }
 }
 
@@ -184,8 +185,8 @@ TEST_F(ServerObservationTest, AFailedRunKeepsNoTraceAndSaysWhy) {
   }
 }
 
-// A run that is armed again is observed again, from its begin.
-TEST_F(ServerObservationTest, ARearmedRunIsObservedAnew) {
+// A run that is armed again has another window; whoever looks on stays.
+TEST_F(ServerObservationTest, ARearmedRunHasAnotherWindow) {
   int starts = 0;
   Add({.answer = [&starts](const control::RunCommand& command, Events good) {
     if (command.has_start() && ++starts == 1) {
@@ -197,9 +198,11 @@ TEST_F(ServerObservationTest, ARearmedRunIsObservedAnew) {
   const RunOutcome outcome = Execute();
   ASSERT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_TRUE(outcome.evidence.server_wire->available());
-  int begins = 0;
-  for (const ObserveCommand& command : observer.heard_observe()) begins += command.has_begin();
-  EXPECT_EQ(begins, 2);
+  const std::vector<ObserveCommand> heard = observer.heard_observe();
+  ASSERT_EQ(heard.size(), 4u);
+  EXPECT_TRUE(heard[0].has_begin());
+  EXPECT_GT(heard[2].window().from(), heard[1].window().from());
+  EXPECT_TRUE(heard[3].has_collect());
 }
 
 }  // namespace
