@@ -10,6 +10,8 @@
 namespace kbench {
 namespace {
 
+constexpr Nanos kProofOfLife = Seconds(2);
+
 std::chrono::system_clock::time_point After(Nanos timeout) {
   return std::chrono::system_clock::now() +
          std::chrono::duration_cast<std::chrono::system_clock::duration>(
@@ -213,9 +215,15 @@ absl::StatusOr<result::NetworkBaseline> AgentLink::Probe(const control::ProbeReq
                                                          grpc::ClientContext* context) {
   context->set_deadline(After(timeout));
   result::NetworkBaseline baseline;
-  const absl::Status status = FromGrpc(stub_->Probe(context, request, &baseline), address_);
-  if (!status.ok()) return status;
-  return baseline;
+  const grpc::Status status = stub_->Probe(context, request, &baseline);
+  if (status.ok()) return baseline;
+  const grpc::StatusCode code = status.error_code();
+  // The agent's word about the target has the same code as an agent that is gone.
+  const bool of_target =
+      code == grpc::StatusCode::PERMISSION_DENIED || code == grpc::StatusCode::DEADLINE_EXCEEDED ||
+      (code == grpc::StatusCode::UNAVAILABLE && MeasureClock(1, kProofOfLife).ok());
+  if (!of_target) return FromGrpc(status, address_);
+  return absl::UnavailableError(absl::StrCat("agent ", address_, ": ", status.error_message()));
 }
 
 }  // namespace kbench

@@ -94,7 +94,8 @@ class AgentLink {
   std::unique_ptr<RunStream> StartRun(size_t index, RunInbox* inbox, Nanos timeout);
   std::unique_ptr<ObserveDialogue> StartObserve(Nanos timeout);
   std::unique_ptr<EchoDialogue> StartEcho(Nanos timeout);
-  // Blocks until the path is measured, or `context` is cancelled.
+  // Blocks until the path is measured, or `context` is cancelled. Unavailable when it is the target
+  // that is not there, is silent, or says no.
   absl::StatusOr<result::NetworkBaseline> Probe(const control::ProbeRequest& request, Nanos timeout,
                                                 grpc::ClientContext* context);
 

@@ -237,21 +237,21 @@ class CampaignRun {
   absl::Status MeasureBaselines() {
     if (campaign_.cells.front().settings.baselines == "none") return absl::OkStatus();
     progress_->BaselinesStarted();
-    const PathProbe probe(options_.probe, interrupts_);
+    const PathProber prober(options_.probe, interrupts_);
     const auto keep = [this](MeasuredPath path) {
       evidence_.baselines.push_back(std::move(path.baseline));
     };
     for (const KineticServer& server : Servers()) {
       for (const auto& from : links_) {
-        if (!interrupts_->stop()) keep(probe.ToServer(from.get(), server));
+        if (!interrupts_->stop()) keep(prober.ToServer(from.get(), server));
       }
     }
     for (const auto& from : links_) {
       const bool apart = observer_ != nullptr && from.get() != observer_;
-      if (apart && !interrupts_->stop()) keep(probe.ToAgent(from.get(), observer_));
+      if (apart && !interrupts_->stop()) keep(prober.ToAgent(from.get(), observer_));
     }
     if (observer_ == nullptr && links_.size() > 1 && !interrupts_->stop()) {
-      keep(probe.ToAgent(links_[0].get(), links_[1].get()));
+      keep(prober.ToAgent(links_[0].get(), links_[1].get()));
     }
     if (interrupts_->stop()) return absl::CancelledError("interrupted before the first run");
     const absl::Status stored = store_->AddBaselines(evidence_.baselines);

@@ -108,13 +108,13 @@ class Probing {
 
   absl::Status Run() {
     RETURN_IF_ERROR(Prepare());
-    const PathProbe probe(options_, &interrupts_);
+    const PathProber prober(options_, &interrupts_);
     for (const auto& from : agents_) {
-      if (!given_.server.empty()) Take(probe.ToServer(from.get(), server_));
+      if (!given_.server.empty()) Take(prober.ToServer(from.get(), server_));
       for (const auto& to : agents_) {
-        if (from != to) Take(probe.ToAgent(from.get(), to.get()));
+        if (from != to) Take(prober.ToAgent(from.get(), to.get()));
       }
-      if (server_agent_ != nullptr) Take(probe.ToAgent(from.get(), server_agent_.get()));
+      if (server_agent_ != nullptr) Take(prober.ToAgent(from.get(), server_agent_.get()));
       if (interrupts_.stop()) break;
     }
     return first_;
@@ -127,8 +127,8 @@ class Probing {
   absl::Status Prepare() {
     const absl::StatusOr<Nanos> duration = ParseDuration(given_.duration);
     if (!duration.ok()) return Annotate(duration.status(), "--duration");
-    if (*duration < Millis(10) || *duration > Seconds(600)) {
-      return absl::InvalidArgumentError("--duration: give one from 10ms to 600s");
+    if (*duration < Millis(10) || *duration > Seconds(60)) {
+      return absl::InvalidArgumentError("--duration: give one from 10ms to 60s");
     }
     options_.echo_time = *duration;
     options_.echoes_max = 1'000'000;

@@ -24,6 +24,10 @@ MeasuredPath Named(const std::string& from, const std::string& to,
   if (!status.ok() && baseline.reason().empty()) {
     baseline.set_reason(std::string(status.message()));
   }
+  // The code for an unreachable target is that of a Kinetic server.
+  if (absl::IsUnavailable(status) && kind == result::NetworkBaseline::AGENT) {
+    status = absl::DataLossError(status.message());
+  }
   if (status.ok() && !baseline.reason().empty()) {
     const std::string text = absl::StrCat("from agent ", from, " to ", to, ": ", baseline.reason());
     const bool server_is_gone = kind == result::NetworkBaseline::SERVER && baseline.echoes() == 0;
@@ -34,7 +38,7 @@ MeasuredPath Named(const std::string& from, const std::string& to,
 
 }  // namespace
 
-MeasuredPath PathProbe::ToServer(AgentLink* from, const KineticServer& server) const {
+MeasuredPath PathProber::ToServer(AgentLink* from, const KineticServer& server) const {
   control::ProbeRequest request;
   request.set_target(server.address);
   request.set_kind(result::NetworkBaseline::SERVER);
@@ -48,11 +52,11 @@ MeasuredPath PathProbe::ToServer(AgentLink* from, const KineticServer& server) c
                std::move(baseline), std::move(status));
 }
 
-MeasuredPath PathProbe::ToAgent(AgentLink* from, AgentLink* to) const {
+MeasuredPath PathProber::ToAgent(AgentLink* from, AgentLink* to) const {
   const auto measure = [&](result::NetworkBaseline* baseline) -> absl::Status {
     ASSIGN_OR_RETURN(HostPort target, ParseHostPort(to->address()));
     const std::unique_ptr<EchoDialogue> echo =
-        to->StartEcho(options_.echo_time * 2 + options_.bulk * 2 + options_.patience * 4);
+        to->StartEcho(options_.echo_time * 2 + options_.bulk * 2 + options_.patience * 8);
     control::EchoEvent event;
     const auto open = [&]() -> absl::Status {
       RETURN_IF_ERROR(echo->Send(control::EchoCommand()));
@@ -77,23 +81,37 @@ MeasuredPath PathProbe::ToAgent(AgentLink* from, AgentLink* to) const {
                std::move(status));
 }
 
-absl::Status PathProbe::Measure(AgentLink* from, control::ProbeRequest request,
-                                result::NetworkBaseline* baseline) const {
-  const int64_t bulk = request.bulk_ns();
-  request.set_echoes(std::min(kFirstEchoes, options_.echoes_max));
-  request.set_bulk_ns(0);
-  RETURN_IF_ERROR(Ask(from, request, baseline));
+absl::Status PathProber::Measure(AgentLink* from, control::ProbeRequest request,
+                                 result::NetworkBaseline* baseline) const {
+  control::ProbeRequest echoes = request;
+  echoes.set_bulk_ns(0);
+  echoes.set_echoes(std::min(kFirstEchoes, options_.echoes_max));
+  const MonoTime before = MonoNow();
+  RETURN_IF_ERROR(Ask(from, echoes, baseline));
   if (!baseline->reason().empty()) return absl::OkStatus();
-  const int64_t each = std::max<int64_t>(baseline->echo_p50_ns(), 1);
-  const int64_t fit = options_.echo_time.count() / each;
-  request.set_echoes(
-      static_cast<uint32_t>(std::clamp<int64_t>(fit, request.echoes(), options_.echoes_max)));
-  request.set_bulk_ns(bulk);
-  return Ask(from, request, baseline);
+  // On a busy machine the time that all took says more than what half of them took at most.
+  const int64_t each = std::max(
+      {(MonoNow() - before).count() / echoes.echoes(), baseline->echo_p50_ns(), int64_t{1}});
+  echoes.set_echoes(static_cast<uint32_t>(std::clamp<int64_t>(
+      options_.echo_time.count() / each, echoes.echoes(), options_.echoes_max)));
+  RETURN_IF_ERROR(Ask(from, echoes, baseline));
+  return request.bulk_ns() > 0 ? MeasureBulk(from, request, baseline) : absl::OkStatus();
 }
 
-absl::Status PathProbe::Ask(AgentLink* from, const control::ProbeRequest& request,
-                            result::NetworkBaseline* baseline) const {
+// By itself, so that echoes that take longer than thought do not cost it.
+absl::Status PathProber::MeasureBulk(AgentLink* from, const control::ProbeRequest& request,
+                                     result::NetworkBaseline* baseline) const {
+  result::NetworkBaseline bulk;
+  RETURN_IF_ERROR(Ask(from, request, &bulk));
+  baseline->set_sent_bytes_per_s(bulk.sent_bytes_per_s());
+  baseline->set_received_bytes_per_s(bulk.received_bytes_per_s());
+  const char* const both = baseline->reason().empty() || bulk.reason().empty() ? "" : "; ";
+  baseline->set_reason(absl::StrCat(baseline->reason(), both, bulk.reason()));
+  return absl::OkStatus();
+}
+
+absl::Status PathProber::Ask(AgentLink* from, const control::ProbeRequest& request,
+                             result::NetworkBaseline* baseline) const {
   // The agent gives up first, and says what it has.
   const Nanos agents = options_.echo_time + Nanos(request.bulk_ns()) * 2 + options_.patience;
   control::ProbeRequest timed = request;

@@ -39,10 +39,10 @@ struct MeasuredPath {
   absl::Status status;               // exit_codes.h; not OK: nothing, or not all, was measured
 };
 
-class PathProbe {
+class PathProber {
  public:
   // All are borrowed.
-  PathProbe(const PathProbeOptions& options, const Interrupts* interrupts)
+  PathProber(const PathProbeOptions& options, const Interrupts* interrupts)
       : options_(options), interrupts_(interrupts) {}
 
   MeasuredPath ToServer(AgentLink* from, const KineticServer& server) const;
@@ -51,6 +51,8 @@ class PathProbe {
  private:
   absl::Status Measure(AgentLink* from, control::ProbeRequest request,
                        result::NetworkBaseline* baseline) const;
+  absl::Status MeasureBulk(AgentLink* from, const control::ProbeRequest& request,
+                           result::NetworkBaseline* baseline) const;
   absl::Status Ask(AgentLink* from, const control::ProbeRequest& request,
                    result::NetworkBaseline* baseline) const;
 

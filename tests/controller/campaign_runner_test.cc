@@ -51,9 +51,12 @@ class CampaignRunnerTest : public ::testing::Test {
     CampaignOutcome outcome;
     {
       Progress progress({.out = said, .quiet = true});
-      outcome =
-          RunCampaign(*campaign, {.results_dir = results_.path(), .probe = {.bulk = Nanos(9)}},
-                      &interrupts_, &progress);
+      // A busy machine may take its time: nothing here waits for a deadline.
+      outcome = RunCampaign(*campaign,
+                            {.results_dir = results_.path(),
+                             .limits = {.hello = Seconds(60), .prepare = Seconds(60)},
+                             .probe = {.bulk = Nanos(9), .patience = Seconds(60)}},
+                            &interrupts_, &progress);
     }
     std::rewind(said);
     said_.clear();
@@ -179,10 +182,10 @@ TEST_F(CampaignRunnerTest, BaselinesLeadToTheServerAndToTheAgentBesideIt) {
   const CampaignOutcome outcome = Run(WithObserver(), "probes: {passes: [bare]}\n");
   ASSERT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_THAT(Paths(outcome), ElementsAre("0 -> server", "1 -> server", "0 -> o", "1 -> o"));
-  ASSERT_THAT(second.heard_probe(), SizeIs(4));
+  ASSERT_THAT(second.heard_probe(), SizeIs(5));
   EXPECT_EQ(second.heard_probe()[1].hmac_key(), "asdfasdf");
-  EXPECT_EQ(second.heard_probe()[3].target(), "127.0.0.1:4711");
-  EXPECT_EQ(second.heard_probe()[3].bulk_ns(), 9);
+  EXPECT_EQ(second.heard_probe()[4].target(), "127.0.0.1:4711");
+  EXPECT_EQ(second.heard_probe()[4].bulk_ns(), 9);
 }
 
 TEST_F(CampaignRunnerTest, BaselinesWithoutAnObserverLeadFromTheFirstAgentToTheSecond) {

@@ -17,10 +17,10 @@ using result::NetworkBaseline;
 class PathProbeTest : public DispatcherTest {
  protected:
   MeasuredPath ToServer(const KineticServer& server = {.address = "drive:8123"}) {
-    return PathProbe(options_, &interrupts_).ToServer(links_[0].get(), server);
+    return PathProber(options_, &interrupts_).ToServer(links_[0].get(), server);
   }
   MeasuredPath ToAgent() {
-    return PathProbe(options_, &interrupts_).ToAgent(links_[0].get(), links_[1].get());
+    return PathProber(options_, &interrupts_).ToAgent(links_[0].get(), links_[1].get());
   }
   static void ExpectNotMeasured(const MeasuredPath& path, const std::string& why) {
     EXPECT_FALSE(path.status.ok());
@@ -30,7 +30,8 @@ class PathProbeTest : public DispatcherTest {
     EXPECT_NE(path.baseline.kind(), NetworkBaseline::UNKNOWN);
   }
 
-  PathProbeOptions options_;
+  // So long that no machine is too busy for the echoes that a test counts.
+  PathProbeOptions options_ = {.echo_time = Seconds(600)};
 };
 
 TEST_F(PathProbeTest, AServerIsAskedWithItsCredentialsAndWithoutBulk) {
@@ -65,25 +66,44 @@ TEST_F(PathProbeTest, AnAgentIsReachedAtItsEchoPortWhichIsClosedAfterwards) {
   EXPECT_EQ(path.baseline.to(), to.address()) << "not the port that is gone by now";
   EXPECT_EQ(path.baseline.kind(), NetworkBaseline::AGENT);
   EXPECT_EQ(path.baseline.received_bytes_per_s(), 2e8);
-  ASSERT_EQ(from.heard_probe().size(), 2u);
-  EXPECT_EQ(from.heard_probe()[0].bulk_ns(), 0) << "the first one only looks how long it takes";
-  EXPECT_EQ(from.heard_probe()[1].bulk_ns(), options_.bulk.count());
-  EXPECT_EQ(from.heard_probe()[1].target(), "127.0.0.1:4321");
+  ASSERT_EQ(from.heard_probe().size(), 3u);
+  EXPECT_EQ(from.heard_probe()[0].echoes(), 20u) << "the first one only looks how long it takes";
+  EXPECT_EQ(from.heard_probe()[1].echoes(), 2000u);
+  EXPECT_EQ(from.heard_probe()[1].bulk_ns(), 0);
+  EXPECT_EQ(from.heard_probe()[2].echoes(), 0u);
+  EXPECT_EQ(from.heard_probe()[2].bulk_ns(), options_.bulk.count());
+  EXPECT_EQ(from.heard_probe()[2].target(), "127.0.0.1:4321");
   to.Die();  // waits for its streams
   EXPECT_EQ(to.echoes_open(), 0);
 }
 
-// 20 ms each: 50 of them in a second, and never fewer than were already made.
+// 20 s each: 30 of them in 600 s, and never fewer than were already made.
 TEST_F(PathProbeTest, ALongPathHasFewerEchoes) {
   FakeAgent& agent = Add({.probe = [](const control::ProbeRequest&, NetworkBaseline* baseline) {
-    baseline->set_echo_p50_ns(Millis(20).count());
+    baseline->set_echo_p50_ns(Seconds(20).count());
     return grpc::Status::OK;
   }});
   EXPECT_TRUE(ToServer().status.ok());
-  EXPECT_EQ(agent.heard_probe().at(1).echoes(), 50u);
-  options_.echo_time = Millis(100);
+  EXPECT_EQ(agent.heard_probe().at(1).echoes(), 30u);
+  options_.echo_time = Seconds(100);
   EXPECT_TRUE(ToServer().status.ok());
   EXPECT_EQ(agent.heard_probe().at(3).echoes(), 20u);
+}
+
+// Echoes that came too slowly are kept with what is said of them, and cost the bulk nothing.
+TEST_F(PathProbeTest, BulkIsMeasuredAlsoWhenTheEchoesWereCutShort) {
+  Add({.probe = [](const control::ProbeRequest& request, NetworkBaseline* baseline) {
+    if (request.echoes() > 20) {
+      baseline->set_echoes(1234);
+      baseline->set_reason("not done in time");
+    }
+    return grpc::Status::OK;
+  }});
+  Add();
+  const MeasuredPath path = ToAgent();
+  ExpectNotMeasured(path, "not done in time");
+  EXPECT_EQ(path.baseline.echoes(), 1234u);
+  EXPECT_EQ(path.baseline.sent_bytes_per_s(), 1e8);
 }
 
 TEST_F(PathProbeTest, AServerThatIsNotThereIsUnreachable) {
@@ -96,6 +116,34 @@ TEST_F(PathProbeTest, AServerThatIsNotThereIsUnreachable) {
   ExpectNotMeasured(path, "connection refused");
   EXPECT_EQ(ExitCodeOf(path.status), ExitCode::kServerUnreachable) << path.status;
   EXPECT_EQ(agent.heard_probe().size(), 1u) << "one refusal is enough";
+}
+
+// An agent says about its target what gRPC says about an agent; the agent that is there is told
+// from the one that is not.
+TEST_F(PathProbeTest, AnAgentsWordAboutTheServerIsNotTakenForALostAgent) {
+  Add({.probe = [](const control::ProbeRequest&, NetworkBaseline*) {
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "connection refused");
+  }});
+  const MeasuredPath path = ToServer();
+  ExpectNotMeasured(path, "connection refused");
+  EXPECT_EQ(ExitCodeOf(path.status), ExitCode::kServerUnreachable) << path.status;
+  Add();
+  EXPECT_EQ(ExitCodeOf(ToAgent().status), ExitCode::kIncomplete) << "the same, of an echo port";
+  agents_[0]->Die();
+  EXPECT_EQ(ExitCodeOf(ToServer().status), ExitCode::kIncomplete);
+}
+
+TEST_F(PathProbeTest, AServerThatSaysNoOrNothingIsUnreachable) {
+  for (const auto code :
+       {grpc::StatusCode::PERMISSION_DENIED, grpc::StatusCode::DEADLINE_EXCEEDED}) {
+    links_.clear();
+    Add({.probe = [code](const control::ProbeRequest&, NetworkBaseline*) {
+      return grpc::Status(code, "wrong HMAC");
+    }});
+    const MeasuredPath path = ToServer();
+    ExpectNotMeasured(path, "wrong HMAC");
+    EXPECT_EQ(ExitCodeOf(path.status), ExitCode::kServerUnreachable) << path.status;
+  }
 }
 
 TEST_F(PathProbeTest, WhatIsMissingOfAPathIsSaidAndTheRestKept) {

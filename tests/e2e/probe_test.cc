@@ -120,7 +120,7 @@ TEST(Probe, SaysWhatIsMissingOnTheCommandLine) {
            {{"--agents", "127.0.0.1:1,127.0.0.1:2", "--tls"}, "add --server"},
            {{"--agents", "127.0.0.1:1", "--server", "127.0.0.1:1", "--ca-file", "x"}, "--tls"},
            {{"--agents", "127.0.0.1:1", "--server", "127.0.0.1:1", "--duration", "5"}, "unit"},
-           {{"--agents", "127.0.0.1:1", "--server", "127.0.0.1:1", "--duration", "1h"}, "600s"},
+           {{"--agents", "127.0.0.1:1", "--server", "127.0.0.1:1", "--duration", "1h"}, "60s"},
            {{"--local", "--agents", "127.0.0.1:1"}, "--agents"},
            {{"--local", "--format", "xml"}, "xml"}}) {
     const Finished finished = Probe(options);
