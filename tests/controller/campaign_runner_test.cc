@@ -51,9 +51,12 @@ class CampaignRunnerTest : public ::testing::Test {
     CampaignOutcome outcome;
     {
       Progress progress({.out = said, .quiet = true});
-      outcome =
-          RunCampaign(*campaign, {.results_dir = results_.path(), .probe = {.bulk = Nanos(9)}},
-                      &interrupts_, &progress);
+      // A busy machine may take its time: nothing here waits for a deadline.
+      outcome = RunCampaign(*campaign,
+                            {.results_dir = results_.path(),
+                             .limits = {.hello = Seconds(60), .prepare = Seconds(60)},
+                             .probe = {.bulk = Nanos(9), .patience = Seconds(60)}},
+                            &interrupts_, &progress);
     }
     std::rewind(said);
     said_.clear();
