@@ -95,7 +95,7 @@ TEST_F(SmallCampaign, SeparatesSmallRequestsCompletely) {
       double shares = 0;
       for (const auto& part : of_op.at("parts")) shares += part.at("share").get<double>();
       EXPECT_NEAR(shares, 1.0, 1e-9) << file;
-      complete += of_op.at("parts").size() == 7;
+      complete += of_op.at("parts").size() == 8;
     }
   }
   EXPECT_GE(complete, 10) << "of 12 runs";
