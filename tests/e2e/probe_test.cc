@@ -59,7 +59,7 @@ TEST(Probe, PrintsATable) {
              servers_agent.address(), "--duration", "50ms"});
   EXPECT_EQ(finished.code, 0) << finished.err;
   for (const std::string& part :
-       {agent.address(), server.address(), servers_agent.address(), std::string("MB/s"),
+       {agent.address(), server.address(), servers_agent.address(), std::string("B/s"),
         std::string("floor"), std::string("1MiB out")}) {
     ExpectSaid(finished.out, part);
   }
