@@ -133,6 +133,7 @@ class Probing {
     options_.echo_time = *duration;
     options_.echoes_max = 1'000'000;
     options_.bulk = *duration;
+    options_.patience = Seconds(10);  // nothing else waits
     if (!given_.server.empty()) {
       ASSIGN_OR_RETURN(server_.address, Address("--server", given_.server));
       server_.identity = given_.identity;
