@@ -33,26 +33,9 @@ std::string RatioCell(const Ratio& ratio) {
   return text;
 }
 
-// The columns that name a cell of `op`, and what a row has in them.
-std::vector<std::string> AxesOf(const CampaignAnalysis& analysis, const std::string& op) {
-  std::vector<std::string> names;
-  for (const std::string& axis : VaryingAxes(analysis, op)) names.push_back(ShortAxis(axis));
-  if (names.empty()) names.emplace_back("transport");
-  return names;
-}
-
-std::vector<std::string> NameOf(const CampaignAnalysis& analysis, const CellOp& row) {
-  std::vector<std::string> cells;
-  for (const std::string& axis : VaryingAxes(analysis, row.op)) {
-    cells.push_back(Printable(LevelOf(*row.cell, axis)));
-  }
-  if (cells.empty()) cells.push_back(Printable(row.transport));
-  return cells;
-}
-
 // "uring 4KiB"
 std::string ShortName(const CampaignAnalysis& analysis, const CellOp& row) {
-  return absl::StrJoin(NameOf(analysis, row), " ");
+  return absl::StrJoin(NameCells(analysis, row), " ");
 }
 
 TableSection Causes(const CampaignAnalysis& analysis, const std::string& op) {
@@ -63,8 +46,7 @@ TableSection Causes(const CampaignAnalysis& analysis, const std::string& op) {
           "connection, whoever limits that; client_queueing: the answer was there and the "
           "worker at something else"};
   Table& table = section.table;
-  table.header = AxesOf(analysis, op);
-  table.text_columns = static_cast<int>(table.header.size());
+  table = NamedRows(analysis, op);
   std::vector<std::string> names;
   for (const CellOp& row : analysis.rows) {
     if (row.op != op) continue;
@@ -77,7 +59,7 @@ TableSection Causes(const CampaignAnalysis& analysis, const std::string& op) {
   for (const std::string& name : names) table.header.push_back(name);
   for (const CellOp& row : analysis.rows) {
     if (row.op != op || row.causes.empty()) continue;
-    std::vector<std::string> us = NameOf(analysis, row);
+    std::vector<std::string> us = NameCells(analysis, row);
     std::vector<std::string> share(us.size());
     share.back() = "%";
     for (const std::string& name : names) {
@@ -168,8 +150,7 @@ TableSection Tail(const CampaignAnalysis& analysis, const std::string& op) {
                            "near p99 (ranks 98.5 to 99.5 %), by part, with the 95 % interval "
                            "over repetitions; adds up to 100"};
   Table& table = section.table;
-  table.header = AxesOf(analysis, op);
-  table.text_columns = static_cast<int>(table.header.size());
+  table = NamedRows(analysis, op);
   for (const char* name : {"largest part", "share near p99", "of mean", "second part", "share"}) {
     table.header.emplace_back(name);
   }
@@ -188,7 +169,7 @@ TableSection Tail(const CampaignAnalysis& analysis, const std::string& op) {
     std::stable_sort(parts.begin(), parts.end(), [](const CellPart* a, const CellPart* b) {
       return a->near_p99_share.value > b->near_p99_share.value;
     });
-    std::vector<std::string> cells = NameOf(analysis, row);
+    std::vector<std::string> cells = NameCells(analysis, row);
     cells.push_back(parts[0]->name);
     cells.push_back(percent(parts[0]->near_p99_share));
     cells.push_back(absl::StrFormat("%.1f", 100 * parts[0]->share.value));

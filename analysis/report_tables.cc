@@ -25,26 +25,6 @@ std::vector<const CellOp*> RowsOf(const CampaignAnalysis& analysis, const std::s
   return rows;
 }
 
-// The columns that name a cell; "cell" when nothing varies.
-Table NamedRows(const CampaignAnalysis& analysis, const std::string& op) {
-  Table table;
-  for (const std::string& axis : VaryingAxes(analysis, op)) {
-    table.header.push_back(ShortAxis(axis));
-  }
-  if (table.header.empty()) table.header.push_back("transport");
-  table.text_columns = static_cast<int>(table.header.size());
-  return table;
-}
-
-std::vector<std::string> NameCells(const CampaignAnalysis& analysis, const CellOp& row) {
-  std::vector<std::string> cells;
-  for (const std::string& axis : VaryingAxes(analysis, row.op)) {
-    cells.push_back(Printable(ValueOf(*row.cell, axis)));
-  }
-  if (cells.empty()) cells.push_back(Printable(row.transport));
-  return cells;
-}
-
 std::string ValueUs(const Estimate& estimate) {
   return estimate.n() == 0 ? "-" : FormatUs(estimate.value);
 }
@@ -83,6 +63,25 @@ PartCell CellOfPart(const CellOp& row, const std::string& column) {
 }
 
 }  // namespace
+
+Table NamedRows(const CampaignAnalysis& analysis, const std::string& op) {
+  Table table;
+  for (const std::string& axis : VaryingAxes(analysis, op)) {
+    table.header.push_back(ShortAxis(axis));
+  }
+  if (table.header.empty()) table.header.push_back("transport");
+  table.text_columns = static_cast<int>(table.header.size());
+  return table;
+}
+
+std::vector<std::string> NameCells(const CampaignAnalysis& analysis, const CellOp& row) {
+  std::vector<std::string> cells;
+  for (const std::string& axis : VaryingAxes(analysis, row.op)) {
+    cells.push_back(Printable(ValueOf(*row.cell, axis)));
+  }
+  if (cells.empty()) cells.push_back(Printable(row.transport));
+  return cells;
+}
 
 std::string FormatUs(double ns) {
   const double us = ns / 1e3;

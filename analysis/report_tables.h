@@ -17,6 +17,11 @@ Table LatencyTable(const CampaignAnalysis& analysis, const std::string& op);
 // stands in the network column, and ">" or "<" in those that it swallowed.
 Table PartsTable(const CampaignAnalysis& analysis, const std::string& op);
 
+// A table whose columns so far name a cell of `op`: the axes in which its cells differ, or the
+// transport; and what a row has in them.
+Table NamedRows(const CampaignAnalysis& analysis, const std::string& op);
+std::vector<std::string> NameCells(const CampaignAnalysis& analysis, const CellOp& row);
+
 inline constexpr char kPartsLegend[] =
     "mean us, below it % of mean response; > and < are not separated and counted under network; "
     "residual: mean of all requests minus mean of the sampled ones";

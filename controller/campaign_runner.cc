@@ -27,15 +27,6 @@
 namespace kbench {
 namespace {
 
-std::string UtcNow() {
-  const time_t now = time(nullptr);
-  tm utc = {};
-  gmtime_r(&now, &utc);
-  char text[32];
-  strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
-}
-
 std::string NewRunId() {
   std::random_device entropy;
   return absl::StrFormat("%08x", entropy());
@@ -396,6 +387,15 @@ class CampaignRun {
 };
 
 }  // namespace
+
+std::string UtcNow() {
+  const time_t now = time(nullptr);
+  tm utc = {};
+  gmtime_r(&now, &utc);
+  char text[32];
+  strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
 
 CampaignOutcome RunCampaign(const Campaign& campaign, const CampaignRunOptions& options,
                             const Interrupts* interrupts, Progress* progress) {

@@ -31,6 +31,9 @@ struct CampaignOutcome {
   analysis::CampaignEvidence evidence;
 };
 
+// "2026-11-23T23:36:00Z"
+std::string UtcNow();
+
 CampaignOutcome RunCampaign(const Campaign& campaign, const CampaignRunOptions& options,
                             const Interrupts* interrupts, Progress* progress);
 

@@ -3,7 +3,6 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <ctime>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -130,15 +129,6 @@ class OneCpu {
   cpu_set_t before_ = {};
   bool changed_ = false;
 };
-
-std::string UtcNow() {
-  const time_t now = time(nullptr);
-  tm utc = {};
-  gmtime_r(&now, &utc);
-  char text[32];
-  strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
-}
 
 }  // namespace
 
