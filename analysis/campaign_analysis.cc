@@ -386,4 +386,12 @@ std::string LevelOf(const CellInfo& cell, const std::string& name) {
   return "";
 }
 
+std::string SettingOf(const CampaignEvidence& campaign, const CellInfo& cell,
+                      const std::string& name) {
+  const std::string level = LevelOf(cell, name);
+  if (!level.empty()) return level;
+  const auto constant = campaign.constants.find(name);
+  return constant == campaign.constants.end() ? "" : constant->second;
+}
+
 }  // namespace kbench::analysis

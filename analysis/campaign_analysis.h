@@ -89,5 +89,9 @@ CampaignAnalysis Analyse(const CampaignEvidence& campaign);
 
 // The value of the level whose axis is `name` or ends in ".name"; "" without one.
 std::string LevelOf(const CellInfo& cell, const std::string& name);
+// The value that a field of the campaign had in this cell, whether it was swept or the same in all
+// cells; "" without one. `name` as in results: "depth", not "load.depth".
+std::string SettingOf(const CampaignEvidence& campaign, const CellInfo& cell,
+                      const std::string& name);
 
 }  // namespace kbench::analysis

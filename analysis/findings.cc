@@ -1,6 +1,7 @@
 #include "analysis/findings.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -8,9 +9,9 @@
 #include "absl/strings/str_join.h"
 #include "analysis/bracket.h"
 #include "analysis/caveats.h"
+#include "analysis/limiter.h"
 #include "analysis/saturation.h"
 #include "analysis/verdicts.h"
-#include "base/units.h"
 
 namespace kbench::analysis {
 namespace {
@@ -40,30 +41,11 @@ std::string Validity(const CellOp& row) {
   return absl::StrCat("use with care: ", absl::StrJoin(codes, ", "));
 }
 
-// Who limits a connection whose requests stand behind its own earlier bytes.
-std::string LimiterOf(const Saturation& saturation, const CellOp& row) {
-  if (saturation.bottleneck == Resource::kLinkOut) return "charged to the link, which is saturated";
-  if (saturation.bottleneck == Resource::kServer) {
-    return "charged to the server, which is saturated";
-  }
-  double limited = 0, busy = 0;
-  for (const AnalysedRun* run : row.runs) {
-    for (const result::RunResult& agent : run->evidence->agents) {
-      limited += static_cast<double>(agent.tcp().receive_window_limited_ns());
-      busy += static_cast<double>(agent.tcp().busy_ns());
-    }
-  }
-  if (busy > 0 && limited / busy > kWindowLimited) {
-    return absl::StrFormat(
-        "charged to the server's receive window, which was full for %.0f %% of "
-        "the connections' busy time: it reads too slowly",
-        100 * limited / busy);
-  }
-  return "who limits the connection is not known: no measured rate of the path says that it is "
-         "full";
-}
-
-std::string Causes(const Saturation& saturation, const CellOp& row) {
+std::string Causes(const CampaignAnalysis& analysis, const Saturation& saturation,
+                   const CellOp& row) {
+  const std::optional<std::string> limiter = LimiterOf(analysis, saturation, row);
+  bool limiter_said = false;
+  std::string sentence;
   std::vector<std::string> named;
   for (const CellPart& cause : row.causes) {
     if (cause.share.value < kWorthNaming) continue;
@@ -73,13 +55,21 @@ std::string Causes(const Saturation& saturation, const CellOp& row) {
                             100 * cause.share.interval->high);
     }
     if (cause.name == "backlog") {
-      absl::StrAppend(
-          &text, " (behind earlier bytes of its own connection: ", LimiterOf(saturation, row), ")");
+      absl::StrAppend(&text, " (behind earlier bytes of its own connection: ",
+                      limiter.value_or("who limits it is not known: no measured rate of the path "
+                                       "says that it is full"),
+                      ")");
+      limiter_said = true;
     }
     named.push_back(std::move(text));
   }
-  if (named.empty()) return "";
-  return absl::StrCat("by cause: ", absl::StrJoin(named, ", "));
+  if (!named.empty()) sentence = absl::StrCat("by cause: ", absl::StrJoin(named, ", "));
+  // Evidence that does not need the separation stands also without it.
+  if (limiter && !limiter_said && !saturation.bottleneck) {
+    absl::StrAppend(&sentence, sentence.empty() ? "" : "; ",
+                    "connections were held back: ", *limiter);
+  }
+  return sentence;
 }
 
 }  // namespace
@@ -108,7 +98,7 @@ std::vector<Finding> FindingsOf(const CampaignAnalysis& analysis, const CellOp& 
   };
   add(FindingKind::kValidity, Validity(row));
   add(FindingKind::kSaturation, saturation.sentence);
-  add(FindingKind::kCause, Causes(saturation, row));
+  add(FindingKind::kCause, Causes(analysis, saturation, row));
   add(FindingKind::kShares, PartsSentence(row));
   if (const auto bracket = BracketOf(analysis, row)) add(FindingKind::kBracket, bracket->sentence);
   return findings;

@@ -15,7 +15,7 @@ namespace {
 constexpr std::array<absl::string_view, 7> kRungs = {"noop", "version", "get_miss", "get",
                                                      "put",  "delete",  "flush"};
 
-bool IsOpAxis(const std::string& axis) { return axis == "workload.op" || axis == "op"; }
+bool IsOpAxis(const std::string& axis) { return axis == "op"; }
 
 // Every level but the operation.
 std::string RestOf(const CellInfo& cell) {

@@ -106,21 +106,17 @@ Backlog EgressBacklog(const CellOp& row) {
   return backlog;
 }
 
-double WindowOf(const CellInfo& cell, const std::map<std::string, std::string>& constants) {
+// Requests that may be in flight at once, per agent.
+double WindowOf(const CampaignAnalysis& analysis, const CellOp& row) {
   double window = 1;
-  for (const char* field : {"load.flows", "load.depth"}) {
-    std::string value = LevelOf(cell, field);
-    if (value.empty()) value = LevelOf(cell, std::string(field).substr(5));
-    const auto constant = constants.find(field);
-    if (value.empty() && constant != constants.end()) value = constant->second;
+  for (const char* field : {"flows", "depth"}) {
+    const std::string value = SettingOf(*analysis.campaign, *row.cell, field);
     window *= value.empty() ? 1 : std::max(1.0, std::strtod(value.c_str(), nullptr));
   }
   return window;
 }
 
-bool IsWindowAxis(const std::string& axis) {
-  return axis == "load.depth" || axis == "load.flows" || axis == "depth" || axis == "flows";
-}
+bool IsWindowAxis(const std::string& axis) { return axis == "depth" || axis == "flows"; }
 
 bool EqualButForWindow(const CellInfo& a, const CellInfo& b) {
   for (const Level& level : a.levels) {
@@ -136,11 +132,10 @@ struct Growth {
   double rate = 1;
 };
 std::optional<Growth> GrowthFrom(const CampaignAnalysis& analysis, const CellOp& row) {
-  const auto& constants = analysis.campaign->constants;
   std::optional<Growth> nearest;
   for (const CellOp& other : analysis.rows) {
     if (other.op != row.op || !EqualButForWindow(*row.cell, *other.cell)) continue;
-    const double by = WindowOf(*other.cell, constants) / WindowOf(*row.cell, constants);
+    const double by = WindowOf(analysis, other) / WindowOf(analysis, row);
     const double of = row.answered_per_s.value;
     // A larger cell that is no faster says it of this one, a smaller one that is as fast too.
     if (by >= 2 && of > 0 && (!nearest || by < nearest->window)) {
@@ -154,11 +149,7 @@ std::optional<Growth> GrowthFrom(const CampaignAnalysis& analysis, const CellOp&
 }
 
 bool IsOpen(const CampaignAnalysis& analysis, const CellOp& row) {
-  std::string mode = LevelOf(*row.cell, "load.mode");
-  if (mode.empty()) mode = LevelOf(*row.cell, "mode");
-  const auto constant = analysis.campaign->constants.find("load.mode");
-  if (mode.empty() && constant != analysis.campaign->constants.end()) mode = constant->second;
-  return mode == "open";
+  return SettingOf(*analysis.campaign, *row.cell, "mode") == "open";
 }
 
 std::string KnownText(const Saturation& s) {
@@ -246,7 +237,7 @@ Saturation SaturationOf(const CampaignAnalysis& analysis, const CellOp& row) {
     if (auto u = Link(analysis, row, link)) s.known.push_back(*std::move(u));
   }
   const std::optional<Growth> growth = GrowthFrom(analysis, row);
-  const double window = WindowOf(*row.cell, analysis.campaign->constants);
+  const double window = WindowOf(analysis, row);
   const Utilisation* fullest = nullptr;
   for (const Utilisation& u : s.known) {
     if (!IsFull(u, row)) continue;

@@ -27,7 +27,6 @@ inline constexpr double kLinkFull = 0.95;  // of the measured rate, without evid
 inline constexpr double kBacklogShare =
     0.8;                               // of looks at the egress queue, for "there is a queue"
 inline constexpr double kFlat = 0.03;  // growth of the rate from doubling the window
-inline constexpr double kWindowLimited = 0.2;  // of a connection's busy time, TCP_INFO
 
 struct Saturation {
   std::vector<Utilisation> known;

@@ -105,8 +105,8 @@ CampaignEvidence TwoDepths(double growth) {
     const int n = cell.index == 0 ? 200 : static_cast<int>(200 * growth);
     return MakeAgent({.requests = std::vector<Request>(n)});
   });
-  campaign.cells[0].levels.push_back({"load.depth", "8"});
-  campaign.cells[1].levels.push_back({"load.depth", "16"});
+  campaign.cells[0].levels.push_back({"depth", "8"});
+  campaign.cells[1].levels.push_back({"depth", "16"});
   for (RunEvidence& run : campaign.runs) {
     ObservePackets({}, &run);
     run.server_wire->set_window_ns(1'000'000'000);
@@ -166,9 +166,43 @@ TEST(Findings, ABacklogIsChargedToAServerThatReadsTooSlowly) {
       Contains(HasSubstr("charged to the server's receive window, which was full for 90 %")));
 }
 
+TEST(Findings, AServerThatReadsTooSlowlyIsNamedWhereNothingIsSeparated) {
+  CampaignEvidence campaign = OneCell({.in_trace = false});
+  for (RunEvidence& run : campaign.runs) {
+    result::RunResult& agent = run.agents[0];
+    for (auto& sample : *agent.mutable_samples()) sample.set_probed(false);
+    agent.mutable_tcp()->set_busy_ns(1'000);
+    agent.mutable_tcp()->set_receive_window_limited_ns(300);
+  }
+  EXPECT_THAT(SentencesOf(campaign),
+              Contains(HasSubstr("connections were held back: charged to the server's receive "
+                                 "window, which was full for 30 %")));
+}
+
+// 200 requests of 100 bytes a second over a round trip of 100 ms are 2,000 bytes in flight.
+TEST(Findings, ABacklogIsChargedToASendBufferThatThePathFills) {
+  for (const auto& [granted, blamed] : {std::pair("2200", true), std::pair("4000", false)}) {
+    CampaignEvidence campaign = Backlogged();
+    campaign.constants["send_buffer"] = "1KiB";
+    for (RunEvidence& run : campaign.runs) {
+      result::RunResult& agent = run.agents[0];
+      (*agent.mutable_transport()->mutable_facts())["send_buffer_bytes"] = granted;
+      agent.mutable_tcp()->set_flows(1);
+      agent.mutable_tcp()->set_min_rtt_ns(100'000'000);
+    }
+    const auto names = Contains(HasSubstr("charged to the client's own send buffer"));
+    if (blamed) {
+      EXPECT_THAT(SentencesOf(campaign), names);
+    } else {
+      EXPECT_THAT(SentencesOf(campaign), Not(names));
+    }
+    campaign.constants["send_buffer"] = "0B";  // then it grows
+    EXPECT_THAT(SentencesOf(campaign), Not(names));
+  }
+}
+
 TEST(Findings, ABacklogWhoseLimiterIsNotKnownIsChargedToNobody) {
-  EXPECT_THAT(SentencesOf(Backlogged()),
-              Contains(HasSubstr("who limits the connection is not known")));
+  EXPECT_THAT(SentencesOf(Backlogged()), Contains(HasSubstr("who limits it is not known")));
 }
 
 TEST(Findings, SayWhatMakesNumbersSuspectBeforeAnythingElse) {
@@ -211,8 +245,8 @@ CampaignEvidence TwoRungs(int64_t extra) {
              .requests = {},
              .unsampled = std::vector<int64_t>(100, block + (cell.index == 0 ? 0 : extra))});
       });
-  campaign.cells[0].levels.push_back({"workload.op", "noop"});
-  campaign.cells[1].levels.push_back({"workload.op", "get"});
+  campaign.cells[0].levels.push_back({"op", "noop"});
+  campaign.cells[1].levels.push_back({"op", "get"});
   return campaign;
 }
 

@@ -24,7 +24,7 @@ class KvTest : public ::testing::Test {
   KvTest() : server_("kbench-server", {"--tls-listen", "127.0.0.1:0"}) {
     const std::string ready = "listening for TLS on ";
     server_.child().WaitForOutput(ready, seconds(10));
-    const std::string& out = server_.child().out();
+    const std::string out = server_.child().out();
     const size_t at = out.find(ready) + ready.size();
     tls_address_ = out.substr(at, out.find('\n', at) - at);
   }

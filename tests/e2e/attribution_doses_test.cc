@@ -1,5 +1,5 @@
-// Known delays through the whole suite in the lab, and where the separation puts them: rows 1, 2, 5
-// and 15 of the table of acceptance.
+// Known delays through the whole suite in the lab, and where the separation puts them: rows 1 to 5,
+// 9 and 15 of the table of acceptance.
 //
 // Levels run interleaved in random blocks, at one fixed rate, on one CPU that is kept awake: what
 // moves is then what was injected. A slope is Theil-Sen's over all runs' p50 of a part.
@@ -34,16 +34,25 @@ constexpr const char* kLoad =
     "load: {mode: open, arrival: constant, rate_total: 400/s, flows: 1, depth: 1}\n"
     "probes: {sample_every: 1}\n";
 
-// Levels of the axis `server`, each with what it injects.
+// Levels of an axis, each with what it injects.
 struct Dose {
-  std::string server;
+  std::string level;
   double us = 0;
 };
 
+struct Doses {
+  std::string axis;
+  std::vector<Dose> doses;
+};
+
+std::string Levels(const std::vector<Dose>& doses) {
+  std::vector<std::string> levels;
+  for (const Dose& dose : doses) levels.push_back(dose.level);
+  return YamlList(levels);
+}
+
 std::string Servers(const std::vector<Dose>& doses) {
-  std::vector<std::string> addresses;
-  for (const Dose& dose : doses) addresses.push_back(dose.server);
-  return "server: {address: " + YamlList(addresses) + "}\n";
+  return "server: {address: " + Levels(doses) + "}\n";
 }
 
 std::string Repeat(int repetitions) {
@@ -52,12 +61,12 @@ std::string Repeat(int repetitions) {
 }
 
 // Of one part's p50 in us, over the doses.
-Measured SlopeOf(const LabCampaign& campaign, const std::string& transport,
-                 const std::vector<Dose>& doses, const RunNumber& number) {
+Measured SlopeOf(const LabCampaign& campaign, const std::string& transport, const Doses& doses,
+                 const RunNumber& number) {
   std::vector<Point> points;
-  for (const Dose& dose : doses) {
+  for (const Dose& dose : doses.doses) {
     for (const double us :
-         campaign.Values({{"transport", transport}, {"server", dose.server}}, number)) {
+         campaign.Values({{"transport", transport}, {doses.axis, dose.level}}, number)) {
       points.push_back({dose.us, us});
     }
   }
@@ -123,8 +132,8 @@ class Attribution : public LabTest {
 
   // Every part but `moved` stays where it was.
   void OthersStay(const std::string& row, const std::string& injection, const LabCampaign& campaign,
-                  const std::string& transport, const std::vector<Dose>& doses,
-                  std::string_view moved, double most) {
+                  const std::string& transport, const Doses& doses, std::string_view moved,
+                  double most) {
     const auto stays = [&](std::string_view part) {
       Accept({.row = row,
               .injection = injection,
@@ -135,9 +144,40 @@ class Attribution : public LabTest {
               .unit = "",
               .foreign_cpus = campaign.foreign_cpus});
     };
-    for (const std::string_view part : kClientParts) stays(part);
-    for (const std::string_view part : {kServerPart, kNetworkPart}) {
+    std::vector<std::string_view> parts(kClientParts.begin(), kClientParts.end());
+    parts.insert(parts.end(), {kServerPart, kNetworkPart});
+    for (const std::string_view part : parts) {
       if (part != moved) stays(part);
+    }
+  }
+
+  // Rows 3 and 4: what the client burns is its own.
+  void ClientBurns(const std::string& row, const std::string& where, std::string_view part) {
+    const OneAwakeCpu cpu;
+    const LabServer server(*lab_);
+    Doses doses{.axis = "inject_" + where, .doses = {}};
+    for (const int us : {0, 25, 50, 100, 150, 200}) {
+      doses.doses.push_back({us == 0 ? "0s" : absl::StrCat(us, "us"), static_cast<double>(us)});
+    }
+    const LabCampaign campaign =
+        RunInLab(*lab_, absl::StrCat("name: burn\nserver: {address: '", server.direct(),
+                                     "'}\ninject: {", where, ": ", Levels(doses.doses),
+                                     "}\ntransport: [socket, epoll, uring]\n"
+                                     "workload: {op: get, value_size: 1KiB, keys: 64}\n",
+                                     kLoad, Repeat(6)));
+    ASSERT_EQ(campaign.runs.size(), 6u * 3 * 6);
+    for (const std::string transport : {"socket", "epoll", "uring"}) {
+      const std::string injection =
+          absl::StrCat("client burns 0 to 200 us in ", where, ", ", transport);
+      Accept({.row = row,
+              .injection = injection,
+              .quantity = absl::StrCat("slope of ", absl::string_view(part.data(), part.size())),
+              .measured = SlopeOf(campaign, transport, doses, PartP50(part)),
+              .least = 0.99,
+              .most = 1.01,
+              .unit = "",
+              .foreign_cpus = campaign.foreign_cpus});
+      OthersStay(row, injection, campaign, transport, doses, part, 0.05);
     }
   }
 };
@@ -149,17 +189,17 @@ TEST_F(Attribution, AServiceTimeIsTheServers) { ServiceTimeOf500us(3, {"socket",
 TEST_F(AttributionTable, Row1ABusyServersDosesAreTheServers) {
   const OneAwakeCpu cpu;
   std::vector<std::unique_ptr<LabServer>> servers;
-  std::vector<Dose> doses;
+  Doses doses{.axis = "server", .doses = {}};
   for (const int us : {0, 25, 50, 100, 150, 200}) {
     std::vector<std::string> arguments;
     if (us > 0) {
       arguments = {"--service-model", "busy", "--service-time", absl::StrCat("get=", us, "us")};
     }
     servers.push_back(std::make_unique<LabServer>(*lab_, arguments));
-    doses.push_back({servers.back()->direct(), static_cast<double>(us)});
+    doses.doses.push_back({servers.back()->direct(), static_cast<double>(us)});
   }
   const LabCampaign campaign =
-      RunInLab(*lab_, absl::StrCat("name: doses\n", Servers(doses),
+      RunInLab(*lab_, absl::StrCat("name: doses\n", Servers(doses.doses),
                                    "transport: [socket, epoll, uring]\n"
                                    "workload: {op: get, value_size: 1KiB, keys: 64}\n",
                                    kLoad, Repeat(6)));
@@ -182,6 +222,14 @@ TEST_F(AttributionTable, Row2AServiceTimeIsTheServers) {
   ServiceTimeOf500us(6, {"socket", "epoll", "uring"});
 }
 
+TEST_F(AttributionTable, Row3WhatTheClientBurnsBeforeItSendsIsEncode) {
+  ClientBurns("3", "encode", "client_encode");
+}
+
+TEST_F(AttributionTable, Row4WhatTheClientBurnsAfterItReceivedIsDecode) {
+  ClientBurns("4", "decode", "client_decode");
+}
+
 TEST_F(AttributionTable, Row5ARelaysDelaysAreTheNetworks) {
   const OneAwakeCpu cpu;
   const LabServer server(*lab_);
@@ -195,11 +243,11 @@ TEST_F(AttributionTable, Row5ARelaysDelaysAreTheNetworks) {
           *DelayRelay::Start({.server = target, .delay = Micros(us), .listen = listen}));
     }
   });
-  std::vector<Dose> doses;
-  for (const auto& relay : relays) doses.push_back({relay->name()});
+  Doses doses{.axis = "server", .doses = {}};
+  for (const auto& relay : relays) doses.doses.push_back({relay->name()});
   const LabCampaign campaign =
       RunInLab(*lab_,
-               absl::StrCat("name: relay\n", Servers(doses),
+               absl::StrCat("name: relay\n", Servers(doses.doses),
                             "transport: [socket, epoll, uring]\n"
                             "workload: {op: get, value_size: 1KiB, keys: 64}\n",
                             kLoad, Repeat(6)),
@@ -208,9 +256,9 @@ TEST_F(AttributionTable, Row5ARelaysDelaysAreTheNetworks) {
   // A relay's timers are late, too: the truth is what it really added, by its own log.
   for (size_t i = 0; i < relays.size(); ++i) {
     const DelayRelay::Added added = relays[i]->added();
-    doses[i].us = static_cast<double>((added.up + added.down).count()) / kNsPerUs;
+    doses.doses[i].us = static_cast<double>((added.up + added.down).count()) / kNsPerUs;
   }
-  EXPECT_NEAR(doses.front().us, 600, 30) << "the relay does not hold what it is to hold";
+  EXPECT_NEAR(doses.doses.front().us, 600, 30) << "the relay does not hold what it is to hold";
   for (const std::string transport : {"socket", "epoll", "uring"}) {
     const std::string injection = "relay 600 to 800 us round trip, " + transport;
     Accept({.row = "5",
@@ -223,9 +271,9 @@ TEST_F(AttributionTable, Row5ARelaysDelaysAreTheNetworks) {
             .foreign_cpus = campaign.foreign_cpus});
     OthersStay("5", injection, campaign, transport, doses, kNetworkPart, 0.05);
     std::vector<double> off = campaign.Values(
-        {{"transport", transport}, {"server", doses.front().server}}, PartP50(kNetworkPart));
-    for (double& us : off) us -= doses.front().us;
-    const double room = 0.02 * doses.front().us + 15;
+        {{"transport", transport}, {"server", doses.doses.front().level}}, PartP50(kNetworkPart));
+    for (double& us : off) us -= doses.doses.front().us;
+    const double room = 0.02 * doses.doses.front().us + 15;
     Accept({.row = "5",
             .injection = absl::StrCat("relay 300 + 300 us, ", transport),
             .quantity = "network beyond the relay's log",

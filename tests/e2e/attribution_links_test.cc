@@ -1,14 +1,16 @@
-// Links of a known rate: row 6 of the table of acceptance.
+// Links of a known rate, and paths that lose packets: rows 6 and 7 of the table of acceptance.
 //
-// A run begins and ends with the token bucket anywhere between full and empty, which is 10 ms of
-// the link's time: runs are long enough for 1 % of them to be more.
+// Rate: a run begins and ends with the token bucket anywhere between full and empty, which is 10 ms
+// of the link's time: runs are long enough for 1 % of them to be more.
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -120,6 +122,87 @@ class Links : public LabTest {
 };
 
 class LinksTable : public Links {};
+
+// Bytes of it were sent again, as a host's packets show; by (connection, sequence).
+std::set<std::pair<int64_t, uint64_t>> SentAgain(const LabRun& run) {
+  std::set<std::pair<int64_t, uint64_t>> again;
+  for (const result::WireTrace* wire : {&run.evidence.wire(), &run.server_wire}) {
+    for (const result::WireRecord& record : wire->records()) {
+      constexpr uint32_t kTwice =
+          result::WireRecord::REQUEST_SEEN_TWICE | result::WireRecord::RESPONSE_SEEN_TWICE;
+      if ((record.flags() & kTwice) != 0) again.insert({record.connection_id(), record.sequence()});
+    }
+  }
+  return again;
+}
+
+// Of the requests that took longer than a retransmission time-out: how many are marked.
+double MarkedShare(const LabCampaign& campaign, const Levels& cell) {
+  constexpr int64_t kTimeoutNs = 150'000'000;  // the kernel's least is 200 ms
+  int slow = 0, marked = 0;
+  for (const LabRun& run : campaign.runs) {
+    if (run.levels.at("transport") != cell.at("transport")) continue;
+    const auto again = SentAgain(run);
+    for (const result::OpSample& sample : run.evidence.samples()) {
+      if (!sample.answered() || sample.decoded() - sample.submitted() < kTimeoutNs) continue;
+      ++slow;
+      marked += again.contains({sample.connection_id(), sample.sequence()});
+    }
+  }
+  EXPECT_GE(slow, 10) << "nothing was lost";
+  return slow == 0 ? 0 : static_cast<double>(marked) / slow;
+}
+
+// Packets are lost between the taps of both hosts: what TCP then waits is the network's.
+TEST_F(LinksTable, Row7WhatIsLostBetweenTheTapsIsTheNetworks) {
+  constexpr double kLoss = 0.02;
+  const std::vector<std::string> transports = {"socket", "uring"};
+  const LabServer server(*lab_);
+  const auto measure = [&](const char* name) {
+    return RunInLab(*lab_, absl::StrCat("name: ", name, "\nserver: {address: '", server.routed(),
+                                        "'}\nworkload: {op: get, value_size: 1KiB, keys: 64}\n"
+                                        "transport: ",
+                                        YamlList(transports),
+                                        // A rate that the hosts do not feel, lossy or not.
+                                        "\nload: {mode: open, arrival: constant, rate_total: "
+                                        "800/s, flows: 8, depth: 1}\n"
+                                        "run: {warmup: 200ms, duration: 2s, repetitions: 3}\n"));
+  };
+  const LabCampaign before = measure("whole");
+  lab_->LoseRouted(kLoss);
+  const LabCampaign lossy = measure("lossy");
+  const NetLab::Loss loss = lab_->Losses();
+  lab_->LoseNothing();
+  EXPECT_NEAR(static_cast<double>(loss.lost) / static_cast<double>(loss.lost + loss.routed), kLoss,
+              0.01);
+  for (const std::string& transport : transports) {
+    const Levels cell = {{"transport", transport}};
+    const auto added = [&](const RunNumber& number) {
+      return MedianOf(lossy.Values(cell, number)).value -
+             MedianOf(before.Values(cell, number)).value;
+    };
+    const auto accept = [&](const std::string& quantity, double value, double least, double most,
+                            const std::string& unit) {
+      Accept({.row = "7",
+              .injection = absl::StrCat("2 % of packets lost between the taps, ", transport),
+              .quantity = quantity,
+              .measured = {value, value, value},
+              .least = least,
+              .most = most,
+              .unit = unit,
+              .foreign_cpus = std::max(before.foreign_cpus, lossy.foreign_cpus)});
+    };
+    const double whole = added([](const LabRun& run) { return run.Mean(); });
+    EXPECT_GT(whole, 1e6);  // ns
+    accept("network's share of the mean that was added", added(NetworkMean) / whole, 0.99, 1.01,
+           "");
+    accept("server added to the mean",
+           added([](const LabRun& run) { return *run.Part(kServerPart, "mean_ns") / kNsPerUs; }),
+           -50, 50, "us");
+    accept("share of slow requests that are marked as sent again", MarkedShare(lossy, cell), 0.99,
+           1, "");
+  }
+}
 
 TEST_F(Links, ASlowLinksSerializationIsTheNetworks) {
   Serialization(1, {"socket", "uring"}, /*hosts_too=*/false);

@@ -44,6 +44,9 @@ std::vector<LabRun> ReadRuns(const std::string& results) {
     for (const auto& file : std::filesystem::directory_iterator(directory + "/agents")) {
       EXPECT_TRUE(run.evidence.ParseFromString(ReadFile(file.path()))) << file.path();
     }
+    if (const std::string wire = directory + "/server_wire.pb"; std::filesystem::exists(wire)) {
+      EXPECT_TRUE(run.server_wire.ParseFromString(ReadFile(wire))) << wire;
+    }
     runs.push_back(std::move(run));
   }
   return runs;
@@ -80,6 +83,20 @@ double LabRun::Parts(bool (*which)(std::string_view), const char* field) const {
     if (which(one.at("part").get<std::string>())) sum += one.at(field).get<double>();
   }
   return sum;
+}
+
+std::optional<double> LabRun::CauseShare(std::string_view cause) const {
+  for (const auto& one : decomposition.at("causes")) {
+    if (one.at("cause").get<std::string>() == cause) return one.at("share").get<double>();
+  }
+  return std::nullopt;
+}
+
+bool LabRun::HasCaveat(std::string_view code) const {
+  for (const auto& one : decomposition.at("caveats")) {
+    if (one.at("code").get<std::string>() == code) return true;
+  }
+  return false;
 }
 
 std::map<int, double> LabCampaign::ByRepetition(const Levels& levels,

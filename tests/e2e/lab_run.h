@@ -45,10 +45,11 @@ class LabAgent {
 struct LabRun {
   std::map<std::string, std::string> levels;  // axis -> value
   int repetition = 0;
-  std::string name;              // of its directory, for messages
-  result::RunResult evidence;    // what its only agent sent
-  nlohmann::json summary;        // of its first op
-  nlohmann::json decomposition;  // of its first op
+  std::string name;               // of its directory, for messages
+  result::RunResult evidence;     // what its only agent sent
+  result::WireTrace server_wire;  // empty where nobody watched on the server's host
+  nlohmann::json summary;         // of its first op
+  nlohmann::json decomposition;   // of its first op
 
   double Mean() const { return summary.at("response_mean_ns"); }
   // Per request, as framed.
@@ -58,6 +59,9 @@ struct LabRun {
   // the analysis did not separate in this run has no value.
   std::optional<double> Part(std::string_view part, const char* field = "p50_ns") const;
   double Parts(bool (*which)(std::string_view part), const char* field = "p50_ns") const;
+  // Of the response time, what one cause is charged with.
+  std::optional<double> CauseShare(std::string_view cause) const;
+  bool HasCaveat(std::string_view code) const;  // of the separation
 };
 
 using Levels = std::map<std::string, std::string>;

@@ -27,6 +27,8 @@ namespace kbench::e2e {
 namespace {
 
 constexpr const char* kNamespaces = "/run/netns";
+constexpr const char* kDelayInterface = "held";
+constexpr const char* kDelayTable = "100";  // of routes, for what comes from the relay's links
 constexpr Host kAllHosts[] = {Host::kClient, Host::kRelay, Host::kServer};
 
 std::vector<std::string> Tool(std::vector<std::string> argv) {
@@ -234,6 +236,29 @@ NetLab::Loss NetLab::Losses() const {
   EXPECT_EQ(counters.size(), 2u) << listed;
   if (counters.size() != 2) return {};
   return {.routed = counters[0] - counters[1], .lost = counters[1]};
+}
+
+void NetLab::DelayRouted(Nanos each_way) {
+  const std::string relay = Name(Host::kRelay);
+  const auto ip = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"ip", "-n", relay});
+    Do(arguments);
+  };
+  if (delay_ != nullptr) {
+    for (const char* from : {"west", "east"}) ip({"rule", "delete", "iif", from});
+    delay_ = nullptr;  // its interface goes, and the table's route with it
+  }
+  if (each_way == Nanos(0)) return;
+  In(Host::kRelay, [&] {
+    delay_ = std::make_unique<PacketDelay>(kDelayInterface, each_way);
+    // What comes out of the interface has the address of a host that is elsewhere.
+    for (const std::string which : {"all", kDelayInterface}) {
+      WriteSetting(absl::StrCat("/proc/sys/net/ipv4/conf/", which, "/rp_filter"), "0");
+    }
+  });
+  ip({"link", "set", kDelayInterface, "up"});
+  ip({"route", "add", "default", "dev", kDelayInterface, "table", kDelayTable});
+  for (const char* from : {"west", "east"}) ip({"rule", "add", "iif", from, "table", kDelayTable});
 }
 
 void NetLab::Offload(bool on) const {

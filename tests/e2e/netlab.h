@@ -7,10 +7,10 @@
 //            routed 198.51.100.1 -- west .2 | relay | east 203.0.113.2 -- routed 203.0.113.1
 //
 // The direct path is one link: each of its two ends can be shaped (tbf on egress). The routed path
-// goes through the relay, where packets can be lost between the taps of both hosts, and where a
-// user-space relay can listen. The names are kb<pid>c, kb<pid>r and kb<pid>s; nothing is made
-// outside of them. They go with the lab; those of a test that was killed go when the next lab
-// starts, by their dead pid. One lab at a time in a process.
+// goes through the relay, where packets can be lost or held back between the taps of both hosts,
+// and where a user-space relay can listen. The names are kb<pid>c, kb<pid>r and kb<pid>s; nothing
+// is made outside of them. They go with the lab; those of a test that was killed go when the next
+// lab starts, by their dead pid. One lab at a time in a process.
 //
 // For a person: `ctest --preset release -L lab` runs what tests the lab itself. While a test runs,
 // `ip netns list` names its namespaces, and `ip netns exec kb<pid>c ping 192.0.2.2` looks into it.
@@ -25,7 +25,9 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/fd.h"
+#include "tests/e2e/packet_delay.h"
 #include "tests/e2e/process.h"
 
 namespace kbench::e2e {
@@ -86,6 +88,10 @@ class NetLab {
   };
   Loss Losses() const;
 
+  // Holds every packet that the relay routes back for this long, each way (zero: for no time); the
+  // time of the relay's own thread comes on top, tens of microseconds.
+  void DelayRouted(Nanos each_way);
+
   // Segmentation by the sender's device (TSO, GSO) and joining by the receiver's (GRO), on every
   // interface. Off: one packet per MSS everywhere.
   void Offload(bool on) const;
@@ -97,6 +103,7 @@ class NetLab {
   const Fd& Namespace(Host host) const { return namespaces_[static_cast<size_t>(host)]; }
 
   std::array<Fd, kHosts> namespaces_;  // kept open: setns needs no path
+  std::unique_ptr<PacketDelay> delay_;
 };
 
 // Namespaces of labs whose process is gone; NetLab() removes them.

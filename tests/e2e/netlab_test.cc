@@ -210,6 +210,29 @@ TEST_F(LabTest, LosesTheShareThatItIsTold) {
   lab_->LoseNothing();
 }
 
+TEST_F(LabTest, HoldsPacketsBackAsLongAsItIsTold) {
+  const auto median = [&] {
+    const std::vector<Nanos> took = Echo(Connect(*lab_, NetLab::kServerRouted), 100);
+    return took.empty() ? Nanos(0) : took[took.size() / 2];
+  };
+  const Nanos before = median();
+  for (const Nanos each_way : {Millis(2), Micros(500)}) {
+    lab_->DelayRouted(each_way);
+    const Nanos held = median();
+    std::cout << "held " << each_way.count() << " ns each way: a round trip of " << held.count()
+              << " ns\n";
+    EXPECT_GE(held, each_way * 2);
+    EXPECT_LT(held, each_way * 2 + Millis(1));
+  }
+  lab_->DelayRouted(Nanos(0));
+  ASSERT_GT(before, Nanos(0));
+  EXPECT_LT(median(), Micros(800));
+  // And a connection that is busy gets on.
+  lab_->DelayRouted(Millis(1));
+  const Pair pair = Connect(*lab_, NetLab::kServerRouted);
+  EXPECT_GT(Goodput(pair.client.get(), pair.server.get(), Seconds(1)), 50e6);
+}
+
 TEST_F(LabTest, WithoutOffloadNoPacketIsLargerThanTheLinks) {
   const auto packets = [&](const char* what) {
     uint64_t count = 0;

@@ -4,13 +4,16 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 namespace kbench::e2e {
 namespace {
@@ -26,7 +29,8 @@ std::vector<std::string> WithListen(const std::string& program, const std::strin
 
 }  // namespace
 
-Child::Child(const std::vector<std::string>& argv, const std::function<void()>& before_exec) {
+Child::Child(const std::vector<std::string>& argv, const std::function<void()>& before_exec)
+    : stop_(eventfd(0, EFD_CLOEXEC)) {
   int out[2], err[2];
   if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0) std::abort();
   std::vector<char*> raw;
@@ -46,47 +50,62 @@ Child::Child(const std::vector<std::string>& argv, const std::function<void()>& 
   }
   close(out[1]);
   close(err[1]);
-  out_fd_ = Fd(out[0]);
-  err_fd_ = Fd(err[0]);
+  drain_ = std::thread([this, out = Fd(out[0]), err = Fd(err[0])]() mutable {
+    Drain(std::move(out), std::move(err));
+  });
 }
 
 Child::~Child() {
-  if (reaped_ || pid_ <= 0) return;
-  kill(pid_, SIGKILL);
-  waitpid(pid_, &status_, 0);
+  if (!reaped_ && pid_ > 0) {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, &status_, 0);
+  }
+  const uint64_t one = 1;
+  EXPECT_EQ(write(stop_.get(), &one, sizeof(one)), static_cast<ssize_t>(sizeof(one)));
+  drain_.join();
 }
 
-bool Child::Pump(Clock::time_point deadline) {
-  pollfd fds[2] = {{.fd = out_fd_.valid() ? out_fd_.get() : -1, .events = POLLIN, .revents = 0},
-                   {.fd = err_fd_.valid() ? err_fd_.get() : -1, .events = POLLIN, .revents = 0}};
-  if (!out_fd_.valid() && !err_fd_.valid()) return false;
-  const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now()).count();
-  poll(fds, 2, static_cast<int>(std::max<int64_t>(0, left)));
-  const auto read_from = [](const pollfd& p, Fd* fd, std::string* into) {
-    if (p.revents == 0) return;
-    char buffer[4096];
-    const ssize_t n = read(fd->get(), buffer, sizeof(buffer));
-    if (n > 0) {
-      into->append(buffer, static_cast<size_t>(n));
-    } else {
-      fd->Reset();
+void Child::Drain(Fd out, Fd err) {
+  pollfd fds[] = {{.fd = out.get(), .events = POLLIN, .revents = 0},
+                  {.fd = err.get(), .events = POLLIN, .revents = 0},
+                  {.fd = stop_.get(), .events = POLLIN, .revents = 0}};
+  std::string* const into[] = {&streams_.out, &streams_.err};
+  while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+    poll(fds, 3, -1);
+    const std::lock_guard lock(mutex_);
+    for (int i = 0; i < 2; ++i) {
+      if (fds[i].fd < 0 || fds[i].revents == 0) continue;
+      char buffer[4096];
+      const ssize_t n = read(fds[i].fd, buffer, sizeof(buffer));
+      if (n > 0) into[i]->append(buffer, static_cast<size_t>(n));
+      if (n == 0 || (n < 0 && errno != EINTR)) fds[i].fd = -1;
     }
-  };
-  read_from(fds[0], &out_fd_, &out_);
-  read_from(fds[1], &err_fd_, &err_);
-  return true;
+    more_.notify_all();
+    // A grandchild may hold the pipes of a child that is gone.
+    if (fds[0].revents == 0 && fds[1].revents == 0 && fds[2].revents != 0) break;
+  }
+  const std::lock_guard lock(mutex_);
+  streams_.ended = true;
+  more_.notify_all();
+}
+
+std::string Child::Written(std::string Streams::*stream) const {
+  const std::lock_guard lock(mutex_);
+  return streams_.*stream;
 }
 
 std::string Child::WaitForOutput(const std::string& text, milliseconds timeout) {
-  const auto deadline = Clock::now() + timeout;
-  while (out_.find(text) == std::string::npos && err_.find(text) == std::string::npos) {
-    if (Clock::now() >= deadline || !Pump(deadline)) {
-      ADD_FAILURE() << "no '" << text << "' in the output of process " << pid_ << ":\n"
-                    << out_ << err_;
-      break;
-    }
+  std::unique_lock lock(mutex_);
+  const auto has = [&] {
+    return streams_.out.find(text) != std::string::npos ||
+           streams_.err.find(text) != std::string::npos;
+  };
+  more_.wait_for(lock, timeout, [&] { return has() || streams_.ended; });
+  if (!has()) {
+    ADD_FAILURE() << "no '" << text << "' in the output of process " << pid_ << ":\n"
+                  << streams_.out << streams_.err;
   }
-  return out_ + err_;
+  return streams_.out + streams_.err;
 }
 
 void Child::Signal(int signal) {
@@ -100,22 +119,19 @@ bool Child::Reap() {
 
 int Child::Wait(milliseconds timeout) {
   const auto deadline = Clock::now() + timeout;
+  std::unique_lock lock(mutex_);
   while (!Reap() && Clock::now() < deadline) {
-    // Output wakes the wait; a child that has closed its streams is about to end.
-    if (!Pump(std::min(deadline, Clock::now() + milliseconds(20)))) {
-      waitpid(pid_, &status_, 0);
-      reaped_ = true;
-    }
+    // The end of its streams wakes the wait; a child that has closed them is about to end.
+    const bool ended = more_.wait_for(lock, milliseconds(20), [&] { return streams_.ended; });
+    if (ended) more_.wait_for(lock, milliseconds(1));
   }
   if (!reaped_) {
-    ADD_FAILURE() << "process " << pid_ << " still runs after its time:\n" << out_ << err_;
+    ADD_FAILURE() << "process " << pid_ << " still runs after its time:\n"
+                  << streams_.out << streams_.err;
     return -1;
   }
-  while (Pump(Clock::now())) {
-    pollfd fds[2] = {{.fd = out_fd_.valid() ? out_fd_.get() : -1, .events = POLLIN, .revents = 0},
-                     {.fd = err_fd_.valid() ? err_fd_.get() : -1, .events = POLLIN, .revents = 0}};
-    if (poll(fds, 2, 0) == 0) break;  // a grandchild may still hold the pipe
-  }
+  // What it wrote at last may still stand in the pipes; a grandchild may keep them open.
+  more_.wait_for(lock, milliseconds(200), [&] { return streams_.ended; });
   return WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_);
 }
 
@@ -159,10 +175,11 @@ Daemon::Daemon(const std::string& program, std::vector<std::string> arguments,
   const std::string ready = program + " listening on ";
   child_.WaitForOutput(ready, seconds(20));
   child_.WaitForOutput("\n", seconds(20));
-  const size_t at = child_.out().find(ready);
+  const std::string out = child_.out();
+  const size_t at = out.find(ready);
   if (at == std::string::npos) return;
   const size_t begin = at + ready.size();
-  address_ = child_.out().substr(begin, child_.out().find('\n', begin) - begin);
+  address_ = out.substr(begin, out.find('\n', begin) - begin);
 }
 
 }  // namespace kbench::e2e

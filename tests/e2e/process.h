@@ -5,8 +5,11 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <condition_variable>
 #include <functional>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/fd.h"
@@ -25,29 +28,38 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  // Reads until `text` stands in what the child wrote to stdout and stderr together, and returns
-  // everything so far; fails the test and returns what came when it ends or the time is over.
+  // Waits until `text` stands in what the child wrote to one of its streams, and returns everything
+  // so far; fails the test and returns what came when it ends or the time is over.
   std::string WaitForOutput(const std::string& text, milliseconds timeout);
   void Signal(int signal);
   // Exit code, 128 + signal when killed; -1 (and a test failure) when still alive after `timeout`.
   int Wait(milliseconds timeout);
 
   pid_t pid() const { return pid_; }
-  const std::string& out() const { return out_; }
-  const std::string& err() const { return err_; }
+  // What it has written so far; all of it after Wait().
+  std::string out() const { return Written(&Streams::out); }
+  std::string err() const { return Written(&Streams::err); }
 
  private:
-  // Reads what is there, waiting until `deadline` at most. False: both streams have ended.
-  bool Pump(std::chrono::steady_clock::time_point deadline);
+  struct Streams {
+    std::string out;
+    std::string err;
+    bool ended = false;
+  };
+
+  // Reads both streams for as long as they last: a child whose pipe is full would stand still.
+  void Drain(Fd out, Fd err);
+  std::string Written(std::string Streams::*stream) const;
   bool Reap();
 
   pid_t pid_ = -1;
   bool reaped_ = false;
   int status_ = 0;
-  Fd out_fd_;
-  Fd err_fd_;
-  std::string out_;
-  std::string err_;
+  mutable std::mutex mutex_;
+  std::condition_variable more_;
+  Streams streams_;  // guarded by mutex_
+  Fd stop_;          // eventfd: drain no longer
+  std::thread drain_;
 };
 
 struct Finished {

@@ -161,43 +161,5 @@ TEST_F(SeedStory, SendTimesOfALinkThatIsFullAreNeitherTheServersNorTheClients) {
   }
 }
 
-// A queue on the client's own host: requests stand behind earlier bytes of their connection, in the
-// socket's buffer and in the egress queue. The parts bill that to the client, as the place where
-// they waited; the causes and the verdict do not. (Row 13.)
-TEST_F(SeedStory, ABacklogOnTheClientsOwnEgressIsChargedToTheLink) {
-  const std::vector<std::string> transports = {"socket", "uring"};
-  const LabServer server(*lab_);
-  lab_->ShapeDirect({.rate = "1gbit"});
-  const LabCampaign campaign = RunInLab(
-      *lab_,
-      absl::StrCat(
-          "name: backlog\nserver: {address: '", server.direct(),
-          "'}\nworkload: {op: put, value_size: 1MiB, keys: 16}\ntransport: ", YamlList(transports),
-          "\nload: {depth: 4}\nprobes: {sample_every: 1}\n"
-          "run: {warmup: 200ms, duration: 1s, repetitions: 2}\n"),
-      {.baselines = true});
-  for (const std::string& transport : transports) {
-    const Levels cell = {{"transport", transport}};
-    SCOPED_TRACE(transport);
-    const std::string verdict = campaign.Findings(cell, "saturation");
-    EXPECT_NE(verdict.find("link saturated towards the server"), std::string::npos) << verdict;
-    const std::string cause = campaign.Findings(cell, "cause");
-    EXPECT_NE(cause.find("charged to the link, which is saturated"), std::string::npos) << cause;
-    const auto share = [&](std::string_view name) {
-      const RunNumber number = [&](const LabRun& run) -> std::optional<double> {
-        for (const auto& one : run.decomposition.at("causes")) {
-          if (one.at("cause").get<std::string>() == name) return one.at("share").get<double>();
-        }
-        return std::nullopt;
-      };
-      return MedianValue(campaign.Values(cell, number));
-    };
-    absl::PrintF("%s: backlog %.1f %%, network %.1f %%, client_stack %.1f %%\n", transport,
-                 100 * share("backlog"), 100 * share("network"), 100 * share("client_stack"));
-    EXPECT_LE(share("client_stack") + share("client_work") + share("client_queueing"), 0.10);
-    EXPECT_GE(share("backlog") + share("network"), 0.9);
-  }
-}
-
 }  // namespace
 }  // namespace kbench::e2e
