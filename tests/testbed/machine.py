@@ -25,6 +25,8 @@ cd "$1"
 mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"
 mount --bind "$3" "$1/net"
 mount -t tmpfs -o mode=755 tmpfs /run
+# Settings of its own network, and no others, are the host's to change.
+export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
 exec systemd-nspawn --quiet --directory="$1/root" --boot --machine="$4" --hostname="$5" \\
   --register=no --keep-unit --network-namespace-path="$1/net" --link-journal=no \\
   --resolv-conf=off --timezone=off --console=read-only

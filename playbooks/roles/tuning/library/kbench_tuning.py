@@ -142,6 +142,9 @@ def tune(wanted, entries, record, check):
             # Ours from an earlier time, or so all along.
             entry = {**old, "wanted": value} if "before" in old else {
                 "setting": setting, "wanted": value, "status": "already"}
+        elif not setting.startswith(UNIT) and not os.access(setting, os.W_OK):
+            entry = {**old, "setting": setting, "wanted": value, "status": "refused",
+                     "reason": "it can only be read here"}
         else:
             entry = {"setting": setting, "wanted": value, "before": old.get("before", now[setting]),
                      "status": "pending"}
@@ -149,7 +152,7 @@ def tune(wanted, entries, record, check):
     pending = [setting for setting in wanted if entries[setting]["status"] == "pending"]
     if check:
         return bool(pending)
-    if pending:
+    if pending:  # on disk first: a host that dies now can still be restored
         store(record, "tuned", entries)
     for setting in pending:
         entry = entries[setting]
@@ -160,6 +163,8 @@ def tune(wanted, entries, record, check):
         else:
             entry["status"] = "applied"
             changed = True
+    if pending:
+        store(record, "tuned", entries)
     return changed
 
 
@@ -195,6 +200,8 @@ def main():
     except (ValueError, KeyError, TypeError) as error:
         module.fail_json(msg=f"{params['record']} cannot be read ({error}); it holds what this host was "
                          "like before: repair it by hand, or remove it if that is not wanted any more")
+    if state == "untuned":  # what was restored is history
+        entries = {} if params["state"] == "tuned" else entries
     before = json.dumps([state, entries], sort_keys=True)
     if params["state"] == "tuned":
         changed = tune(wanted_settings(params), entries, params["record"], module.check_mode)
