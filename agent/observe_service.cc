@@ -51,7 +51,8 @@ grpc::Status ObserveStream::Open(const control::ObserveCommand::Begin& begin) {
       observer::PacketObserver::Start(
           {.port = static_cast<uint16_t>(begin.port()),
            .view = observer::View::kServer,
-           .records_max = begin.records_max() == 0 ? kMostRecords : begin.records_max()});
+           .records_max = begin.records_max() == 0 ? kMostRecords : begin.records_max(),
+           .await_window = true});
   if (!started.ok()) {
     // absl's codes are grpc's.
     return {static_cast<grpc::StatusCode>(started.status().code()),

@@ -60,6 +60,7 @@ SelftestRecord RecordOf(const SelftestOutcome& outcome) {
                         .ended_utc = outcome.ended_utc,
                         .version = std::string(ReleaseVersion()),
                         .responses = static_cast<int>(outcome.responses.size()),
+                        .not_tested = outcome.not_done,
                         .details = analysis::ResponsesJson(outcome.responses)};
   for (const analysis::DoseResponse& response : outcome.responses) record.wrong += !response.ok();
   return record;
