@@ -33,6 +33,9 @@ ExitCode Run(RunArguments* arguments) {
     return ExitCode::kDone;
   }
   arguments->options.local_agents = given.local;
+  if (const absl::Status complete = arguments->options.credentials.Complete(); !complete.ok()) {
+    return Fail(complete);
+  }
   if (given.local > 0 && arguments->options.bin_dir.empty()) {
     const auto directory = OwnBinDir();
     if (!directory.ok()) return Fail(directory.status());
@@ -67,6 +70,7 @@ void AddRunCommand(CommandLine* line) {
       ->capture_default_str();
   command->add_flag("--dry-run", arguments->dry_run, "Print the plan and do nothing");
   command->add_flag("--quiet", arguments->quiet, "No progress; warnings and errors only");
+  AddCredentials(command, &arguments->options.credentials);
   command->callback([line, arguments] { line->code = Run(arguments.get()); });
 }
 

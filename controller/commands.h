@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "analysis/evidence.h"
+#include "controller/agent_credentials.h"
 #include "controller/exit_codes.h"
 
 namespace kbench {
@@ -33,6 +34,9 @@ struct CampaignArguments {
 
   void AddTo(CLI::App* command);
 };
+
+// --tls-ca, --tls-certificate, --tls-key; Complete() them before use.
+void AddCredentials(CLI::App* command, AgentCredentials* to);
 
 // Says what went wrong on stderr and gives the code for it.
 ExitCode Fail(const absl::Status& status);

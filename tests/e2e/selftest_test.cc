@@ -21,7 +21,7 @@ constexpr int kDone = 0, kUsage = 2, kSuspect = 10;
 
 TEST(Selftest, DelaysThatDoNotComeBackEndWithCode10AndStandInEveryReport) {
   const TempDir dir;
-  Daemon agent("kbench-agent", {});
+  Daemon agent("kbench-agent", {"--plaintext"});
   // All three serve at once; two are said to take their time.
   Daemon first("kbench-server", {}), second("kbench-server", {}), third("kbench-server", {});
   const Finished selftest =
