@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "controller/agent_link.h"
 #include "controller/commands.h"
+#include "controller/inventory.h"
 
 namespace kbench {
 namespace {
@@ -13,7 +14,19 @@ namespace {
 constexpr int kPings = 21;
 
 // One line per agent; the first failure gives the code, the others are still pinged.
-ExitCode Ping(const std::vector<std::string>& agents, AgentCredentials credentials) {
+ExitCode Ping(std::vector<std::string> agents, const std::string& inventory,
+              AgentCredentials credentials) {
+  if (agents.empty() == inventory.empty()) {
+    return Fail(absl::InvalidArgumentError(
+        "which agents? give --agents HOST:PORT,... or --inventory FILE, whose group 'agents' it is"));
+  }
+  if (!inventory.empty()) {
+    const auto hosts = Inventory::Read(inventory);
+    if (!hosts.ok()) return Fail(hosts.status());
+    const auto found = hosts->Find("agents", Inventory::Kind::kAgent);
+    if (!found.ok()) return Fail(found.status());
+    agents = *found;
+  }
   if (const absl::Status complete = credentials.Complete(); !complete.ok()) return Fail(complete);
   ExitCode code = ExitCode::kDone;
   absl::PrintF("%-24s %-9s %-9s %12s %18s %s\n", "agent", "protocol", "release", "rtt",
@@ -61,11 +74,14 @@ void AddAgentCommands(CommandLine* line) {
   agents->require_subcommand(1);
   CLI::App* ping = agents->add_subcommand("ping", "Version, round trip and clock offset");
   auto addresses = std::make_shared<std::vector<std::string>>();
-  ping->add_option("--agents", *addresses, "HOST:PORT,HOST:PORT,...")->required()->delimiter(',');
+  ping->add_option("--agents", *addresses, "HOST:PORT,HOST:PORT,...")->delimiter(',');
+  auto inventory = std::make_shared<std::string>();
+  ping->add_option("--inventory", *inventory, "Ansible inventory: the hosts of its group 'agents'");
   auto credentials = std::make_shared<AgentCredentials>();
   AddCredentials(ping, credentials.get());
-  ping->callback(
-      [line, addresses, credentials] { line->code = Ping(*addresses, *credentials); });
+  ping->callback([line, addresses, inventory, credentials] {
+    line->code = Ping(*addresses, *inventory, *credentials);
+  });
 }
 
 }  // namespace kbench

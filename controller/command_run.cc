@@ -23,8 +23,7 @@ struct RunArguments {
 
 ExitCode Run(RunArguments* arguments) {
   const CampaignArguments& given = arguments->campaign;
-  const auto campaign =
-      LoadCampaign(given.file, {.local_agents = given.local, .overrides = given.overrides});
+  const auto campaign = given.Load();
   if (!campaign.ok()) return Fail(campaign.status());
   const size_t agents =
       given.local > 0 ? static_cast<size_t>(given.local) : campaign->agents.size();
