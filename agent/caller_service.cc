@@ -12,7 +12,7 @@ constexpr char kUriProperty[] = "peer_uri";  // GRPC_PEER_URI_PROPERTY_NAME
 constexpr char kNameProperty[] = "x509_common_name";
 
 bool HasUri(const grpc::AuthContext& caller, absl::string_view uri) {
-  for (const grpc::string_ref one : caller.FindPropertyValues(kUriProperty)) {
+  for (const grpc::string_ref& one : caller.FindPropertyValues(kUriProperty)) {
     if (absl::string_view(one.data(), one.size()) == uri) return true;
   }
   return false;
@@ -32,7 +32,7 @@ grpc::Status RequireRole(const grpc::ServerContextBase& context, CallerRole leas
 }
 
 std::string CallerName(const grpc::ServerContextBase& context) {
-  for (const grpc::string_ref one : context.auth_context()->FindPropertyValues(kNameProperty)) {
+  for (const grpc::string_ref& one : context.auth_context()->FindPropertyValues(kNameProperty)) {
     return PrintableText(std::string(one.data(), one.size()));
   }
   return "";

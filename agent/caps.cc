@@ -12,8 +12,7 @@ namespace kbench {
 namespace {
 
 absl::Status Refuse(absl::string_view what) {
-  return absl::PermissionDeniedError(
-      absl::StrCat("this agent's owner does not allow it: ", what));
+  return absl::PermissionDeniedError(absl::StrCat("this agent's owner does not allow it: ", what));
 }
 
 }  // namespace
@@ -23,8 +22,8 @@ absl::Status Hold(const Caps& caps, RunSpec* spec) {
     return Refuse("a closed loop has no rate that --max-rate could hold; take load.mode: open");
   }
   if (caps.rate > 0 && spec->open->rate > caps.rate) {
-    return Refuse(absl::StrFormat("%.0f requests/s are above --max-rate %.0f", spec->open->rate,
-                                  caps.rate));
+    return Refuse(
+        absl::StrFormat("%.0f requests/s are above --max-rate %.0f", spec->open->rate, caps.rate));
   }
   if (caps.duration > Nanos() && spec->warmup + spec->duration > caps.duration) {
     return Refuse(absl::StrCat("warm-up and duration of ",
@@ -32,8 +31,8 @@ absl::Status Hold(const Caps& caps, RunSpec* spec) {
                                " are above --max-duration ", FormatDuration(caps.duration)));
   }
   if (caps.connections > 0 && spec->flows > caps.connections) {
-    return Refuse(absl::StrCat(spec->flows, " connections are above --max-connections ",
-                               caps.connections));
+    return Refuse(
+        absl::StrCat(spec->flows, " connections are above --max-connections ", caps.connections));
   }
   return HoldTarget(caps, &spec->server);
 }

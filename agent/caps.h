@@ -17,7 +17,7 @@ namespace kbench {
 struct Caps {
   double rate = 0;  // requests per second that a run offers; 0: any. A closed loop has no rate and
                     // is refused; keys are written before a run as fast as they are taken.
-  Nanos duration;  // warm-up and measured window of a run; zero: any
+  Nanos duration;   // warm-up and measured window of a run; zero: any
   uint32_t connections = 0;      // of a run; 0: any
   std::vector<Network> targets;  // that may be loaded or probed; empty: any
 };

@@ -8,8 +8,7 @@
 
 namespace kbench {
 
-EchoStream* EchoStream::Start(AgentService* service,
-    const grpc::ServerContextBase& context) {
+EchoStream* EchoStream::Start(AgentService* service, const grpc::ServerContextBase& context) {
   auto* stream = new EchoStream(service, context);
   stream->Begin();
   return stream;

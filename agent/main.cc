@@ -55,9 +55,10 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> CredentialsOf(
     return absl::InvalidArgumentError("--plaintext and --tls-... exclude each other");
   }
   if (!IsLoopback(address)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--listen ", options.listen, " --plaintext: whoever reaches this address could make load "
-        "from here; without certificates an agent listens on loopback only"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--listen ", options.listen,
+                     " --plaintext: whoever reaches this address could make load "
+                     "from here; without certificates an agent listens on loopback only"));
   }
   return grpc::InsecureServerCredentials();
 }
@@ -132,8 +133,8 @@ int Serve(Options options) {
   builder.RegisterService(&service);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {
-    return Fail(1, absl::StrCat("cannot listen on ", options.listen,
-                                "; is another agent running there?"));
+    return Fail(
+        1, absl::StrCat("cannot listen on ", options.listen, "; is another agent running there?"));
   }
   const HostPort bound = {.host = wanted->host, .port = static_cast<uint16_t>(port)};
   service.set_address(bound.ToString());

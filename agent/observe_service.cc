@@ -19,8 +19,7 @@ grpc::Status Invalid(std::string what) {
 
 }  // namespace
 
-ObserveStream* ObserveStream::Start(AgentService* service,
-    const grpc::ServerContextBase& context) {
+ObserveStream* ObserveStream::Start(AgentService* service, const grpc::ServerContextBase& context) {
   auto* stream = new ObserveStream(service, context);
   stream->Begin();
   return stream;
@@ -60,7 +59,8 @@ grpc::Status ObserveStream::Open(const control::ObserveCommand::Begin& begin) {
             std::string(started.status().message())};
   }
   observer_ = *std::move(started);
-  std::cerr << absl::StrCat("kbench-agent: observing port ", port_, " for ", Named(begin.owner()), "\n")
+  std::cerr << absl::StrCat("kbench-agent: observing port ", port_, " for ", Named(begin.owner()),
+                            "\n")
             << std::flush;
   control::ObserveEvent event;
   event.mutable_observing()->set_host(PrintableText(ReadHostFacts().hostname));

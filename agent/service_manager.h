@@ -1,5 +1,5 @@
-// What an agent tells systemd (sd_notify, Type=notify): that it is ready, that it stops, and that it
-// lives (WatchdogSec=). Without a service manager, nothing.
+// What an agent tells systemd (sd_notify, Type=notify): that it is ready, that it stops, and that
+// it lives (WatchdogSec=). Without a service manager, nothing.
 #pragma once
 
 #include "base/clock.h"

@@ -109,8 +109,8 @@ bool Network::Contains(const SocketAddress& address) const {
 }
 
 absl::StatusOr<Network> ParseNetwork(absl::string_view text) {
-  const absl::Status bad = absl::InvalidArgumentError(absl::StrCat(
-      "'", text, "' is no network (examples: 10.0.0.0/8, 2001:db8::/32, 192.0.2.7)"));
+  const absl::Status bad = absl::InvalidArgumentError(
+      absl::StrCat("'", text, "' is no network (examples: 10.0.0.0/8, 2001:db8::/32, 192.0.2.7)"));
   Network network{.text = std::string(text)};
   const size_t slash = text.find('/');
   const std::string host(text.substr(0, slash));

@@ -11,7 +11,8 @@
 namespace kbench {
 absl::Status AgentCredentials::Complete() {
   std::error_code ignored;
-  if (!any() && std::filesystem::exists(absl::StrCat(kUsualDirectory, "certificate.pem"), ignored)) {
+  if (!any() &&
+      std::filesystem::exists(absl::StrCat(kUsualDirectory, "certificate.pem"), ignored)) {
     ca = absl::StrCat(kUsualDirectory, "ca.pem");
     certificate = absl::StrCat(kUsualDirectory, "certificate.pem");
     key = absl::StrCat(kUsualDirectory, "key.pem");

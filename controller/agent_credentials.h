@@ -1,6 +1,6 @@
-// How the controller proves to agents who it is, and they to it: mutual TLS with certificates of the
-// fleet's own authority (playbooks/pki.yml makes them). Without certificates it speaks to agents on
-// this host only.
+// How the controller proves to agents who it is, and they to it: mutual TLS with certificates of
+// the fleet's own authority (playbooks/pki.yml makes them). Without certificates it speaks to
+// agents on this host only.
 #pragma once
 
 #include <string>

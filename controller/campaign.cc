@@ -167,8 +167,8 @@ class Parser {
     if (!address.ok()) {
       Complain(where, absl::StrCat("in 'agents': ", address.status().message()));
     } else if (address->port == 0) {
-      Complain(where, absl::StrCat("in 'agents': '", address->ToString(),
-                                   "' has no port to connect to"));
+      Complain(where,
+               absl::StrCat("in 'agents': '", address->ToString(), "' has no port to connect to"));
     } else if (const std::string agent = address->ToString();
                std::count(campaign_.agents.begin(), campaign_.agents.end(), agent) > 0) {
       Complain(where, absl::StrCat("agent ", agent, " is listed twice"));
@@ -180,8 +180,8 @@ class Parser {
   // Of '@NAME'.
   absl::StatusOr<std::vector<std::string>> LookUp(const std::string& text, Inventory::Kind kind) {
     if (options_.inventory != nullptr) return options_.inventory->Find(text.substr(1), kind);
-    return absl::InvalidArgumentError(absl::StrCat(
-        "'", text, "' names a group or a host of an inventory; add --inventory FILE"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", text, "' names a group or a host of an inventory; add --inventory FILE"));
   }
 
   // What stands in the inventory for '@NAME', in the fields that are addresses; else the text.
@@ -191,8 +191,8 @@ class Parser {
     const auto found = LookUp(text, server ? Inventory::Kind::kServer : Inventory::Kind::kAgent);
     if (!found.ok()) return found.status();
     if (found->size() == 1) return found->front();
-    return absl::InvalidArgumentError(absl::StrCat("'", text, "' is a group of ", found->size(),
-                                                   " hosts; name one of them"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", text, "' is a group of ", found->size(), " hosts; name one of them"));
   }
 
   void TakeField(const CampaignField& field, const YAML::Node& value) {

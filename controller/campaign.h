@@ -123,8 +123,8 @@ struct Campaign {
 };
 
 struct CampaignOptions {
-  int local_agents = 0;                // --local; 0: the campaign names its agents
-  std::vector<std::string> overrides;  // "path=value", in order, the last wins
+  int local_agents = 0;                  // --local; 0: the campaign names its agents
+  std::vector<std::string> overrides;    // "path=value", in order, the last wins
   const Inventory* inventory = nullptr;  // --inventory: '@NAME' in agents, server.address and
                                          // server.observer is looked up in it
 };

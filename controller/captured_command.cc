@@ -85,11 +85,11 @@ absl::StatusOr<std::string> CaptureCommand(const std::vector<std::string>& argv,
         absl::StrCat(argv[0], " did not end within ", timeout.seconds(), " s: ", LastWords(err)));
   }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    return absl::InternalError(absl::StrCat(
-        argv[0],
-        WIFEXITED(status) ? absl::StrCat(" ended with code ", WEXITSTATUS(status))
-                          : absl::StrCat(" was ended by signal ", WTERMSIG(status)),
-        ": ", LastWords(err)));
+    return absl::InternalError(
+        absl::StrCat(argv[0],
+                     WIFEXITED(status) ? absl::StrCat(" ended with code ", WEXITSTATUS(status))
+                                       : absl::StrCat(" was ended by signal ", WTERMSIG(status)),
+                     ": ", LastWords(err)));
   }
   return Everything(out);
 }

@@ -17,8 +17,9 @@ constexpr int kPings = 21;
 ExitCode Ping(std::vector<std::string> agents, const std::string& inventory,
               AgentCredentials credentials) {
   if (agents.empty() == inventory.empty()) {
-    return Fail(absl::InvalidArgumentError(
-        "which agents? give --agents HOST:PORT,... or --inventory FILE, whose group 'agents' it is"));
+    return Fail(
+        absl::InvalidArgumentError("which agents? give --agents HOST:PORT,... or --inventory FILE, "
+                                   "whose group 'agents' it is"));
   }
   if (!inventory.empty()) {
     const auto hosts = Inventory::Read(inventory);

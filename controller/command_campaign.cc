@@ -51,9 +51,9 @@ absl::StatusOr<Campaign> CampaignArguments::Load() const {
   if (!inventory.empty()) {
     ASSIGN_OR_RETURN(hosts, Inventory::Read(inventory));
   }
-  return LoadCampaign(file, {.local_agents = local,
-                             .overrides = overrides,
-                             .inventory = hosts ? &*hosts : nullptr});
+  return LoadCampaign(
+      file,
+      {.local_agents = local, .overrides = overrides, .inventory = hosts ? &*hosts : nullptr});
 }
 
 void AddCampaignCommands(CommandLine* line) {

@@ -38,8 +38,7 @@ absl::StatusOr<std::string> AddressOf(const std::string& path, const std::string
       Text(variables, (prefix + "_address").c_str(), Text(variables, "ansible_host", host));
   const std::string number = Text(variables, (prefix + "_port").c_str(), absl::StrCat(port));
   const bool v6 = address.find(':') != std::string::npos;
-  const auto parsed = ParseHostPort(
-      absl::StrCat(v6 ? "[" : "", address, v6 ? "]:" : ":", number));
+  const auto parsed = ParseHostPort(absl::StrCat(v6 ? "[" : "", address, v6 ? "]:" : ":", number));
   if (!parsed.ok() || parsed->port == 0) {
     return Bad(path, absl::StrCat("host ", host, ": ", prefix, "_address '", address, "' and ",
                                   prefix, "_port '", number, "' are no address"));

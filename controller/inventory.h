@@ -1,12 +1,12 @@
-// The fleet as Ansible knows it: the inventory that playbooks deploy to names agents and servers for
-// campaigns, too, so that addresses live in one place. Ansible itself reads it, with all that an
-// inventory may be: INI, YAML, a directory, group variables, a plugin.
+// The fleet as Ansible knows it: the inventory that playbooks deploy to names agents and servers
+// for campaigns, too, so that addresses live in one place. Ansible itself reads it, with all that
+// an inventory may be: INI, YAML, a directory, group variables, a plugin.
 //
 //   agents: ['@agents']           all hosts of a group, in the inventory's order
 //   server: {address: '@drive7'}  one host
 //
-// A host's address is kbench_agent_address (kbench_server_address), or else ansible_host, or else its
-// name; its port is kbench_agent_port (7100), or kbench_server_port (8123).
+// A host's address is kbench_agent_address (kbench_server_address), or else ansible_host, or else
+// its name; its port is kbench_agent_port (7100), or kbench_server_port (8123).
 #pragma once
 
 #include <map>

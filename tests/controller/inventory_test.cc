@@ -100,9 +100,10 @@ class FakeAnsible {
 };
 
 TEST(Inventory, IsReadByAnsible) {
-  const FakeAnsible ansible(absl::StrCat("test \"$*\" = '-i my hosts.ini --list' || exit 9\ncat "
-                                         "<<'END'\n",
-                                         kListed, "\nEND"));
+  const FakeAnsible ansible(
+      absl::StrCat("test \"$*\" = '-i my hosts.ini --list' || exit 9\ncat "
+                   "<<'END'\n",
+                   kListed, "\nEND"));
   const auto inventory = Inventory::Read("my hosts.ini");
   ASSERT_TRUE(inventory.ok()) << inventory.status();
   EXPECT_TRUE(inventory->Find("servers", Kind::kServer).ok());
@@ -145,9 +146,9 @@ TEST(Campaign, SaysWhereANameIsNotFound) {
   const auto said = [](const char* text, const CampaignOptions& options) {
     return std::string(ParseCampaign("c", text, options).status().message());
   };
-  EXPECT_THAT(said("name: x\nagents: ['@fsat']\nserver: {address: '@drive7'}\n",
-                   {.inventory = &inventory}),
-              HasSubstr("c:2:10: in 'agents': inventory hosts.ini: no host and no group"));
+  EXPECT_THAT(
+      said("name: x\nagents: ['@fsat']\nserver: {address: '@drive7'}\n", {.inventory = &inventory}),
+      HasSubstr("c:2:10: in 'agents': inventory hosts.ini: no host and no group"));
   EXPECT_THAT(said("name: x\nserver: {address: '@servers'}\n", {.inventory = &inventory}),
               HasSubstr("'@servers' is a group of 2 hosts; name one of them"));
   EXPECT_THAT(said("name: x\nagents: ['@fast']\nserver: {address: 'a:1'}\n", {}),

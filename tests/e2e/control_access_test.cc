@@ -23,8 +23,7 @@ constexpr int kDone = 0, kUsage = 2, kAgentLost = 6;
 constexpr long kDay = 86'400;
 
 std::vector<std::string> Tls(const std::string& ca, const CertificateFiles& files) {
-  return {"--tls-ca",        ca,          "--tls-certificate", files.certificate, "--tls-key",
-          files.key};
+  return {"--tls-ca", ca, "--tls-certificate", files.certificate, "--tls-key", files.key};
 }
 
 CertificateWish Wish(const std::string& name, const std::string& role) {
@@ -79,9 +78,9 @@ TEST_F(ControlAccess, AControllerRunsACampaignOverMutualTls) {
   const Daemon server("kbench-server", {});
   const Finished ping = PingWith(agent.address(), controller_);
   EXPECT_EQ(ping.code, kDone) << ping.err;
-  const Finished run = Campaign(agent, server.address(),
-                                "run: {warmup: 10ms, duration: 50ms, repetitions: 1}\n",
-                                controller_);
+  const Finished run =
+      Campaign(agent, server.address(), "run: {warmup: 10ms, duration: 50ms, repetitions: 1}\n",
+               controller_);
   EXPECT_EQ(run.code, kDone) << run.out << run.err;
 }
 
@@ -117,8 +116,8 @@ TEST_F(ControlAccess, StrangersExpiredAndRevokedCertificatesAreRefused) {
   authority_.Revoke({revoked});
   const Daemon agent("kbench-agent", Agent({"--crl-directory", authority_.crl_directory()}));
   EXPECT_EQ(PingWith(agent.address(), controller_).code, kDone);
-  for (const CertificateFiles& files : {stranger, authority_.Issue("old", old),
-                                        authority_.Issue("early", early), revoked}) {
+  for (const CertificateFiles& files :
+       {stranger, authority_.Issue("old", old), authority_.Issue("early", early), revoked}) {
     const Finished ping = PingWith(agent.address(), files);
     EXPECT_EQ(ping.code, kAgentLost) << files.certificate;
     EXPECT_THAT(ping.err, HasSubstr(agent.address()));
@@ -155,12 +154,11 @@ TEST_F(ControlAccess, SaysWhatIsMissing) {
   EXPECT_THAT(refused("kbench-agent", {"--tls-ca", authority_.ca_file()}),
               HasSubstr("takes all of --tls-ca, --tls-certificate and --tls-key"));
   EXPECT_THAT(refused("kbench-agent", Agent({"--plaintext"})), HasSubstr("exclude each other"));
-  EXPECT_THAT(refused("kbench-agent", Tls(authority_.ca_file(), {.certificate = "/none.pem",
-                                                                 .key = agent_.key})),
+  EXPECT_THAT(refused("kbench-agent",
+                      Tls(authority_.ca_file(), {.certificate = "/none.pem", .key = agent_.key})),
               HasSubstr("/none.pem"));
-  EXPECT_THAT(refused("kbench-agent", Tls(authority_.ca_file(),
-                                          {.certificate = agent_.certificate,
-                                           .key = controller_.key})),
+  EXPECT_THAT(refused("kbench-agent", Tls(authority_.ca_file(), {.certificate = agent_.certificate,
+                                                                 .key = controller_.key})),
               HasSubstr(controller_.key));
   EXPECT_THAT(refused("kbench-agent", Agent({"--crl-directory", "/none"})),
               HasSubstr("/none is not a directory"));
@@ -203,19 +201,18 @@ TEST_F(ControlAccess, AnAgentsOwnerHasTheLastWord) {
             kDone);
   EXPECT_THAT(said(agent, "load: {flows: 5}\n" + short_run, server.address()),
               HasSubstr("5 connections are above --max-connections 4"));
-  EXPECT_THAT(said(agent, "run: {warmup: 1s, duration: 1500ms, repetitions: 1}\n",
-                   server.address()),
-              HasSubstr("above --max-duration 2s"));
+  EXPECT_THAT(
+      said(agent, "run: {warmup: 1s, duration: 1500ms, repetitions: 1}\n", server.address()),
+      HasSubstr("above --max-duration 2s"));
   EXPECT_THAT(said(agent, short_run, "192.0.2.9:8123"),
               HasSubstr("192.0.2.9:8123 is in none of --allow-target 127.0.0.0/8, ::1"));
   EXPECT_THAT(said(slow, "load: {mode: open, rate_total: 200/s}\n" + short_run, server.address()),
               HasSubstr("200 requests/s are above --max-rate 100"));
   EXPECT_THAT(said(slow, short_run, server.address()), HasSubstr("a closed loop has no rate"));
-  EXPECT_EQ(
-      Campaign(slow, server.address(), "load: {mode: open, rate_total: 100/s}\n" + short_run,
-               controller_)
-          .code,
-      kDone);
+  EXPECT_EQ(Campaign(slow, server.address(), "load: {mode: open, rate_total: 100/s}\n" + short_run,
+                     controller_)
+                .code,
+            kDone);
 }
 
 }  // namespace

@@ -74,20 +74,18 @@ LabCertificates::LabCertificates() : authority_(directory_.path()) {
     hosts.push_back(absl::StrCat("IP:", address));
   }
   agent_ = authority_.Issue("agent", {.common_name = "lab agents", .alternative_names = hosts});
-  controller_ = authority_.Issue("controller",
-                                 {.common_name = "lab controller",
-                                  .alternative_names = {"URI:urn:kbench:role:controller"}});
+  controller_ = authority_.Issue(
+      "controller",
+      {.common_name = "lab controller", .alternative_names = {"URI:urn:kbench:role:controller"}});
 }
 
 std::vector<std::string> LabCertificates::Options(const CertificateFiles& files) const {
-  return {"--tls-ca",          authority_.ca_file(), "--tls-certificate",
+  return {"--tls-ca",        authority_.ca_file(), "--tls-certificate",
           files.certificate, "--tls-key",          files.key};
 }
 
 std::vector<std::string> LabCertificates::AgentOptions() const { return Options(agent_); }
-std::vector<std::string> LabCertificates::ControllerOptions() const {
-  return Options(controller_);
-}
+std::vector<std::string> LabCertificates::ControllerOptions() const { return Options(controller_); }
 
 double LabRun::RequestBytes() const {
   return summary.at("request_bytes").get<double>() / summary.at("counts").at("sent").get<double>();
