@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/caller_service.h"
 #include "agent/echo_service.h"
 #include "agent/host_facts.h"
 #include "agent/observe_service.h"
@@ -35,7 +36,8 @@ grpc::ServerUnaryReactor* AgentService::Hello(grpc::CallbackServerContext* conte
                                               const control::HelloRequest* request,
                                               control::HelloReply* reply) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const grpc::Status status = CheckVersion(request->controller());
+  grpc::Status status = RequireRole(*context, CallerRole::kObserver);
+  if (status.ok()) status = CheckVersion(request->controller());
   if (!status.ok()) {
     reactor->Finish(status);
     return reactor;
@@ -67,29 +69,29 @@ grpc::ServerUnaryReactor* AgentService::Ping(grpc::CallbackServerContext* contex
                                              control::PingReply* reply) {
   reply->set_monotonic_ns(MonoNow().ns());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
+  reactor->Finish(RequireRole(*context, CallerRole::kObserver));
   return reactor;
 }
 
 grpc::ServerBidiReactor<control::RunCommand, control::RunEvent>* AgentService::Run(
-    grpc::CallbackServerContext* /*context*/) {
-  return RunStream::Start(this);
+    grpc::CallbackServerContext* context) {
+  return RunStream::Start(this, *context);
 }
 
 grpc::ServerBidiReactor<control::ObserveCommand, control::ObserveEvent>* AgentService::Observe(
-    grpc::CallbackServerContext* /*context*/) {
-  return ObserveStream::Start(this);
+    grpc::CallbackServerContext* context) {
+  return ObserveStream::Start(this, *context);
 }
 
 grpc::ServerBidiReactor<control::EchoCommand, control::EchoEvent>* AgentService::Echo(
-    grpc::CallbackServerContext* /*context*/) {
-  return EchoStream::Start(this);
+    grpc::CallbackServerContext* context) {
+  return EchoStream::Start(this, *context);
 }
 
-grpc::ServerUnaryReactor* AgentService::Probe(grpc::CallbackServerContext* /*context*/,
+grpc::ServerUnaryReactor* AgentService::Probe(grpc::CallbackServerContext* context,
                                               const control::ProbeRequest* request,
                                               result::NetworkBaseline* reply) {
-  return ProbeCall::Start(this, request, reply);
+  return ProbeCall::Start(this, *context, request, reply);
 }
 
 AgentService::Turn AgentService::TakeTurn(Side side) {

@@ -8,10 +8,12 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "agent/caps.h"
 #include "base/clock.h"
 #include "proto/agent.grpc.pb.h"
 
@@ -21,11 +23,12 @@ class Runner;
 
 class AgentService final : public control::Agent::CallbackService {
  public:
-  // `address`: HOST:PORT that results carry as this agent's name.
-  AgentService() = default;
+  explicit AgentService(Caps caps = {}) : caps_(std::move(caps)) {}
   ~AgentService() override;
 
+  // HOST:PORT that results carry as this agent's name.
   void set_address(std::string address);
+  const Caps& caps() const { return caps_; }
 
   grpc::ServerUnaryReactor* Hello(grpc::CallbackServerContext* context,
                                   const control::HelloRequest* request,
@@ -88,6 +91,7 @@ class AgentService final : public control::Agent::CallbackService {
   static constexpr int kTurnsMost = 16;  // of each side
   void GiveBackTurn(Side side);
 
+  const Caps caps_;
   mutable std::mutex mutex_;
   int turns_[2] = {};                         // taken, by side; guarded by mutex_
   std::string address_;                       // guarded by mutex_

@@ -8,8 +8,8 @@
 
 namespace kbench {
 
-EchoStream* EchoStream::Start(AgentService* service) {
-  auto* stream = new EchoStream(service);
+EchoStream* EchoStream::Start(AgentService* service, const grpc::ServerContextBase& context) {
+  auto* stream = new EchoStream(service, context);
   stream->Begin();
   return stream;
 }

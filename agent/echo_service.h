@@ -11,10 +11,11 @@ namespace kbench {
 class EchoStream final : public ServedStream<control::EchoCommand, control::EchoEvent> {
  public:
   // `service` outlives the stream.
-  static EchoStream* Start(AgentService* service);
+  static EchoStream* Start(AgentService* service, const grpc::ServerContextBase& context);
 
  private:
-  explicit EchoStream(AgentService* service) : ServedStream(service) {}
+  EchoStream(AgentService* service, const grpc::ServerContextBase& context)
+      : ServedStream(service, context) {}
 
   grpc::Status Converse() override;
 };

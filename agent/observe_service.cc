@@ -19,8 +19,8 @@ grpc::Status Invalid(std::string what) {
 
 }  // namespace
 
-ObserveStream* ObserveStream::Start(AgentService* service) {
-  auto* stream = new ObserveStream(service);
+ObserveStream* ObserveStream::Start(AgentService* service, const grpc::ServerContextBase& context) {
+  auto* stream = new ObserveStream(service, context);
   stream->Begin();
   return stream;
 }
@@ -42,7 +42,7 @@ grpc::Status ObserveStream::Open(const control::ObserveCommand::Begin& begin) {
   if (begin.records_max() > kMostRecords) {
     return Invalid(absl::StrCat("records_max: ", begin.records_max(), " is above ", kMostRecords));
   }
-  const absl::Status claimed = service_->ClaimPort(begin.port(), begin.owner());
+  const absl::Status claimed = service_->ClaimPort(begin.port(), Named(begin.owner()));
   if (!claimed.ok()) {
     return {grpc::StatusCode::RESOURCE_EXHAUSTED, std::string(claimed.message())};
   }
@@ -51,14 +51,16 @@ grpc::Status ObserveStream::Open(const control::ObserveCommand::Begin& begin) {
       observer::PacketObserver::Start(
           {.port = static_cast<uint16_t>(begin.port()),
            .view = observer::View::kServer,
-           .records_max = begin.records_max() == 0 ? kMostRecords : begin.records_max()});
+           .records_max = begin.records_max() == 0 ? kMostRecords : begin.records_max(),
+           .await_window = true});
   if (!started.ok()) {
     // absl's codes are grpc's.
     return {static_cast<grpc::StatusCode>(started.status().code()),
             std::string(started.status().message())};
   }
   observer_ = *std::move(started);
-  std::cerr << absl::StrCat("kbench-agent: observing port ", port_, " for ", begin.owner(), "\n")
+  std::cerr << absl::StrCat("kbench-agent: observing port ", port_, " for ", Named(begin.owner()),
+                            "\n")
             << std::flush;
   control::ObserveEvent event;
   event.mutable_observing()->set_host(PrintableText(ReadHostFacts().hostname));

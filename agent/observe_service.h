@@ -19,10 +19,11 @@ class ObserveStream final : public ServedStream<control::ObserveCommand, control
   static constexpr uint64_t kMostRecords = 4'000'000;  // about half a GiB
 
   // `service` outlives the stream.
-  static ObserveStream* Start(AgentService* service);
+  static ObserveStream* Start(AgentService* service, const grpc::ServerContextBase& context);
 
  private:
-  explicit ObserveStream(AgentService* service) : ServedStream(service) {}
+  ObserveStream(AgentService* service, const grpc::ServerContextBase& context)
+      : ServedStream(service, context) {}
 
   grpc::Status Converse() override;
   void Leave() override;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/caller_service.h"
 #include "agent/result_proto.h"
 #include "base/status_macros.h"
 #include "base/tls.h"
@@ -64,13 +65,15 @@ absl::StatusOr<PathProbe> FromProto(const control::ProbeRequest& request) {
   }
 }
 
-ProbeCall* ProbeCall::Start(AgentService* service, const control::ProbeRequest* request,
-                            NetworkBaseline* reply) {
+ProbeCall* ProbeCall::Start(AgentService* service, const grpc::ServerContextBase& context,
+                            const control::ProbeRequest* request, NetworkBaseline* reply) {
   auto* call = new ProbeCall(service);
   std::lock_guard lock(call->mutex_);
-  call->thread_ = std::thread([call, request, reply] {
+  const grpc::Status allowed = RequireRole(context, CallerRole::kController);
+  call->thread_ = std::thread([call, allowed, request, reply] {
     { std::lock_guard stored(call->mutex_); }
-    call->Finish(call->Measure(*request, reply));  // nothing of it may be touched from here on
+    // Nothing of it may be touched from here on.
+    call->Finish(allowed.ok() ? call->Measure(*request, reply) : allowed);
   });
   return call;
 }
@@ -79,6 +82,9 @@ grpc::Status ProbeCall::Measure(const control::ProbeRequest& request, NetworkBas
   absl::StatusOr<PathProbe> probe = FromProto(request);
   if (!probe.ok()) {
     return {grpc::StatusCode::INVALID_ARGUMENT, std::string(probe.status().message())};
+  }
+  if (const absl::Status held = HoldTarget(service_->caps(), &probe->target); !held.ok()) {
+    return {static_cast<grpc::StatusCode>(held.code()), std::string(held.message())};
   }
   const AgentService::Turn turn = service_->TakeTurn(AgentService::Side::kProbe);
   if (!turn.granted()) {

@@ -19,8 +19,8 @@ absl::StatusOr<PathProbe> FromProto(const control::ProbeRequest& request);
 class ProbeCall final : public grpc::ServerUnaryReactor {
  public:
   // All outlive the call, which deletes itself when grpc is done with it.
-  static ProbeCall* Start(AgentService* service, const control::ProbeRequest* request,
-                          result::NetworkBaseline* reply);
+  static ProbeCall* Start(AgentService* service, const grpc::ServerContextBase& context,
+                          const control::ProbeRequest* request, result::NetworkBaseline* reply);
 
   void OnCancel() override { cancelled_ = true; }
   void OnDone() override {

@@ -91,6 +91,7 @@ void Fill(const HostUse& from, result::HostUse* to) {
   to->set_most_foreign(from.most_foreign);
   to->set_samples(from.samples);
   to->set_idle_state(PrintableText(from.idle_state));
+  to->set_cpus(from.cpus);
   for (const LinkUse& link : from.links) {
     result::LinkUse* out = to->add_links();
     out->set_interface(PrintableText(link.interface));
@@ -173,7 +174,8 @@ result::RunResult ToProto(const RunSpec& spec, const RunOutcome& outcome,
     Fill(outcome.wire.seen, observer::View::kClient, PrintableText(outcome.host.hostname),
          to.mutable_wire());
   } else {
-    to.mutable_wire()->set_place(result::WireTrace::CLIENT);
+    // Without a place: it was not asked for.
+    if (spec.observe) to.mutable_wire()->set_place(result::WireTrace::CLIENT);
     to.mutable_wire()->set_reason(PrintableText(outcome.wire.reason));
   }
   for (const Interval& interval : outcome.intervals) *to.add_intervals() = ToProto(interval);

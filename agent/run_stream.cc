@@ -27,8 +27,8 @@ control::Failed Failure(control::Failed::Kind kind, std::string text) {
 
 }  // namespace
 
-RunStream* RunStream::Start(AgentService* service) {
-  auto* stream = new RunStream(service);
+RunStream* RunStream::Start(AgentService* service, const grpc::ServerContextBase& context) {
+  auto* stream = new RunStream(service, context);
   stream->Begin();
   return stream;
 }
@@ -95,8 +95,14 @@ grpc::Status RunStream::Prepare(const control::Prepare& prepare) {
     SendFailed(ToProto(spec.status()));
     return grpc::Status::OK;
   }
+  const absl::Status held = Hold(service_->caps(), &*spec);
+  if (!held.ok()) {
+    Log(spec->run_id, absl::StrCat(Named(prepare.owner()), ": ", held.message()));
+    SendFailed(Failure(control::Failed::BAD_SPEC, std::string(held.message())));
+    return grpc::Status::OK;
+  }
   auto runner = std::make_unique<Runner>(*spec);
-  const absl::Status claimed = service_->Claim(runner.get(), spec->run_id, prepare.owner());
+  const absl::Status claimed = service_->Claim(runner.get(), spec->run_id, Named(prepare.owner()));
   if (!claimed.ok()) {
     return {grpc::StatusCode::RESOURCE_EXHAUSTED, std::string(claimed.message())};
   }
@@ -105,8 +111,9 @@ grpc::Status RunStream::Prepare(const control::Prepare& prepare) {
     runner_ = std::move(runner);
     if (!stopped_.empty()) runner_->Stop(stopped_);
   }
-  Log(spec->run_id, absl::StrCat("preparing for ", prepare.owner(), ": ", spec->flows, " flows to ",
-                                 spec->server.ToString(), " over ", Name(spec->transport)));
+  Log(spec->run_id,
+      absl::StrCat("preparing for ", Named(prepare.owner()), ": ", spec->flows, " flows to ",
+                   spec->server.ToString(), " over ", Name(spec->transport)));
   spec_sha256_ = Sha256Hex(prepare.spec());
   const absl::Status prepared = runner_->Prepare();
   if (!prepared.ok()) {

@@ -20,10 +20,11 @@ namespace kbench {
 class RunStream final : public ServedStream<control::RunCommand, control::RunEvent> {
  public:
   // `service` outlives the stream.
-  static RunStream* Start(AgentService* service);
+  static RunStream* Start(AgentService* service, const grpc::ServerContextBase& context);
 
  private:
-  explicit RunStream(AgentService* service) : ServedStream(service) {}
+  RunStream(AgentService* service, const grpc::ServerContextBase& context)
+      : ServedStream(service, context) {}
 
   grpc::Status Converse() override;
   void Leave() override;

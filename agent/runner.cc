@@ -194,7 +194,8 @@ void Runner::StartObserver() {
   } else {
     const uint16_t port = relay_ != nullptr ? relay_->port() : spec_.server.port;
     absl::StatusOr<std::unique_ptr<observer::PacketObserver>> started =
-        observer::PacketObserver::Start({.port = port, .view = observer::View::kClient});
+        observer::PacketObserver::Start(
+            {.port = port, .view = observer::View::kClient, .await_window = true});
     if (started.ok()) {
       observer_ = *std::move(started);
     } else {

@@ -20,6 +20,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/agent_service.h"
+#include "agent/caller_service.h"
 
 namespace kbench {
 
@@ -62,8 +63,11 @@ class ServedStream : public grpc::ServerBidiReactor<Command, Event> {
   }
 
  protected:
-  // `service` outlives the stream.
-  explicit ServedStream(AgentService* service) : service_(service) {}
+  // `service` outlives the stream. Who is no controller is told so, and nothing else is done.
+  ServedStream(AgentService* service, const grpc::ServerContextBase& context)
+      : service_(service),
+        allowed_(RequireRole(context, CallerRole::kController)),
+        caller_(CallerName(context)) {}
 
   // On the stream's thread: the whole conversation, and what follows it before grpc may delete.
   virtual grpc::Status Converse() = 0;
@@ -111,14 +115,19 @@ class ServedStream : public grpc::ServerBidiReactor<Command, Event> {
     return true;
   }
 
+  // `owner`, as a command says it, with the name that its certificate proves.
+  std::string Named(const std::string& owner) const {
+    return caller_.empty() ? owner : absl::StrCat(owner, " (certificate ", caller_, ")");
+  }
+
   AgentService* const service_;
 
  private:
   void Serve() {
     { std::lock_guard lock(mutex_); }
-    grpc::Status status;
+    grpc::Status status = allowed_;
     try {
-      status = Converse();
+      if (status.ok()) status = Converse();
     } catch (const std::exception& error) {
       // Only memory can run out here: more was asked for than this host has.
       status = {grpc::StatusCode::INTERNAL, absl::StrCat("this cannot be made: ", error.what())};
@@ -127,6 +136,8 @@ class ServedStream : public grpc::ServerBidiReactor<Command, Event> {
     this->Finish(status);  // nothing of this may be touched from here on
   }
 
+  const grpc::Status allowed_;
+  const std::string caller_;
   Command incoming_;  // of the read that is under way
   std::thread thread_;
   std::mutex mutex_;

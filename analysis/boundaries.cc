@@ -82,12 +82,16 @@ std::optional<std::string> WireFault(const result::WireTrace& trace, uint64_t ma
     return absl::StrFormat("the clock of %s stepped by %.1f us", trace.host(),
                            static_cast<double>(trace.clock_step_ns()) / 1e3);
   }
-  if (Share(matched, samples) < kMatchRateMin) {
-    return absl::StrFormat(
+  if (samples > 0 && Share(matched, samples) < kMatchRateMin) {
+    std::string fault = absl::StrFormat(
         "only %d of %d sampled requests (%.2f %%) were seen whole on %s, where the kernel dropped "
         "%d of %d packets and %d times a connection had to be found again",
         matched, samples, 100 * Share(matched, samples), trace.host(), trace.ring_drops(),
         trace.packets() + trace.ring_drops(), trace.resynchronized());
+    if (trace.records_lost() > 0) {
+      absl::StrAppendFormat(&fault, "; for %d requests there was no room", trace.records_lost());
+    }
+    return fault;
   }
   return std::nullopt;
 }
@@ -147,15 +151,26 @@ std::optional<std::string> ServerTraceFault(const RunEvidence& run) {
   return std::nullopt;
 }
 
+// What makes an agent's kernel stamps unusable for the whole run, or nothing.
+std::optional<std::string> StampsFault(const result::RunResult& agent) {
+  if (std::abs(agent.clock_step_ns()) > kClockStepMaxNs) {
+    return absl::StrFormat("the clock of agent %s stepped by %.1f us", agent.agent(),
+                           static_cast<double>(agent.clock_step_ns()) / 1e3);
+  }
+  const bool undrained =
+      std::any_of(agent.caveats().begin(), agent.caveats().end(),
+                  [](const result::Caveat& c) { return c.code() == "stamps_undrained"; });
+  if (undrained) return absl::StrCat("agent ", agent.agent(), " did not get them all in time");
+  return std::nullopt;
+}
+
 void TrustStamps(const RunEvidence& run, const std::string& op, const Quality& q, Boundaries* b,
                  std::vector<result::Caveat>* caveats) {
   for (const result::RunResult& agent : run.agents) {
-    if (std::abs(agent.clock_step_ns()) <= kClockStepMaxNs) continue;
+    const std::optional<std::string> fault = StampsFault(agent);
+    if (!fault) continue;
     b->send = b->receive = false;
-    Say("kernel_stamps_void",
-        absl::StrFormat("%s: the clock of agent %s stepped by %.1f us; kernel stamps of the run "
-                        "are not used",
-                        op, agent.agent(), static_cast<double>(agent.clock_step_ns()) / 1e3),
+    Say("kernel_stamps_void", absl::StrCat(op, ": kernel stamps of the run are not used: ", *fault),
         caveats);
   }
   if (b->send && Share(q.send_untrusted, q.samples) > kUntrustedShareMax) {

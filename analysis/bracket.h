@@ -12,7 +12,7 @@ namespace kbench::analysis {
 
 struct ServerBracket {
   double most_ns = 0;
-  // None: no echo path tells what the network plausibly takes.
+  // None: nothing tells what the network takes at most (echoes are idle ones).
   std::optional<double> least_ns;
   std::string sentence;  // with what it rests on, and what stays unseparated
 };

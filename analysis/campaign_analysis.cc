@@ -164,6 +164,13 @@ Pass PassForParts(const std::vector<const AnalysedRun*>& runs, const std::string
 void FillParts(const std::vector<const AnalysedRun*>& runs, CellOp* row) {
   row->parts_pass = PassForParts(runs, row->op);
   row->parts_runs = OfPass(runs, row->parts_pass);
+  if (row->parts_pass != Pass::kFull) {
+    for (const AnalysedRun* run : OfPass(runs, Pass::kFull)) {
+      std::vector<result::Caveat> why;
+      BestRungs(*run->evidence, row->op, &why);
+      for (result::Caveat& caveat : why) row->passed_over.emplace_back(run, std::move(caveat));
+    }
+  }
   Boundaries common = {.rungs = CommonRungs(row->parts_runs, row->op)};
   std::vector<result::Caveat> said_by_decompose;
   for (const AnalysedRun* run : row->parts_runs) {
@@ -257,6 +264,7 @@ void CollectOfPasses(const CampaignAnalysis& analysis, CaveatCollector* collecto
         "(probes.passes: [bare, ...] does)"));
   }
   for (const CellOp& row : analysis.rows) {
+    for (const auto& [run, caveat] : row.passed_over) collector->AddForRun(*run->evidence, caveat);
     for (const ProbeCost& cost : row.costs) {
       if (cost.pass != row.parts_pass || cost.perturbed.empty()) continue;
       const result::Caveat caveat =

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analysis/caveats.h"
@@ -62,6 +63,8 @@ struct CellOp {
   // Where the time went: from the pass with the best evidence.
   Pass parts_pass = Pass::kSampled;
   std::vector<const AnalysedRun*> parts_runs;
+  // Why the full pass, which was to bring packets, was passed over; of its runs.
+  std::vector<std::pair<const AnalysedRun*, result::Caveat>> passed_over;
   std::vector<Decomposition> decompositions;  // one per parts_run, with the same cuts
   Boundaries boundaries;
   std::vector<CellPart> parts;

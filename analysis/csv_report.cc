@@ -64,7 +64,8 @@ std::string Header(const CampaignEvidence& campaign) {
                            "run_involuntary_switches",
                            "samples_seen",
                            "samples_used",
-                           "match_rate"}) {
+                           "match_rate",
+                           "client_match_rate"}) {
     line.Text(name);
   }
   for (const std::string& part : PartNames({})) {
@@ -100,6 +101,7 @@ void AppendParts(const Decomposition& d, Line* line) {
   line->Count(d.samples_seen);
   line->Count(d.samples_used);
   line->Number(d.match_rate());
+  line->Number(d.client_match_rate());
   const bool known = d.samples_used > 0;
   for (const std::string& name : PartNames({})) {
     AppendPart(known ? FindPart(d, name) : nullptr, line);

@@ -211,8 +211,13 @@ void AddResultCaveats(Decomposition* d) {
   }
 }
 
+bool SeenWhole(const result::WireRecord* record) {
+  return record != nullptr && HasAllStamps(*record);
+}
+
 }  // namespace
 
+double Decomposition::client_match_rate() const { return Share(edges_matched, residences_wanted); }
 double Decomposition::match_rate() const { return Share(residences_matched, residences_wanted); }
 
 double Decomposition::residual_share() const {
@@ -254,7 +259,10 @@ Decomposition Decompose(const RunEvidence& run, const RunSummary& summary, const
     if (j.sample->answered() && (j.sample->probed() || !probed_only)) {
       ++d.residences_wanted;
       d.residences_matched +=
-          rungs.server_packets ? j.server_wire != nullptr : j.residence != nullptr;
+          rungs.server_packets ? SeenWhole(j.server_wire) : j.residence != nullptr;
+      d.edges_matched += rungs.client_packets
+                             ? SeenWhole(j.client_wire)
+                             : j.sample->kernel_sent() != 0 && j.sample->kernel_received() != 0;
       d.retransmitted += SentAgain(j);
     }
     if (const char* reason = Unusable(j, d.boundaries, probed_only)) {

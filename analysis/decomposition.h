@@ -70,15 +70,17 @@ struct Decomposition {
   // Reason -> samples that could not be used; each sample under its first reason only.
   std::map<std::string, uint64_t> excluded;
   uint64_t residences_wanted = 0;   // answered samples of the population
-  uint64_t residences_matched = 0;  // found in the server's trace
+  uint64_t residences_matched = 0;  // seen whole on the server's host, or in the server's record
+  uint64_t edges_matched = 0;       // seen whole on the client's host; of kernel stamps: with both
   uint64_t retransmitted = 0;
   double mean_sampled_ns = 0;
   double mean_all_ns = 0;  // of every request, from the response histogram
   double residual_ns = 0;  // mean_all - mean_sampled: what the samples do not represent
   std::vector<result::Caveat> caveats;
 
-  double match_rate() const;
-  double residual_share() const;  // of mean_all
+  double match_rate() const;         // of the server's evidence
+  double client_match_rate() const;  // of the client's
+  double residual_share() const;     // of mean_all
 };
 
 // By the best evidence that the run has, at the cuts that it supports.

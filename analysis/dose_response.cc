@@ -5,8 +5,10 @@
 #include <optional>
 #include <set>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "analysis/decomposition.h"
 #include "base/random.h"
 #include "base/units.h"
@@ -60,14 +62,19 @@ Interval BootstrapSlope(const std::vector<Dose>& doses) {
   return {slopes[kResamples / 40], slopes[kResamples - 1 - kResamples / 40]};
 }
 
+// Parts that evidence does not separate are one: "network+server" holds "server".
+bool Holds(absl::string_view part, absl::string_view name) {
+  return absl::c_linear_search(absl::StrSplit(part, '+'), name);
+}
+
 Slope SlopeOf(const Experiment& experiment, const std::string& part,
               const std::vector<Dose>& doses) {
   Slope slope{.part = part, .value = TheilSen(doses), .interval = BootstrapSlope(doses)};
-  slope.injected = part == experiment.part;
-  const auto exception = experiment.exceptions.find(part);
-  slope.tolerance = slope.injected                             ? experiment.tolerance
-                    : exception != experiment.exceptions.end() ? exception->second
-                                                               : experiment.others;
+  slope.injected = Holds(part, experiment.part);
+  slope.tolerance = slope.injected ? experiment.tolerance : experiment.others;
+  for (const auto& [name, allowed] : experiment.exceptions) {
+    if (!slope.injected && Holds(part, name)) slope.tolerance = allowed;
+  }
   slope.ok = std::fabs(slope.value - (slope.injected ? 1 : 0)) <= slope.tolerance;
   return slope;
 }
@@ -159,6 +166,7 @@ DoseResponse ResponseOf(const Experiment& experiment, const CampaignEvidence& ca
   if (!response.fault.empty()) return response;
   const Boundaries common = MostCommon(runs);
   response.evidence = EvidenceOf(common);
+  response.separates_server = common.server;
   DosesByPart parts;
   for (const DosedRun& run : runs) {
     if (!(run.decomposition.boundaries == common)) {
@@ -181,11 +189,6 @@ DoseResponse ResponseOf(const Experiment& experiment, const CampaignEvidence& ca
   }
   if (response.doses_ns.size() < kFewestDoses) {
     response.fault = absl::StrCat(response.doses_ns.size(), " doses are too few for a slope");
-    return response;
-  }
-  if (!parts.contains(experiment.part)) {
-    response.fault =
-        absl::StrCat(experiment.part, " is not separated here: there are ", response.evidence);
     return response;
   }
   for (const std::string& part : PartNames(common)) {

@@ -35,11 +35,12 @@ struct Slope {
 struct Experiment {
   std::string name;         // "server busy"
   std::string axis;         // whose levels are the doses: "inject.encode"
-  std::string part;         // that they are injected into
+  std::string part;         // that they are injected into, alone or in a sum like network+server
   double per_dose = 1;      // how often a dose is in one request: 2 for a relay, each way
   double tolerance = 0.05;  // of the slope of `part`
   double others = 0.05;     // of every other part
-  std::map<std::string, double> exceptions = {};  // part -> what it may answer instead
+  // Part, also in a sum -> what it may answer instead.
+  std::map<std::string, double> exceptions = {};
   // Level -> dose, where the levels do not say it themselves (servers by their address).
   std::map<std::string, std::string> levels = {};
 };
@@ -49,6 +50,7 @@ struct DoseResponse {
   std::string transport;
   Pass pass = Pass::kSampled;
   std::string evidence;  // "packets", "kernel stamps", ...: of the client's edges and the server's
+  bool separates_server = false;  // from the network
   int runs = 0;
   int left_out = 0;  // runs that poorer evidence separated otherwise than most; in no slope
   std::vector<Slope> slopes;

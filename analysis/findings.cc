@@ -18,21 +18,27 @@ namespace {
 
 constexpr double kWorthNaming = 0.10;  // of the mean response
 
-void CollectSuspects(const result::RunResult& agent, std::set<std::string>* codes) {
-  for (const result::Caveat& caveat : agent.caveats()) {
+template <typename Caveats>
+void CollectSuspects(const Caveats& caveats, std::set<std::string>* codes) {
+  for (const result::Caveat& caveat : caveats) {
     if (MakesSuspect(caveat.code())) codes->insert(caveat.code());
   }
 }
 
-std::string Validity(const CellOp& row) {
+std::string Validity(const CampaignAnalysis& analysis, const CellOp& row) {
   std::set<std::string> codes;
   for (const auto* runs : {&row.runs, &row.parts_runs}) {
     for (const AnalysedRun* run : *runs) {
-      for (const result::RunResult& agent : run->evidence->agents) CollectSuspects(agent, &codes);
-      for (const result::Caveat& caveat : run->evidence->caveats) {
-        if (MakesSuspect(caveat.code())) codes.insert(caveat.code());
+      for (const result::RunResult& agent : run->evidence->agents) {
+        CollectSuspects(agent.caveats(), &codes);
       }
+      CollectSuspects(run->evidence->caveats, &codes);
+      CollectSuspects(run->summary.caveats, &codes);
     }
+  }
+  for (const Decomposition& d : row.decompositions) CollectSuspects(d.caveats, &codes);
+  for (const CampaignCaveat& caveat : analysis.caveats) {
+    if (caveat.runs == 0 && MakesSuspect(caveat.code)) codes.insert(caveat.code);
   }
   for (const ProbeCost& cost : row.costs) {
     if (cost.pass == row.parts_pass && !cost.perturbed.empty()) codes.insert("pass_perturbed");
@@ -96,7 +102,7 @@ std::vector<Finding> FindingsOf(const CampaignAnalysis& analysis, const CellOp& 
   const auto add = [&](FindingKind kind, std::string sentence) {
     if (!sentence.empty()) findings.push_back({kind, std::move(sentence)});
   };
-  add(FindingKind::kValidity, Validity(row));
+  add(FindingKind::kValidity, Validity(analysis, row));
   add(FindingKind::kSaturation, saturation.sentence);
   add(FindingKind::kCause, Causes(analysis, saturation, row));
   add(FindingKind::kShares, PartsSentence(row));

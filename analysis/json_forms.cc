@@ -98,6 +98,7 @@ Json ToJson(const Decomposition& d) {
   json["samples"] = d.samples_used;
   json["excluded"] = d.excluded;
   json["match_rate"] = d.residences_wanted == 0 ? Json() : Json(d.match_rate());
+  json["client_match_rate"] = d.residences_wanted == 0 ? Json() : Json(d.client_match_rate());
   json["retransmitted"] = d.retransmitted;
   json["mean_response_all_ns"] = d.mean_all_ns;
   json["mean_response_sampled_ns"] = d.mean_sampled_ns;

@@ -28,6 +28,24 @@ Ratio Against(const std::vector<PassRun>& runs, Pass pass, const Number& number)
   return PairedRatio(base, candidate);
 }
 
+// Of a quantity that was there without probes and is gone with them, no ratio can be taken. (A
+// client that no longer sleeps has no voluntary switch.)
+bool Vanished(const std::vector<PassRun>& runs, Pass pass, const Number& number) {
+  double base = 0, candidate = 0;
+  int pairs = 0;
+  for (const PassRun& bare : runs) {
+    if (bare.pass != Pass::kBare) continue;
+    for (const PassRun& probed : runs) {
+      if (probed.pass != pass || probed.repetition != bare.repetition) continue;
+      base += number(bare);
+      candidate += number(probed);
+      ++pairs;
+    }
+  }
+  // A few in a run come of its beginning and its end.
+  return pairs > 0 && base / pairs > kPerRequestAtLeast && candidate < base * kVanished;
+}
+
 // Ratios with few pairs have intervals that hold anything.
 bool Drifted(const Ratio& ratio, double allowed) {
   if (ratio.n == 0) return false;
@@ -46,7 +64,19 @@ std::string Text(absl::string_view name, const Ratio& ratio) {
   return text;
 }
 
-std::string WhyPerturbed(const ProbeCost& cost) {
+double WaitsOf(const PassRun& run) {
+  return PerSent(static_cast<double>(run.summary->usage.waits()), run);
+}
+
+double SwitchesOf(const PassRun& run) {
+  return PerSent(static_cast<double>(run.summary->usage.voluntary_switches()), run);
+}
+
+std::string WhyPerturbed(const std::vector<PassRun>& runs, const ProbeCost& cost) {
+  if (Vanished(runs, cost.pass, &WaitsOf)) return "waits x 0: the client no longer sleeps";
+  if (Vanished(runs, cost.pass, &SwitchesOf)) {
+    return "voluntary switches x 0: the client no longer sleeps";
+  }
   if (Drifted(cost.waits, kDriftOfWaits)) return Text("waits per request", cost.waits);
   if (Drifted(cost.switches, kDriftOfWaits)) {
     return Text("voluntary switches per request", cost.switches);
@@ -75,13 +105,9 @@ std::vector<ProbeCost> CostsOf(const std::vector<PassRun>& runs) {
       const result::ResourceUse& use = r.summary->usage;
       return PerSent(static_cast<double>(use.user_ns() + use.system_ns()), r);
     });
-    cost.waits = Against(runs, pass, [](const PassRun& r) {
-      return PerSent(static_cast<double>(r.summary->usage.waits()), r);
-    });
-    cost.switches = Against(runs, pass, [](const PassRun& r) {
-      return PerSent(static_cast<double>(r.summary->usage.voluntary_switches()), r);
-    });
-    cost.perturbed = WhyPerturbed(cost);
+    cost.waits = Against(runs, pass, &WaitsOf);
+    cost.switches = Against(runs, pass, &SwitchesOf);
+    cost.perturbed = WhyPerturbed(runs, cost);
     costs.push_back(std::move(cost));
   }
   return costs;

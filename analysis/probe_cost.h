@@ -31,6 +31,10 @@ struct ProbeCost {
 inline constexpr double kDriftOfWaits = 0.05;
 inline constexpr double kDriftOfRate = 0.03;
 inline constexpr double kGrossDrift = 2;
+// A quantity that was there once per so many requests without probes, and with them is below this
+// share of that, has vanished.
+inline constexpr double kPerRequestAtLeast = 0.1;
+inline constexpr double kVanished = 0.05;
 
 // One run of a cell, with the numbers of the op that it is about.
 struct PassRun {

@@ -143,12 +143,54 @@ TableSection Inside(const CampaignAnalysis& analysis) {
   return section;
 }
 
+// Medians over the runs that the parts are of.
+TableSection Evidence(const CampaignAnalysis& analysis) {
+  TableSection section{
+      .title = "What the parts rest on",
+      .note =
+          "client's edges and server: the evidence, and the % of the sampled requests that it has "
+          "whole (below 99.5 the split is withheld); packets dropped by the observers' rings; "
+          "sampled requests of which bytes were sent again"};
+  section.table = {.header = {"op", "cell", "pass", "client", "% whole", "server", "% whole",
+                              "ring drops", "sampled", "used", "sent again"},
+                   .text_columns = 2};
+  for (const CellOp& row : analysis.rows) {
+    if (row.parts.empty()) continue;
+    std::vector<double> client, server;
+    uint64_t again = 0, drops = 0;
+    for (const Decomposition& d : row.decompositions) {
+      client.push_back(100 * d.client_match_rate());
+      server.push_back(100 * d.match_rate());
+      again += d.retransmitted;
+    }
+    for (const AnalysedRun* run : row.parts_runs) {
+      if (run->evidence->server_wire) drops += run->evidence->server_wire->ring_drops();
+      for (const result::RunResult& agent : run->evidence->agents) {
+        drops += agent.wire().ring_drops();
+      }
+    }
+    const Boundaries& b = row.boundaries;
+    section.table.rows.push_back(
+        {row.op, ShortName(analysis, row), std::string(Name(row.parts_pass)),
+         b.rungs.client_packets ? "packets"
+         : b.send || b.receive  ? "kernel stamps"
+                                : "none",
+         absl::StrFormat("%.2f", Median(std::move(client))),
+         !b.server                ? "none"
+         : b.rungs.server_packets ? "packets"
+                                  : "own record",
+         absl::StrFormat("%.2f", Median(std::move(server))), absl::StrCat(drops),
+         absl::StrCat(row.samples_seen), absl::StrCat(row.samples_used), absl::StrCat(again)});
+  }
+  return section;
+}
+
 TableSection Tail(const CampaignAnalysis& analysis, const std::string& op) {
   TableSection section{.title = absl::StrCat("Who makes the tail: ", op),
                        .note =
                            "% of the mean response of the sampled requests whose response lies "
                            "near p99 (ranks 98.5 to 99.5 %), by part, with the 95 % interval "
-                           "over repetitions; adds up to 100"};
+                           "over repetitions; in one run all parts add up to 100"};
   Table& table = section.table;
   table = NamedRows(analysis, op);
   for (const char* name : {"largest part", "share near p99", "of mean", "second part", "share"}) {
@@ -212,7 +254,7 @@ TableSection Hosts(const CampaignAnalysis& analysis) {
         const auto window = static_cast<double>(use.window_ns());
         foreign.push_back(static_cast<double>(use.busy_ns() - use.own_ns()) / window);
         most.push_back(use.most_foreign());
-        const double cpus = std::max(1u, agent.host().cpus());
+        const double cpus = std::max(1u, use.cpus());
         steal.push_back(100 * static_cast<double>(use.steal_ns()) / window / cpus);
         softirq.push_back(100 * static_cast<double>(use.softirq_ns()) / window / cpus);
         pressure.push_back(100 * static_cast<double>(use.pressure_ns()) / window);
@@ -275,6 +317,7 @@ std::vector<TableSection> TableSections(const CampaignAnalysis& analysis) {
   for (const std::string& op : analysis.ops()) sections.push_back(Causes(analysis, op));
   for (const std::string& op : analysis.ops()) sections.push_back(Tail(analysis, op));
   sections.push_back(Inside(analysis));
+  sections.push_back(Evidence(analysis));
   sections.push_back(Ladder(analysis));
   sections.push_back(Costs(analysis));
   sections.push_back(Paths(analysis));

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "analysis/server_path.h"
 #include "base/units.h"
 
 namespace kbench::analysis {
@@ -37,54 +38,88 @@ double ServerBusy(const AnalysedRun& run) {
   return static_cast<double>(wire.busy_ns()) / static_cast<double>(wire.window_ns());
 }
 
+// Throughput times mean service time by the gap rule.
+double ServerDemand(const AnalysedRun& run) {
+  const result::WireTrace& wire = *run.evidence->server_wire;
+  return static_cast<double>(wire.service_sum_ns()) / static_cast<double>(wire.window_ns());
+}
+
+double MeanService(const AnalysedRun& run) {
+  const result::WireTrace& wire = *run.evidence->server_wire;
+  if (wire.departures() == 0) return 0;
+  return static_cast<double>(wire.service_sum_ns()) / static_cast<double>(wire.departures());
+}
+
+double MeanInside(const AnalysedRun& run) {
+  const result::WireTrace& wire = *run.evidence->server_wire;
+  return static_cast<double>(wire.inside_ns()) / static_cast<double>(wire.window_ns());
+}
+
 bool HasServerWindow(const AnalysedRun& run) {
   return run.evidence->server_wire && run.evidence->server_wire->available() &&
          run.evidence->server_wire->window_ns() > 0;
 }
 
-std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
+// Bytes of all ops, because they share the link: of the busiest agent, and of all.
+struct Rates {
+  double busiest = 0;
+  double all = 0;
+};
 
-// The best rate that a bulk transfer reached from an agent towards the server's host, in payload
-// bytes per second; where no path ends there, over any path.
-double MeasuredRate(const CampaignEvidence& campaign,
-                    double (result::NetworkBaseline::*rate)() const) {
-  double to_server = 0, anywhere = 0;
-  for (const result::NetworkBaseline& path : campaign.baselines) {
-    const double bytes = (path.*rate)();
-    anywhere = std::max(anywhere, bytes);
-    if (HostOf(path.to()) == HostOf(campaign.server)) to_server = std::max(to_server, bytes);
-  }
-  return to_server > 0 ? to_server : anywhere;
-}
-
-// Bytes of all ops, because they share the link.
-double BusiestAgentRate(const AnalysedRun& run, bool out) {
-  double most = 0;
+Rates RatesOf(const AnalysedRun& run, bool out) {
+  Rates rates;
   for (const result::RunResult& agent : run.evidence->agents) {
     if (agent.measured_ns() <= 0) continue;
     double bytes = 0;
     for (const result::OpResult& op : agent.ops()) {
       bytes += static_cast<double>(out ? op.request_bytes() : op.response_bytes_in_window());
     }
-    most = std::max(most, bytes * 1e9 / static_cast<double>(agent.measured_ns()));
+    const double rate = bytes * 1e9 / static_cast<double>(agent.measured_ns());
+    rates.busiest = std::max(rates.busiest, rate);
+    rates.all += rate;
   }
-  return most;
+  return rates;
 }
 
+// Agents share the server's link and may have one each of their own: the measured rate, which is of
+// one agent alone, bounds what all of them carry together; where they carry more, it was an agent's
+// own link that it measured.
 std::optional<Utilisation> Link(const CampaignAnalysis& analysis, const CellOp& row,
                                 Resource which) {
   const bool out = which == Resource::kLinkOut;
-  const double rate =
-      MeasuredRate(*analysis.campaign, out ? &result::NetworkBaseline::sent_bytes_per_s
-                                           : &result::NetworkBaseline::received_bytes_per_s);
+  const ServerPath path = ServerPathOf(analysis, row);
+  const double rate = out ? path.sent_per_s : path.received_per_s;
   if (rate <= 0) return std::nullopt;
-  const double used =
-      out ? MedianOf(row.runs, [](const AnalysedRun& r) { return BusiestAgentRate(r, true); })
-          : MedianOf(row.runs, [](const AnalysedRun& r) { return BusiestAgentRate(r, false); });
-  return Utilisation{.resource = which,
-                     .share = used / rate,
-                     .evidence = absl::StrFormat("%.0f of %.0f MB/s that a bulk transfer reached",
-                                                 used / 1e6, rate / 1e6)};
+  std::vector<double> all, busiest;
+  for (const AnalysedRun* run : row.runs) {
+    const Rates rates = RatesOf(*run, out);
+    all.push_back(rates.all);
+    busiest.push_back(rates.busiest);
+  }
+  double used = Median(std::move(all));
+  const char* whose = "";
+  if (used > kBeyondMeasured * rate) {
+    used = Median(std::move(busiest));
+    whose = ", by the busiest agent";
+  }
+  std::string evidence = absl::StrFormat("%.0f of %.0f MB/s that a bulk transfer reached%s",
+                                         used / 1e6, rate / 1e6, whose);
+  if (used > kBeyondMeasured * rate) {
+    absl::StrAppend(&evidence, ", which was not all that the path carries");
+  }
+  return Utilisation{.resource = which, .share = used / rate, .evidence = std::move(evidence)};
+}
+
+// Of segments sent again, per million requests.
+double RetransmitsPerMillion(const CellOp& row) {
+  double again = 0, sent = 0;
+  for (const AnalysedRun* run : row.runs) {
+    for (const result::RunResult& agent : run->evidence->agents) {
+      again += static_cast<double>(agent.tcp().retransmits());
+    }
+    sent += static_cast<double>(run->summary.all.counts.sent);
+  }
+  return sent == 0 ? 0 : again * 1e6 / sent;
 }
 
 struct Backlog {
@@ -106,15 +141,13 @@ Backlog EgressBacklog(const CellOp& row) {
   return backlog;
 }
 
-// Requests that may be in flight at once, per agent.
-double WindowOf(const CampaignAnalysis& analysis, const CellOp& row) {
-  double window = 1;
-  for (const char* field : {"flows", "depth"}) {
-    const std::string value = SettingOf(*analysis.campaign, *row.cell, field);
-    window *= value.empty() ? 1 : std::max(1.0, std::strtod(value.c_str(), nullptr));
-  }
-  return window;
-}
+// The rate at another window, over the rate here.
+struct Growth {
+  double window = 1;  // of the other cell over that of this one
+  double rate = 1;
+  // More requests in flight, by whichever of the two cells has more, give no more.
+  bool flat() const { return (window > 1 ? rate : 1 / rate) <= 1 + kFlat; }
+};
 
 bool IsWindowAxis(const std::string& axis) { return axis == "depth" || axis == "flows"; }
 
@@ -125,27 +158,19 @@ bool EqualButForWindow(const CellInfo& a, const CellInfo& b) {
   return true;
 }
 
-// How the rate answers to a window at least twice as large, in a cell that is otherwise equal:
-// growth of the rate over growth of the window; nothing without such a cell.
-struct Growth {
-  double window = 1;
-  double rate = 1;
-};
-std::optional<Growth> GrowthFrom(const CampaignAnalysis& analysis, const CellOp& row) {
-  std::optional<Growth> nearest;
+// How the rate answers to another window, in cells that are otherwise equal. In an open loop the
+// offered rate sets it, whatever the window.
+std::optional<Growth> GrowthOf(const CampaignAnalysis& analysis, const CellOp& row) {
+  std::optional<Growth> larger, smaller;
   for (const CellOp& other : analysis.rows) {
     if (other.op != row.op || !EqualButForWindow(*row.cell, *other.cell)) continue;
+    if (row.answered_per_s.value <= 0 || other.answered_per_s.value <= 0) continue;
     const double by = WindowOf(analysis, other) / WindowOf(analysis, row);
-    const double of = row.answered_per_s.value;
-    // A larger cell that is no faster says it of this one, a smaller one that is as fast too.
-    if (by >= 2 && of > 0 && (!nearest || by < nearest->window)) {
-      nearest = Growth{by, other.answered_per_s.value / of};
-    }
-    if (by <= 0.5 && other.answered_per_s.value > 0 && !nearest) {
-      nearest = Growth{1 / by, of / other.answered_per_s.value};
-    }
+    const double of = other.answered_per_s.value / row.answered_per_s.value;
+    if (by >= 2 && (!larger || by < larger->window)) larger = Growth{by, of};
+    if (by <= 0.5 && (!smaller || by > smaller->window)) smaller = Growth{by, of};
   }
-  return nearest;
+  return larger ? larger : smaller;
 }
 
 bool IsOpen(const CampaignAnalysis& analysis, const CellOp& row) {
@@ -170,10 +195,12 @@ bool SomeWorkerFull(const CellOp& row) {
   return 2 * absl::c_count_if(row.runs, says) > static_cast<int64_t>(row.runs.size());
 }
 
-bool IsFull(const Utilisation& u, const CellOp& row) {
+bool IsFull(const Utilisation& u, const std::optional<Growth>& growth, const CellOp& row) {
   if (u.resource == Resource::kClient && SomeWorkerFull(row)) return true;
   const bool link = u.resource == Resource::kLinkOut || u.resource == Resource::kLinkIn;
   if (!link) return u.share >= kFull;
+  // A link that carries more than was measured, or more as soon as more is asked for, is not full.
+  if (u.share > kBeyondMeasured || (growth && !growth->flat())) return false;
   const bool queued =
       u.resource == Resource::kLinkOut && EgressBacklog(row).share() >= kBacklogShare;
   return u.share >= kLinkFull || (u.share >= kFull && queued);
@@ -199,6 +226,8 @@ std::string BottleneckText(const CellOp& row, const Saturation& s) {
         absl::StrAppendFormat(&text, "; its egress queue was not empty at %.0f %% of %d looks",
                               100 * backlog.share(), backlog.looks);
       }
+      absl::StrAppendFormat(&text, "; %.0f segments sent again per million requests",
+                            RetransmitsPerMillion(row));
       return absl::StrCat(text, ")");
     }
   }
@@ -221,31 +250,50 @@ absl::string_view Name(Resource resource) {
   return "";
 }
 
+double WindowOf(const CampaignAnalysis& analysis, const CellOp& row) {
+  double window = 1;
+  for (const char* field : {"flows", "depth"}) {
+    const std::string value = SettingOf(*analysis.campaign, *row.cell, field);
+    window *= value.empty() ? 1 : std::max(1.0, std::strtod(value.c_str(), nullptr));
+  }
+  return row.runs.empty() ? window
+                          : window * static_cast<double>(std::max<size_t>(
+                                         1, row.runs.front()->evidence->agents.size()));
+}
+
 Saturation SaturationOf(const CampaignAnalysis& analysis, const CellOp& row) {
   Saturation s;
-  const double client = MedianOf(row.runs, &WorstWorkers);
-  s.known.push_back({.resource = Resource::kClient,
-                     .share = client,
-                     .evidence = "CPU time of the workers over their time"});
+  // A worker that spins is never idle, whatever it has to do.
+  const bool spins = SettingOf(*analysis.campaign, *row.cell, "poll") == "spin";
+  if (!spins) {
+    s.known.push_back({.resource = Resource::kClient,
+                       .share = MedianOf(row.runs, &WorstWorkers),
+                       .evidence = "CPU time of the workers over their time"});
+  }
   if (absl::c_all_of(row.parts_runs, [](const AnalysedRun* r) { return HasServerWindow(*r); }) &&
       !row.parts_runs.empty()) {
-    s.known.push_back({.resource = Resource::kServer,
-                       .share = MedianOf(row.parts_runs, &ServerBusy),
-                       .evidence = "time with a request inside, from packets on its host"});
+    s.known.push_back(
+        {.resource = Resource::kServer,
+         .share = MedianOf(row.parts_runs, &ServerBusy),
+         .evidence = absl::StrFormat(
+             "time with a request inside, from packets on its host; %.1f inside on average, mean "
+             "service time by the gap rule %s, which times the throughput is %.2f",
+             MedianOf(row.parts_runs, &MeanInside),
+             HumanDuration(MedianOf(row.parts_runs, &MeanService)),
+             MedianOf(row.parts_runs, &ServerDemand))});
   }
   for (Resource link : {Resource::kLinkOut, Resource::kLinkIn}) {
     if (auto u = Link(analysis, row, link)) s.known.push_back(*std::move(u));
   }
-  const std::optional<Growth> growth = GrowthFrom(analysis, row);
+  const bool open = IsOpen(analysis, row);
+  const std::optional<Growth> growth = open ? std::nullopt : GrowthOf(analysis, row);
   const double window = WindowOf(analysis, row);
   const Utilisation* fullest = nullptr;
   for (const Utilisation& u : s.known) {
-    if (!IsFull(u, row)) continue;
+    if (!IsFull(u, growth, row)) continue;
     if (u.resource == Resource::kServer) {
       // Requests that wait inside side by side keep a server "busy" that could take many more.
-      if (window <= 1) continue;
-      const bool flat = growth && growth->rate <= 1 + kFlat * growth->window / 2;
-      if (growth && !flat) continue;
+      if (window <= 1 || (growth && !growth->flat())) continue;
       s.server_may_be_parallel = !growth;
       if (s.server_may_be_parallel) continue;
     }
@@ -257,21 +305,25 @@ Saturation SaturationOf(const CampaignAnalysis& analysis, const CellOp& row) {
   } else if (s.server_may_be_parallel) {
     s.sentence = absl::StrCat(
         "no known resource is full but perhaps the server, which had a request inside all the "
-        "time: it is saturated unless it serves requests side by side; a sweep of load.depth "
-        "tells (",
-        KnownText(s), ")");
+        "time: it is saturated unless it serves requests side by side; a sweep of ",
+        open ? "the rate" : "load.depth", " tells (", KnownText(s), ")");
   } else {
     s.sentence = absl::StrCat(
         "no known resource is full (", KnownText(s), "): ",
-        IsOpen(analysis, row)
-            ? "the offered rate sets the throughput"
-            : absl::StrFormat("the window of %.0f requests over their response time sets the "
-                              "throughput",
-                              window));
+        open ? "the offered rate sets the throughput"
+             : absl::StrFormat("the window of %.0f requests over their response time sets the "
+                               "throughput",
+                               window));
   }
   if (growth) {
-    absl::StrAppendFormat(&s.sentence, "; a window %.0f times as large gives %.2f times the rate",
+    absl::StrAppendFormat(&s.sentence, "; a window %g times as large gives %.2f times the rate",
                           growth->window, growth->rate);
+  }
+  if (!analysis.campaign->baselines.empty() && !ServerPathOf(analysis, row).measured) {
+    absl::StrAppend(&s.sentence,
+                    "; whether the link is full is not known: no bulk transfer to the server's "
+                    "host was measured (server.observer names an agent there, by the address "
+                    "that the server has)");
   }
   return s;
 }

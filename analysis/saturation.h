@@ -26,7 +26,8 @@ inline constexpr double kFull = 0.9;       // U = X D
 inline constexpr double kLinkFull = 0.95;  // of the measured rate, without evidence of a queue
 inline constexpr double kBacklogShare =
     0.8;                               // of looks at the egress queue, for "there is a queue"
-inline constexpr double kFlat = 0.03;  // growth of the rate from doubling the window
+inline constexpr double kFlat = 0.03;  // growth of the rate by a window at least twice as large
+inline constexpr double kBeyondMeasured = 1.05;  // of the rate that a bulk transfer reached
 
 struct Saturation {
   std::vector<Utilisation> known;
@@ -35,6 +36,9 @@ struct Saturation {
   bool server_may_be_parallel = false;  // "always busy" may only mean many requests at once
   std::string sentence;
 };
+
+// Requests that may be in flight at once, over all agents.
+double WindowOf(const CampaignAnalysis& analysis, const CellOp& row);
 
 Saturation SaturationOf(const CampaignAnalysis& analysis, const CellOp& row);
 

@@ -203,7 +203,8 @@ RatioVerdict Judge(const Ratio& ratio, double adjusted_p) {
   const bool inside = ci.low > 1 / (1 + kMargin) && ci.high < 1 + kMargin;
   const bool excludes_one = ci.low > 1 || ci.high < 1;
   if (inside && ratio.n >= kRepetitionsForEquivalence) {
-    out.verdict = excludes_one ? Verdict::kSmallDifference : Verdict::kEquivalent;
+    const bool differs = excludes_one && adjusted_p < kAlpha;
+    out.verdict = differs ? Verdict::kSmallDifference : Verdict::kEquivalent;
     return out;
   }
   if (!inside && excludes_one && adjusted_p < kAlpha) {

@@ -79,4 +79,55 @@ bool IsLoopback(const SocketAddress& address) {
   return false;
 }
 
+std::string NumericHost(const SocketAddress& address) {
+  char host[NI_MAXHOST];
+  if (getnameinfo(address.get(), address.length, host, sizeof(host), nullptr, 0, NI_NUMERICHOST) !=
+      0) {
+    return "";
+  }
+  return host;
+}
+
+bool Network::Contains(const SocketAddress& address) const {
+  const uint8_t* other = nullptr;
+  int of = address.family();
+  if (of == AF_INET) {
+    other = reinterpret_cast<const uint8_t*>(
+        &reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_addr);
+  } else if (of == AF_INET6) {
+    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_addr;
+    const bool mapped = IN6_IS_ADDR_V4MAPPED(&v6);
+    if (mapped) of = AF_INET;
+    other = v6.s6_addr + (mapped ? 12 : 0);
+  }
+  if (other == nullptr || of != family) return false;
+  const int whole = prefix_bits / 8, rest = prefix_bits % 8;
+  if (std::memcmp(bytes, other, static_cast<size_t>(whole)) != 0) return false;
+  if (rest == 0) return true;
+  const int mask = 0xff << (8 - rest) & 0xff;
+  return (bytes[whole] & mask) == (other[whole] & mask);
+}
+
+absl::StatusOr<Network> ParseNetwork(absl::string_view text) {
+  const absl::Status bad = absl::InvalidArgumentError(
+      absl::StrCat("'", text, "' is no network (examples: 10.0.0.0/8, 2001:db8::/32, 192.0.2.7)"));
+  Network network{.text = std::string(text)};
+  const size_t slash = text.find('/');
+  const std::string host(text.substr(0, slash));
+  network.family = host.find(':') == std::string::npos ? AF_INET : AF_INET6;
+  if (inet_pton(network.family, host.c_str(), network.bytes) != 1) return bad;
+  const int most = network.family == AF_INET ? 32 : 128;
+  network.prefix_bits = most;
+  if (slash != absl::string_view::npos &&
+      (!absl::SimpleAtoi(text.substr(slash + 1), &network.prefix_bits) || network.prefix_bits < 0 ||
+       network.prefix_bits > most)) {
+    return bad;
+  }
+  // 10.0.0.5/8 is most likely a mistake: of which host, or of which network?
+  for (int bit = network.prefix_bits; bit < most; ++bit) {
+    if ((network.bytes[bit / 8] >> (7 - bit % 8) & 1) != 0) return bad;
+  }
+  return network;
+}
+
 }  // namespace kbench

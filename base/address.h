@@ -37,4 +37,21 @@ absl::StatusOr<HostPort> LocalAddress(int fd);
 // True for 127.0.0.0/8 and ::1.
 bool IsLoopback(const SocketAddress& address);
 
+// "10.0.0.5", "::1": without the port.
+std::string NumericHost(const SocketAddress& address);
+
+// A range of addresses of one family.
+struct Network {
+  std::string text;  // as it was typed
+  int family = AF_INET;
+  uint8_t bytes[16] = {};
+  int prefix_bits = 0;
+
+  // An IPv4 address that comes as IPv6 (::ffff:10.0.0.5) is an IPv4 one.
+  bool Contains(const SocketAddress& address) const;
+};
+
+// "10.0.0.0/8", "2001:db8::/32", or one address.
+absl::StatusOr<Network> ParseNetwork(absl::string_view text);
+
 }  // namespace kbench

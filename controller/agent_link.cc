@@ -1,16 +1,22 @@
 #include "controller/agent_link.h"
 
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
+
 #include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/address.h"
+#include "base/status_macros.h"
 #include "base/version.h"
 
 namespace kbench {
 namespace {
 
 constexpr Nanos kProofOfLife = Seconds(2);
+constexpr unsigned kReadAgainSeconds = 60;  // certificates may be renewed meanwhile
 
 std::chrono::system_clock::time_point After(Nanos timeout) {
   return std::chrono::system_clock::now() +
@@ -45,7 +51,31 @@ absl::Status FromGrpc(const grpc::Status& status, const std::string& address) {
   }
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+using ChannelCredentials = std::shared_ptr<grpc::ChannelCredentials>;
+
+absl::StatusOr<ChannelCredentials> CredentialsFor(const std::string& address,
+                                                  const AgentCredentials& ours) {
+  if (!ours.any()) {
+    ASSIGN_OR_RETURN(const HostPort target, ParseHostPort(address));
+    ASSIGN_OR_RETURN(const SocketAddress resolved, Resolve(target));
+    if (IsLoopback(resolved)) return grpc::InsecureChannelCredentials();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "agent ", address, " is on another host, and there are no certificates to speak to it ",
+        "with: give --tls-ca, --tls-certificate and --tls-key, or put them into ", kUsualDirectory,
+        " (playbooks/pki.yml does)"));
+  }
+  grpc::experimental::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(
+      std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+          ours.key, ours.certificate, ours.ca, kReadAgainSeconds));
+  options.watch_root_certs();
+  options.watch_identity_key_cert_pairs();
+  return grpc::experimental::TlsCredentials(options);
+}
+
+// Without credentials it is a channel on which every call fails.
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
+                                           const ChannelCredentials& credentials) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -53,7 +83,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
 std::string ToText(const control::Version& version) {
@@ -157,10 +187,16 @@ absl::Status AgentDialogue<Command, Event>::End() {
 template class AgentDialogue<control::ObserveCommand, control::ObserveEvent>;
 template class AgentDialogue<control::EchoCommand, control::EchoEvent>;
 
-AgentLink::AgentLink(std::string address)
-    : address_(std::move(address)), stub_(control::Agent::NewStub(MakeChannel(address_))) {}
+AgentLink::AgentLink(std::string address, const AgentCredentials& credentials)
+    : AgentLink(address, CredentialsFor(address, credentials)) {}
+
+AgentLink::AgentLink(std::string address, absl::StatusOr<ChannelCredentials> how)
+    : address_(std::move(address)),
+      reachable_(how.status()),
+      stub_(control::Agent::NewStub(MakeChannel(address_, how.ok() ? *how : nullptr))) {}
 
 absl::StatusOr<control::HelloReply> AgentLink::Hello(Nanos timeout) {
+  if (!reachable_.ok()) return reachable_;
   grpc::ClientContext context;
   context.set_deadline(After(timeout));
   control::HelloRequest request;

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "controller/agent_clock.h"
+#include "controller/agent_credentials.h"
 #include "controller/run_inbox.h"
 #include "proto/agent.grpc.pb.h"
 
@@ -83,7 +84,8 @@ using EchoDialogue = AgentDialogue<control::EchoCommand, control::EchoEvent>;
 
 class AgentLink {
  public:
-  explicit AgentLink(std::string address);
+  // Without credentials it speaks to agents on this host only: Hello() says so.
+  AgentLink(std::string address, const AgentCredentials& credentials);
 
   const std::string& address() const { return address_; }
 
@@ -100,7 +102,10 @@ class AgentLink {
                                                 grpc::ClientContext* context);
 
  private:
+  AgentLink(std::string address, absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> how);
+
   std::string address_;
+  absl::Status reachable_;
   std::unique_ptr<control::Agent::Stub> stub_;
 };
 

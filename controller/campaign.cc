@@ -47,6 +47,9 @@ class Parser {
     }
     for (const std::string& override_text : options_.overrides) Override(override_text);
     in_override_.clear();
+    if (agents_where_.empty() && options_.inventory != nullptr && options_.local_agents == 0) {
+      TakeAgentsOfInventory();
+    }
     if (is_map && !has_name_) Complain(file_, "the campaign needs a 'name'");
     if (errors_.empty()) Finish();
     campaign_.source = std::string(text);
@@ -138,19 +141,58 @@ class Parser {
       return Complain(agents_where_, "'agents' is a list, like [10.0.0.5:7100, 10.0.0.6:7100]");
     }
     for (const auto& item : value) {
-      const auto address = ParseHostPort(item.IsScalar() ? item.Scalar() : "");
-      if (!address.ok()) {
-        Complain(Where(item), absl::StrCat("in 'agents': ", address.status().message()));
-      } else if (address->port == 0) {
-        Complain(Where(item), absl::StrCat("in 'agents': '", address->ToString(),
-                                           "' has no port to connect to"));
-      } else if (const std::string agent = address->ToString();
-                 std::count(campaign_.agents.begin(), campaign_.agents.end(), agent) > 0) {
-        Complain(Where(item), absl::StrCat("agent ", agent, " is listed twice"));
-      } else {
-        campaign_.agents.push_back(agent);
+      const std::string text = item.IsScalar() ? item.Scalar() : "";
+      if (!absl::StartsWith(text, "@")) {
+        TakeAgent(text, Where(item));
+        continue;
       }
+      const auto found = LookUp(text, Inventory::Kind::kAgent);
+      if (!found.ok()) {
+        Complain(Where(item), absl::StrCat("in 'agents': ", found.status().message()));
+        continue;
+      }
+      for (const std::string& agent : *found) TakeAgent(agent, Where(item));
     }
+  }
+
+  // A campaign that names no agents is for all of them.
+  void TakeAgentsOfInventory() {
+    const auto found = LookUp("@agents", Inventory::Kind::kAgent);
+    if (!found.ok()) return Complain("--inventory", found.status().message());
+    for (const std::string& agent : *found) TakeAgent(agent, "--inventory");
+  }
+
+  void TakeAgent(const std::string& text, const std::string& where) {
+    const auto address = ParseHostPort(text);
+    if (!address.ok()) {
+      Complain(where, absl::StrCat("in 'agents': ", address.status().message()));
+    } else if (address->port == 0) {
+      Complain(where,
+               absl::StrCat("in 'agents': '", address->ToString(), "' has no port to connect to"));
+    } else if (const std::string agent = address->ToString();
+               std::count(campaign_.agents.begin(), campaign_.agents.end(), agent) > 0) {
+      Complain(where, absl::StrCat("agent ", agent, " is listed twice"));
+    } else {
+      campaign_.agents.push_back(agent);
+    }
+  }
+
+  // Of '@NAME'.
+  absl::StatusOr<std::vector<std::string>> LookUp(const std::string& text, Inventory::Kind kind) {
+    if (options_.inventory != nullptr) return options_.inventory->Find(text.substr(1), kind);
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", text, "' names a group or a host of an inventory; add --inventory FILE"));
+  }
+
+  // What stands in the inventory for '@NAME', in the fields that are addresses; else the text.
+  absl::StatusOr<std::string> Resolved(const CampaignField& field, const std::string& text) {
+    const bool server = field.path == "server.address";
+    if (!absl::StartsWith(text, "@") || (!server && field.path != "server.observer")) return text;
+    const auto found = LookUp(text, server ? Inventory::Kind::kServer : Inventory::Kind::kAgent);
+    if (!found.ok()) return found.status();
+    if (found->size() == 1) return found->front();
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", text, "' is a group of ", found->size(), " hosts; name one of them"));
   }
 
   void TakeField(const CampaignField& field, const YAML::Node& value) {
@@ -236,6 +278,11 @@ class Parser {
     } else {
       return Complain(where, absl::StrCat("'", field.path, "' takes ", field.expects));
     }
+    const absl::StatusOr<std::string> resolved = Resolved(field, text);
+    if (!resolved.ok()) {
+      return Complain(where, absl::StrCat(field.path, ": ", resolved.status().message()));
+    }
+    text = *resolved;
     Settings scratch;
     const absl::StatusOr<std::string> canonical = field.apply(text, &scratch);
     if (!canonical.ok()) return Complain(where, Remedied(field, canonical.status().message()));

@@ -20,6 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "analysis/evidence.h"
 #include "base/clock.h"
+#include "controller/inventory.h"
 
 namespace kbench {
 
@@ -122,8 +123,10 @@ struct Campaign {
 };
 
 struct CampaignOptions {
-  int local_agents = 0;                // --local; 0: the campaign names its agents
-  std::vector<std::string> overrides;  // "path=value", in order, the last wins
+  int local_agents = 0;                  // --local; 0: the campaign names its agents
+  std::vector<std::string> overrides;    // "path=value", in order, the last wins
+  const Inventory* inventory = nullptr;  // --inventory: '@NAME' in agents, server.address and
+                                         // server.observer is looked up in it
 };
 
 // InvalidArgument with every complaint, one per line. `file` only names the text in errors.

@@ -161,7 +161,7 @@ class CampaignRun {
       addresses = fleet_->agents();
     }
     for (const std::string& address : addresses) {
-      links_.push_back(std::make_unique<AgentLink>(address));
+      links_.push_back(std::make_unique<AgentLink>(address, options_.credentials));
     }
     return absl::OkStatus();
   }
@@ -186,7 +186,7 @@ class CampaignRun {
       if (link->address() == address) observer_ = link.get();
     }
     if (observer_ != nullptr) return absl::OkStatus();
-    observer_link_ = std::make_unique<AgentLink>(address);
+    observer_link_ = std::make_unique<AgentLink>(address, options_.credentials);
     observer_ = observer_link_.get();
     const auto reply = observer_->Hello(options_.limits.hello);
     return Annotate(reply.status(), "phase hello, server.observer");

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "analysis/evidence.h"
+#include "controller/agent_credentials.h"
 #include "controller/campaign.h"
 #include "controller/dispatcher.h"
 #include "controller/exit_codes.h"
@@ -20,6 +21,7 @@ struct CampaignRunOptions {
   std::string label;
   int local_agents = 0;  // 0: the campaign names its agents
   std::string bin_dir;   // of kbench-agent and kbench-server; for local_agents
+  AgentCredentials credentials;
   PhaseLimits limits;
   PathProbeOptions probe;  // of the baselines
 };

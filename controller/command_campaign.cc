@@ -1,7 +1,9 @@
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/str_format.h"
+#include "base/status_macros.h"
 #include "controller/campaign.h"
 #include "controller/commands.h"
 #include "controller/plan.h"
@@ -10,8 +12,7 @@ namespace kbench {
 namespace {
 
 ExitCode Validate(const CampaignArguments& given) {
-  const auto campaign =
-      LoadCampaign(given.file, {.local_agents = given.local, .overrides = given.overrides});
+  const auto campaign = given.Load();
   if (!campaign.ok()) return Fail(campaign.status());
   absl::PrintF("%s: valid, %d cells x %d repetitions x %d passes\n", given.file,
                campaign->cells.size(), campaign->repetitions, campaign->passes.size());
@@ -19,8 +20,7 @@ ExitCode Validate(const CampaignArguments& given) {
 }
 
 ExitCode PrintPlan(const CampaignArguments& given, const std::string& format) {
-  const auto campaign =
-      LoadCampaign(given.file, {.local_agents = given.local, .overrides = given.overrides});
+  const auto campaign = given.Load();
   if (!campaign.ok()) return Fail(campaign.status());
   const size_t agents =
       given.local > 0 ? static_cast<size_t>(given.local) : campaign->agents.size();
@@ -41,6 +41,19 @@ void CampaignArguments::AddTo(CLI::App* command) {
   command->add_option("--set", overrides, "PATH=VALUE instead of the campaign's (repeatable)")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_option("--inventory", inventory,
+                      "Ansible inventory of the fleet: '@NAME' in a campaign is a group or a host "
+                      "of it, and a campaign without agents takes the group 'agents'");
+}
+
+absl::StatusOr<Campaign> CampaignArguments::Load() const {
+  std::optional<Inventory> hosts;
+  if (!inventory.empty()) {
+    ASSIGN_OR_RETURN(hosts, Inventory::Read(inventory));
+  }
+  return LoadCampaign(
+      file,
+      {.local_agents = local, .overrides = overrides, .inventory = hosts ? &*hosts : nullptr});
 }
 
 void AddCampaignCommands(CommandLine* line) {

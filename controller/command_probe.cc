@@ -37,6 +37,7 @@ struct ProbeArguments {
   bool local = false;
   std::string bin_dir;
   std::string format = "text";
+  AgentCredentials credentials;
 };
 
 // Two agents and a server on this host, and a place for what they log.
@@ -149,7 +150,7 @@ class Probing {
               absl::StrCat("--agents: ", address, " is listed twice"));
         }
       }
-      agents_.push_back(std::make_unique<AgentLink>(address));
+      agents_.push_back(std::make_unique<AgentLink>(address, given_.credentials));
       RETURN_IF_ERROR(Meet(agents_.back().get()));
     }
     if (given_.server_agent.empty()) return absl::OkStatus();
@@ -159,7 +160,7 @@ class Probing {
       return absl::InvalidArgumentError(absl::StrCat(
           "--server-agent: ", address, " is one of --agents already; drop one of them"));
     }
-    server_agent_ = std::make_unique<AgentLink>(address);
+    server_agent_ = std::make_unique<AgentLink>(address, given_.credentials);
     return Meet(server_agent_.get());
   }
 
@@ -189,6 +190,9 @@ class Probing {
 
 ExitCode Probe(ProbeArguments given) {
   if (const absl::Status good = Check(given); !good.ok()) return Fail(good);
+  if (const absl::Status complete = given.credentials.Complete(); !complete.ok()) {
+    return Fail(complete);
+  }
   LocalTrial trial;
   if (given.local) {
     if (const absl::Status up = trial.Start(given.bin_dir, &given); !up.ok()) return Fail(up);
@@ -247,6 +251,7 @@ void AddProbeCommand(CommandLine* line) {
   command->add_option("--format", given->format, "Of what goes to stdout")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
+  AddCredentials(command, &given->credentials);
   command->callback([line, given] { line->code = Probe(*given); });
 }
 

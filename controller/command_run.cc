@@ -23,8 +23,7 @@ struct RunArguments {
 
 ExitCode Run(RunArguments* arguments) {
   const CampaignArguments& given = arguments->campaign;
-  const auto campaign =
-      LoadCampaign(given.file, {.local_agents = given.local, .overrides = given.overrides});
+  const auto campaign = given.Load();
   if (!campaign.ok()) return Fail(campaign.status());
   const size_t agents =
       given.local > 0 ? static_cast<size_t>(given.local) : campaign->agents.size();
@@ -33,6 +32,9 @@ ExitCode Run(RunArguments* arguments) {
     return ExitCode::kDone;
   }
   arguments->options.local_agents = given.local;
+  if (const absl::Status complete = arguments->options.credentials.Complete(); !complete.ok()) {
+    return Fail(complete);
+  }
   if (given.local > 0 && arguments->options.bin_dir.empty()) {
     const auto directory = OwnBinDir();
     if (!directory.ok()) return Fail(directory.status());
@@ -67,6 +69,7 @@ void AddRunCommand(CommandLine* line) {
       ->capture_default_str();
   command->add_flag("--dry-run", arguments->dry_run, "Print the plan and do nothing");
   command->add_flag("--quiet", arguments->quiet, "No progress; warnings and errors only");
+  AddCredentials(command, &arguments->options.credentials);
   command->callback([line, arguments] { line->code = Run(arguments.get()); });
 }
 

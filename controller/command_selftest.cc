@@ -60,6 +60,7 @@ SelftestRecord RecordOf(const SelftestOutcome& outcome) {
                         .ended_utc = outcome.ended_utc,
                         .version = std::string(ReleaseVersion()),
                         .responses = static_cast<int>(outcome.responses.size()),
+                        .not_tested = outcome.not_done,
                         .details = analysis::ResponsesJson(outcome.responses)};
   for (const analysis::DoseResponse& response : outcome.responses) record.wrong += !response.ok();
   return record;
@@ -68,6 +69,7 @@ SelftestRecord RecordOf(const SelftestOutcome& outcome) {
 ExitCode Selftest(Arguments* given) {
   absl::Status status = TakeDosedServers(given);
   if (status.ok()) status = Check(*given);
+  if (status.ok()) status = given->options.run.credentials.Complete();
   if (!status.ok()) return Fail(status);
   if (given->options.run.local_agents > 0 && given->options.run.bin_dir.empty()) {
     const auto directory = OwnBinDir();
@@ -132,6 +134,7 @@ void AddSelftestCommand(CommandLine* line) {
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   command->add_flag("--quiet", given->quiet, "No progress; warnings and errors only");
+  AddCredentials(command, &o.run.credentials);
   command->callback([line, given] { line->code = Selftest(given.get()); });
 }
 

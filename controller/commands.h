@@ -7,8 +7,11 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "analysis/evidence.h"
+#include "controller/agent_credentials.h"
+#include "controller/campaign.h"
 #include "controller/exit_codes.h"
 
 namespace kbench {
@@ -30,9 +33,15 @@ struct CampaignArguments {
   std::string file;
   int local = 0;
   std::vector<std::string> overrides;
+  std::string inventory;
 
   void AddTo(CLI::App* command);
+  // Reads the inventory, if there is one, and the campaign.
+  absl::StatusOr<Campaign> Load() const;
 };
+
+// --tls-ca, --tls-certificate, --tls-key; Complete() them before use.
+void AddCredentials(CLI::App* command, AgentCredentials* to);
 
 // Says what went wrong on stderr and gives the code for it.
 ExitCode Fail(const absl::Status& status);

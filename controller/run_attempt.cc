@@ -140,14 +140,15 @@ absl::Status RunAttempt::Start() {
   const MonoTime at =
       MonoNow() + Millis(20) + slowest * 4 + Micros(500) * static_cast<int64_t>(agents_.size());
   started_ = true;
+  // First: what comes before the observer knows the window is not kept.
+  if (observation_ != nullptr) {
+    const MonoTime from = at + Nanos(spec.warmup_ns());
+    observation_->SetWindow(from, from + Nanos(spec.duration_ns()));
+  }
   for (AgentState& agent : agents_) {
     control::RunCommand command;
     command.mutable_start()->set_at(agent.clock.ToAgent(at).ns());
     agent.stream->Send(command);
-  }
-  if (observation_ != nullptr) {
-    const MonoTime from = at + Nanos(spec.warmup_ns());
-    observation_->SetWindow(from, from + Nanos(spec.duration_ns()));
   }
   return Await("measure",
                (at - MonoNow()) + Nanos(spec.warmup_ns()) + Nanos(spec.duration_ns()) +

@@ -154,6 +154,7 @@ SelftestOutcome RunSelftest(const SelftestOptions& options, const Interrupts* in
   } else {
     outcome.not_done.emplace_back("client and relay: need a server (--server)");
   }
+  bool server_merged = false;
   for (const Trial& trial : trials) {
     const absl::StatusOr<Campaign> campaign =
         ParseCampaign(absl::StrCat("selftest ", trial.experiment.name), trial.yaml,
@@ -164,12 +165,18 @@ SelftestOutcome RunSelftest(const SelftestOptions& options, const Interrupts* in
     }
     const CampaignOutcome run = RunCampaign(*campaign, options.run, interrupts, progress);
     for (analysis::DoseResponse& response : analysis::ResponsesOf(trial.experiment, run.evidence)) {
+      server_merged |= response.fault.empty() && !response.separates_server;
       outcome.responses.push_back(std::move(response));
     }
     if (!run.status.ok()) {
       outcome.status = Annotate(run.status, absl::StrCat("experiment ", trial.experiment.name));
       return outcome;
     }
+  }
+  if (server_merged) {
+    outcome.not_done.emplace_back(
+        "server against network: not separated, for want of an agent on the server's host "
+        "(--observer) or of a server that records residences");
   }
   outcome.ended_utc = UtcNow();
   return outcome;

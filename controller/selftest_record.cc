@@ -25,10 +25,11 @@ std::string PathOf(const std::string& results_dir, absl::string_view fleet) {
 }  // namespace
 
 std::string SelftestRecord::Sentence() const {
-  return absl::StrCat(passed ? "passed" : "FAILED", " on ", ended_utc, ": ", responses,
-                      " responses to known delays, ",
-                      wrong == 0 ? "all right" : absl::StrCat(wrong, " wrong"), " (kbench ",
-                      version, ")");
+  return absl::StrCat(
+      passed ? "passed" : "FAILED", " on ", ended_utc, ": ", responses,
+      " responses to known delays, ", wrong == 0 ? "all right" : absl::StrCat(wrong, " wrong"),
+      " (kbench ", version, ")",
+      not_tested.empty() ? "" : absl::StrCat("; not tested: ", absl::StrJoin(not_tested, "; ")));
 }
 
 std::string FleetKey(std::vector<std::string> agents, bool local) {
@@ -54,6 +55,7 @@ absl::Status StoreSelftest(const std::string& results_dir, const SelftestRecord&
   json["version"] = record.version;
   json["responses"] = record.responses;
   json["wrong"] = record.wrong;
+  json["not_tested"] = record.not_tested;
   json["details"] = nlohmann::ordered_json::parse(record.details, nullptr, false);
   RETURN_IF_ERROR(MakeDirectories(absl::StrCat(results_dir, "/", kDirectory)));
   return ReplaceDurably(PathOf(results_dir, record.fleet),
@@ -74,6 +76,7 @@ std::optional<SelftestRecord> LoadSelftest(const std::string& results_dir,
     record.version = json.at("version").get<std::string>();
     record.responses = json.at("responses").get<int>();
     record.wrong = json.at("wrong").get<int>();
+    record.not_tested = json.value("not_tested", std::vector<std::string>());
     record.details = json.at("details").dump();
   } catch (const nlohmann::json::exception&) {
     return std::nullopt;  // somebody else's file

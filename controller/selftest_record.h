@@ -18,6 +18,7 @@ struct SelftestRecord {
   std::string version;  // of kbench
   int responses = 0;    // that were judged
   int wrong = 0;        // of these
+  std::vector<std::string> not_tested;
   std::string details;  // the whole outcome: JSON
 
   // "passed on 2026-11-26T12:00:00Z: 20 responses of known delays, all right"

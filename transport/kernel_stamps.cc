@@ -2,7 +2,9 @@
 
 #include <linux/errqueue.h>
 #include <linux/net_tstamp.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -85,10 +87,12 @@ void StampMatcher::Apply(SendStampKind kind, uint32_t key, RealTime at) {
   }
 }
 
-void StampMatcher::ForgetThrough(uint32_t last_byte) {
+void StampMatcher::ForgetThrough(uint32_t last_byte, uint32_t unsent) {
   while (size_ > 0 && AtOrAfter(last_byte, At(0).last_byte)) {
     const SendStamps& stamps = *At(0).stamps;
-    counts_.missing += !stamps.kernel_scheduled.is_set() || !stamps.kernel_sent.is_set();
+    const bool left = AtOrAfter(last_byte - unsent, At(0).last_byte);
+    const bool complete = stamps.kernel_scheduled.is_set() && stamps.kernel_sent.is_set();
+    counts_.missing += left && !complete;
     first_ = (first_ + 1) % ring_.size();
     --size_;
   }
@@ -140,6 +144,12 @@ RealTime ReceiveStamp(msghdr* header) {
     if (IsStamp(message)) return SoftwareStamp(message);
   }
   return RealTime();
+}
+
+uint32_t UnsentBytes(int fd) {
+  int bytes = 0;
+  if (ioctl(fd, SIOCOUTQNSD, &bytes) != 0 || bytes < 0) return 0;
+  return static_cast<uint32_t>(bytes);
 }
 
 DrainCount DrainErrorQueue(int fd, StampMatcher* matcher) {

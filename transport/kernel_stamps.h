@@ -30,7 +30,7 @@ enum class SendStampKind : uint8_t { kScheduled, kSent };
 // Probed frames of a flow, and what became of their send stamps.
 struct StampCounts {
   uint64_t asked = 0;
-  uint64_t missing = 0;    // let go without both
+  uint64_t missing = 0;    // let go without both, though they had left
   uint64_t abandoned = 0;  // there was no room to wait for them
 
   void Add(const StampCounts& other) {
@@ -56,8 +56,9 @@ class StampMatcher {
   // kRetransmitted and the first is kept.
   void Apply(SendStampKind kind, uint32_t key, RealTime at);
 
-  // Lets go of all frames that end at or before `last_byte`.
-  void ForgetThrough(uint32_t last_byte);
+  // Lets go of all frames that end at or before `last_byte`. Those that end within its last
+  // `unsent` bytes are still in the socket's buffer and cannot have a stamp: none is missing.
+  void ForgetThrough(uint32_t last_byte, uint32_t unsent = 0);
 
   bool empty() const { return size_ == 0; }
   // True when no frame that ends at or before `last_byte` lacks a stamp.
@@ -104,6 +105,9 @@ struct DrainCount {
   int system_calls = 0;
   int stamps = 0;
 };
+
+// Bytes in the socket's buffer that TCP has not sent yet; 0 when the kernel does not say.
+uint32_t UnsentBytes(int fd);
 
 // Takes everything out of the socket's error queue.
 DrainCount DrainErrorQueue(int fd, StampMatcher* matcher);

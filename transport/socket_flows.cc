@@ -172,7 +172,12 @@ bool SocketFlows::Receive(FlowId id, int flags, MonoTime polled, MonoTime woke) 
   if (!f.stamps.empty()) {
     const auto last_sent = static_cast<uint32_t>(f.line.accepted - 1);
     if (!f.stamps.CompleteThrough(last_sent)) Drain(&f);
-    f.stamps.ForgetThrough(last_sent);
+    uint32_t unsent = 0;
+    if (!f.stamps.CompleteThrough(last_sent)) {
+      unsent = UnsentBytes(f.fd.get());
+      ++counters_.system_calls;
+    }
+    f.stamps.ForgetThrough(last_sent, unsent);
   }
   events_.push_back({.kind = TransportEvent::Kind::kReceived,
                      .flow = id,

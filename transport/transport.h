@@ -121,7 +121,7 @@ struct TransportCounters {
   uint64_t short_receives = 0;  // receive calls that filled their buffer
   uint64_t stamps_drained = 0;
   uint64_t stamps_asked = 0;      // probed frames, of which ...
-  uint64_t stamps_missing = 0;    // the answer came before both send stamps did
+  uint64_t stamps_missing = 0;    // had left, and bytes came after them, but not both send stamps
   uint64_t stamps_abandoned = 0;  // too many others were waiting for theirs
 
   TransportCounters Since(const TransportCounters& earlier) const;

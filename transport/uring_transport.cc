@@ -426,7 +426,12 @@ void UringTransport::SettleStamps() {
     if (f.line.accepted == 0) continue;
     const auto last_sent = static_cast<uint32_t>(f.line.accepted - 1);
     if (!f.stamps.CompleteThrough(last_sent)) Drain(&f);
-    f.stamps.ForgetThrough(last_sent);
+    uint32_t unsent = 0;
+    if (f.fd.valid() && !f.stamps.CompleteThrough(last_sent)) {
+      unsent = UnsentBytes(f.fd.get());
+      ++counters_.system_calls;
+    }
+    f.stamps.ForgetThrough(last_sent, unsent);
   }
 }
 

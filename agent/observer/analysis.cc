@@ -12,7 +12,14 @@ constexpr Nanos kIdleAge = Seconds(900);
 
 }  // namespace
 
-Analysis::Analysis(const Options& options) : options_(options), ledger_(options.records_max) {}
+Analysis::Analysis(const Options& options) : options_(options), ledger_(options.records_max) {
+  if (options.await_window) ledger_.Await();
+}
+
+void Analysis::SetWindow(RealTime from, RealTime until) {
+  ledger_.departures.SetWindow(from, until);
+  ledger_.Keep();
+}
 
 Analysis::FlowKey Analysis::KeyOf(Side side, const TcpSegment& segment) {
   const bool request = side == Side::kRequests;

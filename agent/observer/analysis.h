@@ -25,6 +25,7 @@ class Analysis {
     std::optional<View> view;
     size_t records_max = 4'000'000;
     size_t flows_max = 16'384;
+    bool await_window = false;  // PacketObserver::Options
   };
 
   explicit Analysis(const Options& options);
@@ -40,6 +41,8 @@ class Analysis {
   size_t flows_open() const { return flows_.size(); }
   uint64_t held_bytes() const { return ledger_.totals.held_bytes; }
 
+  // What the sums will be over; from here on records are kept. Before the window begins.
+  void SetWindow(RealTime from, RealTime until);
   // Counters, sums over the window and records. Without a window over everything. At the end.
   WireObservation Conclude(
       std::optional<std::pair<RealTime, RealTime>> window,

@@ -131,7 +131,7 @@ void Connection::OnAnswer(Pdu* pdu) {
   one.answered = true;
   pdu->tag = one.record;
   ++ledger_->counters.answered;
-  if (one.request_last.is_set()) ledger_->departures.Add(one.request_last, pdu->first);
+  if (one.request_last.is_set()) ledger_->Departed(one.request_last, pdu->first);
   if (WireRecord* record = ledger_->record(one.record); record != nullptr) {
     record->response_first = pdu->first;
     SetIf(pdu->first_shared, WireRecord::kSharedPacket, record);

@@ -51,7 +51,8 @@ WireSums SumBuilder::Sums() const {
 void DepartureLog::SetWindow(RealTime from, RealTime until) {
   from_ = from;
   until_ = until;
-  if (chunks_.size() * kChunk < kept_) folded_ = SumBuilder(from, until);
+  // What is folded cannot be counted anew; a window that begins after it needs none of it.
+  if (chunks_.size() * kChunk < kept_ || folded_until_ < from) folded_ = SumBuilder(from, until);
 }
 
 void DepartureLog::Add(RealTime arrived, RealTime departed) {
@@ -76,6 +77,7 @@ void DepartureLog::PackOldest() {
   open_.erase(open_.begin(), open_.begin() + kChunk);
   if (chunks_.size() * kChunk <= kept_) return;
   Decode(chunks_.front(), &folded_);
+  if (chunks_.size() > 1) folded_until_ = chunks_[1].base;
   chunks_.pop_front();
 }
 

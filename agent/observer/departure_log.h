@@ -40,7 +40,8 @@ class DepartureLog {
 
   explicit DepartureLog(size_t kept = kKept) : kept_(kept) {}
 
-  // By default everything.
+  // By default everything. Once, and before the window begins, where more than `kept` departures
+  // are to come.
   void SetWindow(RealTime from, RealTime until);
   // In about the order of departure: one that is up to kChunk departures late finds its place.
   void Add(RealTime arrived, RealTime departed);
@@ -65,6 +66,7 @@ class DepartureLog {
   std::vector<Entry> open_;  // by departure
   RealTime packed_until_ = RealTime(INT64_MIN);
   std::deque<Chunk> chunks_;
+  RealTime folded_until_ = RealTime(INT64_MIN);  // departures up to here are in folded_
   SumBuilder folded_ = SumBuilder(from_, until_);
 };
 

@@ -5,6 +5,7 @@
 namespace kbench::observer {
 
 uint32_t Ledger::NewRecord() {
+  if (!keeping_) return kNoRecord;
   if (!records_.full()) return records_.Add();
   ++counters.records_lost;
   return kNoRecord;

@@ -19,6 +19,10 @@ class Ledger {
 
   explicit Ledger(size_t records_max) : records_(records_max) {}
 
+  // Until Keep(), records and departures are not kept, nor counted as lost.
+  void Await() { keeping_ = false; }
+  void Keep() { keeping_ = true; }
+
   // kNoRecord, counted, when there is no room.
   uint32_t NewRecord();
   // nullptr for kNoRecord.
@@ -26,6 +30,10 @@ class Ledger {
   // A request whose record this is left without an answer.
   void Gone(uint32_t index, RealTime when) {
     if (index != kNoRecord) gone_.emplace_back(index, when);
+  }
+
+  void Departed(RealTime arrived, RealTime departed) {
+    if (keeping_) departures.Add(arrived, departed);
   }
 
   // Fills in `service` and `inside` of all records and returns those that are wanted, in the order
@@ -41,6 +49,7 @@ class Ledger {
   void FillService();
   void FillInside();
 
+  bool keeping_ = true;
   RecordStore records_;
   std::vector<std::pair<uint32_t, RealTime>> gone_;
 };

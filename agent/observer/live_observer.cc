@@ -30,7 +30,10 @@ absl::StatusOr<std::unique_ptr<PacketObserver>> PacketObserver::Start(const Opti
 }
 
 LiveObserver::LiveObserver(const Options& options, Seen seen)
-    : analysis_({.port = options.port, .view = options.view, .records_max = options.records_max}),
+    : analysis_({.port = options.port,
+                 .view = options.view,
+                 .records_max = options.records_max,
+                 .await_window = options.await_window}),
       seen_(std::move(seen)) {}
 
 absl::StatusOr<std::unique_ptr<LiveObserver>> LiveObserver::Start(const Options& options,
@@ -62,6 +65,10 @@ void LiveObserver::Watch() {
   };
   bool stopping = false;
   for (MonoTime end; !stopping || MonoNow() < end;) {
+    if (window_changed_.exchange(false)) {
+      const auto [from, until] = *Window();
+      analysis_.SetWindow(from, until);
+    }
     if (ring_->Drain(take)) continue;
     pollfd fds[] = {{.fd = ring_->fd(), .events = POLLIN},
                     {.fd = stopping ? -1 : stop_.get(), .events = POLLIN}};
@@ -81,8 +88,19 @@ void LiveObserver::Watch() {
 }
 
 void LiveObserver::SetWindow(MonoTime from, MonoTime until) {
+  {
+    absl::MutexLock lock(&mutex_);
+    window_ = std::pair(from, until);
+  }
+  window_changed_ = true;
+}
+
+std::optional<std::pair<RealTime, RealTime>> LiveObserver::Window() {
   absl::MutexLock lock(&mutex_);
-  window_ = std::pair(from, until);
+  if (!window_.has_value()) return std::nullopt;
+  const auto real = [&](MonoTime t) { return clocks_.real + (t - clocks_.mono); };
+  // What was not observed is not part of a window.
+  return std::pair(real(std::max(window_->first, clocks_.mono)), real(window_->second));
 }
 
 WireObservation LiveObserver::Finish(
@@ -90,16 +108,8 @@ WireObservation LiveObserver::Finish(
   const MonoTime end = MonoNow();
   StopWatching();
   const ClockPair after = ReadClockPair();
-  std::optional<std::pair<RealTime, RealTime>> window;
-  {
-    absl::MutexLock lock(&mutex_);
-    if (window_.has_value()) {
-      // What was not observed is not part of a window.
-      const auto real = [&](MonoTime t) { return clocks_.real + (t - clocks_.mono); };
-      window = std::pair(real(std::max(window_->first, clocks_.mono)),
-                         real(std::min(window_->second, end)));
-    }
-  }
+  std::optional<std::pair<RealTime, RealTime>> window = Window();
+  if (window) window->second = std::min(window->second, clocks_.real + (end - clocks_.mono));
   WireObservation observation = analysis_.Conclude(window, wanted);
   observation.counters.ring_drops = ring_->Drops();
   observation.clock_step = (after.real - clocks_.real) - (after.mono - clocks_.mono);

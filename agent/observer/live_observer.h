@@ -2,6 +2,7 @@
 // packets from one to the other.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -36,6 +37,8 @@ class LiveObserver : public PacketObserver {
  private:
   LiveObserver(const Options& options, Seen seen);
   void Watch();
+  // As set, on the packets' clock.
+  std::optional<std::pair<RealTime, RealTime>> Window();
   void StopWatching();
 
   Analysis analysis_;  // of the thread, until it has ended
@@ -46,6 +49,7 @@ class LiveObserver : public PacketObserver {
   Nanos thread_cpu_;
   absl::Mutex mutex_;
   std::optional<std::pair<MonoTime, MonoTime>> window_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<bool> window_changed_{false};  // and the analysis does not know yet
   std::thread thread_;
 };
 

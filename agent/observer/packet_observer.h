@@ -88,13 +88,17 @@ class PacketObserver {
     uint16_t port = 0;  // of the server
     View view = View::kClient;
     size_t records_max = 4'000'000;
+    // Nothing is kept of requests that come before SetWindow(), so that filling a server with keys
+    // takes no room from what is measured.
+    bool await_window = false;
   };
 
   // PermissionDenied without CAP_NET_RAW, with the remedy. Begins to watch.
   static absl::StatusOr<std::unique_ptr<PacketObserver>> Start(const Options& options);
   virtual ~PacketObserver() = default;
 
-  // What WireSums are over; by default everything. May be set while it watches.
+  // What WireSums are over; by default everything. May be set while it watches, before the window
+  // begins.
   virtual void SetWindow(MonoTime from, MonoTime until) = 0;
   // Ends the observation, after the packets that are on their way. `wanted` chooses the records.
   virtual WireObservation Finish(

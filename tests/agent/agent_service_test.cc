@@ -387,14 +387,14 @@ TEST_F(AgentServiceTest, ObservesTheServersSideOfARunOnTheSameHost) {
   spec.set_observe(true);
   run.Prepare(spec);
   ASSERT_TRUE(run.Next().has_prepared());
-  const MonoTime at = AgentNow() + Millis(20);
+  const MonoTime at = AgentNow() + Millis(40);
+  observation.Window(at.ns(), at.ns() + spec.duration_ns());
   run.Start(at);
   const result::RunResult result = run.Result();
   ASSERT_GT(result.samples_size(), 0);
   EXPECT_TRUE(result.wire().available()) << result.wire().reason();
   EXPECT_EQ(result.wire().place(), result::WireTrace::CLIENT);
 
-  observation.Window(at.ns(), at.ns() + spec.duration_ns());
   observation.Collect(result);
   const result::WireTrace trace = observation.Trace();
   EXPECT_TRUE(observation.Finish().ok());

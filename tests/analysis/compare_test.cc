@@ -182,9 +182,9 @@ TEST(Compare, CellsMatchByTheirLevelsNotByTheirNumberOrOrder) {
   std::swap(candidate.cells[0].index, candidate.cells[1].index);
   for (RunEvidence& run : candidate.runs) run.cell = 1 - run.cell;
   EXPECT_FALSE(Compare(base, candidate).significant_regression);
-  for (CellInfo& cell : candidate.cells) cell.levels.push_back({"workload.value_size", "4KiB"});
+  for (CellInfo& cell : candidate.cells) cell.levels.push_back({"value_size", "4KiB"});
   for (CellInfo& cell : base.cells) {
-    cell.levels.insert(cell.levels.begin(), {"workload.value_size", "4KiB"});
+    cell.levels.insert(cell.levels.begin(), {"value_size", "4KiB"});
   }
   EXPECT_FALSE(Compare(base, candidate).inconclusive);
 }
@@ -192,11 +192,11 @@ TEST(Compare, CellsMatchByTheirLevelsNotByTheirNumberOrOrder) {
 TEST(Compare, SaysEveryDifferenceInHowTheTwoWereRunBeforeAnyNumber) {
   const CampaignEvidence base = CampaignWith({.seed = 1});
   CampaignEvidence candidate = CampaignWith({.seed = 2});
-  candidate.constants["workload.value_size"] = "64KiB";
+  candidate.constants["value_size"] = "64KiB";
   candidate.seed = 99;
   candidate.runs.back().agents[0].mutable_host()->set_kernel("6.5.0");
   const Comparison c = Compare(base, candidate);
-  EXPECT_THAT(c.text, HasSubstr("workload.value_size: 4KiB -> 64KiB"));
+  EXPECT_THAT(c.text, HasSubstr("value_size: 4KiB -> 64KiB"));
   EXPECT_THAT(c.text, HasSubstr("seed: 1 -> 99"));
   EXPECT_THAT(c.text, HasSubstr("kernel: 6.1.0 -> 6.1.0; 6.5.0"));  // an upgrade half-way
   EXPECT_LT(c.text.find("64KiB"), c.text.find("p50 us"));

@@ -91,18 +91,29 @@ TEST(DoseResponse, FailsOnALeakOfAFewPercentUnlessItIsExpected) {
   EXPECT_TRUE(ResponsesOf(tolerant, Doses(leaky)).at(0).ok());
 }
 
+// Server and network are one part there, which has to answer, and nothing else.
+TEST(DoseResponse, OfAServerThatNobodyTellsIsTheSums) {
+  const auto untold = [](int64_t dose, Request* r) {
+    r->server += dose;
+    r->in_trace = false;
+  };
+  const DoseResponse response = ResponsesOf(kServerBusy, Doses(untold)).at(0);
+  EXPECT_TRUE(response.ok());
+  EXPECT_FALSE(response.separates_server);
+  EXPECT_TRUE(Of(response, "network+server").injected);
+  Experiment tolerant = kServerBusy;
+  tolerant.part = "client_encode";
+  tolerant.exceptions = {{"server", 2}};
+  const DoseResponse other = ResponsesOf(tolerant, Doses(untold)).at(0);
+  EXPECT_EQ(Of(other, "network+server").tolerance, 2);
+}
+
 TEST(DoseResponse, SaysWhyThereIsNoAnswer) {
   const auto fine = [](int64_t dose, Request* r) { r->server += dose; };
   CampaignEvidence campaign = Doses(fine);
   campaign.runs[7].status = RunStatus::kAborted;
   campaign.runs[7].status_text = "the server was lost";
   EXPECT_THAT(ResponsesOf(kServerBusy, campaign).at(0).fault, HasSubstr("the server was lost"));
-  const auto untold = [](int64_t dose, Request* r) {
-    r->server += dose;
-    r->in_trace = false;
-  };
-  EXPECT_THAT(ResponsesOf(kServerBusy, Doses(untold)).at(0).fault,
-              HasSubstr("server is not separated here"));
   Experiment other = kServerBusy;
   other.axis = "inject.encode";
   EXPECT_THAT(ResponsesOf(other, Doses(fine)).at(0).fault, HasSubstr("no doses on inject.encode"));

@@ -98,15 +98,24 @@ TEST(Saturation, AFullClientIsTheLimit) {
   EXPECT_EQ(*SaturationOfFirst(campaign).bottleneck, Resource::kClient);
 }
 
-// Two depths; a server that had a request inside all the time. The deeper cell is `growth` times
-// as fast.
-CampaignEvidence TwoDepths(double growth) {
-  CampaignEvidence campaign = MakeCampaign({"epoll", "epoll"}, 3, [&](const CellInfo& cell, int) {
-    const int n = cell.index == 0 ? 200 : static_cast<int>(200 * growth);
-    return MakeAgent({.requests = std::vector<Request>(n)});
+TEST(Saturation, AClientThatSpinsIsNotFullForThat) {
+  CampaignEvidence campaign = OneCell();
+  for (RunEvidence& run : campaign.runs) run.agents[0].mutable_usage()->set_user_ns(990'000'000);
+  EXPECT_TRUE(SaturationOfFirst(campaign).bottleneck);
+  campaign.constants["poll"] = "spin";
+  EXPECT_FALSE(SaturationOfFirst(campaign).bottleneck);
+}
+
+// A row per depth, in this order; a server that had a request inside all the time. requests: of a
+// second, so the rates.
+CampaignEvidence Depths(const std::vector<std::pair<std::string, int>>& requests) {
+  const std::vector<std::string> transports(requests.size(), "epoll");
+  CampaignEvidence campaign = MakeCampaign(transports, 3, [&](const CellInfo& cell, int) {
+    return MakeAgent({.requests = std::vector<Request>(requests[cell.index].second)});
   });
-  campaign.cells[0].levels.push_back({"depth", "8"});
-  campaign.cells[1].levels.push_back({"depth", "16"});
+  for (size_t i = 0; i < requests.size(); ++i) {
+    campaign.cells[i].levels.push_back({"depth", requests[i].first});
+  }
   for (RunEvidence& run : campaign.runs) {
     ObservePackets({}, &run);
     run.server_wire->set_window_ns(1'000'000'000);
@@ -115,27 +124,107 @@ CampaignEvidence TwoDepths(double growth) {
   return campaign;
 }
 
+Saturation SaturationOfRow(const CampaignEvidence& campaign, int row) {
+  const CampaignAnalysis analysis = Analyse(campaign);
+  return SaturationOf(analysis, analysis.rows.at(row));
+}
+
 TEST(Saturation, ABusyServerIsFullWhenALargerWindowGivesNoMore) {
-  const Saturation serial = SaturationOfFirst(TwoDepths(1.01));
+  const CampaignEvidence campaign = Depths({{"8", 200}, {"16", 202}});
+  const Saturation serial = SaturationOfRow(campaign, 0);
   ASSERT_TRUE(serial.bottleneck);
   EXPECT_EQ(*serial.bottleneck, Resource::kServer);
   EXPECT_THAT(serial.sentence, HasSubstr("server saturated (utilisation 0.99"));
+  // The deepest cell has only a smaller one to be compared with.
+  const Saturation deepest = SaturationOfRow(campaign, 1);
+  EXPECT_TRUE(deepest.bottleneck);
+  EXPECT_THAT(deepest.sentence, HasSubstr("a window 0.5 times as large gives 0.99 times the rate"));
 }
 
 TEST(Saturation, ABusyServerThatServesSideBySideIsNot) {
-  const Saturation parallel = SaturationOfFirst(TwoDepths(1.9));
+  const Saturation parallel = SaturationOfRow(Depths({{"8", 200}, {"16", 380}}), 0);
   EXPECT_FALSE(parallel.bottleneck);
   EXPECT_THAT(parallel.sentence, HasSubstr("a window 2 times as large gives 1.90 times the rate"));
 }
 
+TEST(Saturation, ACellAtTheKneeLooksAtTheLargerWindow) {
+  const CampaignEvidence campaign = Depths({{"1", 100}, {"2", 190}, {"4", 194}, {"8", 195}});
+  EXPECT_FALSE(SaturationOfRow(campaign, 0).bottleneck);
+  EXPECT_TRUE(SaturationOfRow(campaign, 1).bottleneck);
+  EXPECT_TRUE(SaturationOfRow(campaign, 2).bottleneck);
+  EXPECT_TRUE(SaturationOfRow(campaign, 3).bottleneck);
+}
+
+TEST(Saturation, AFarLargerWindowMayBringLittleAndStillMore) {
+  EXPECT_FALSE(SaturationOfRow(Depths({{"1", 100}, {"64", 190}}), 0).bottleneck);
+}
+
+TEST(Saturation, AnOpenLoopsRateSaysNothingOfItsWindow) {
+  CampaignEvidence campaign = Depths({{"8", 200}, {"16", 200}});
+  campaign.constants["mode"] = "open";
+  const Saturation s = SaturationOfRow(campaign, 0);
+  EXPECT_FALSE(s.bottleneck);
+  EXPECT_TRUE(s.server_may_be_parallel);
+  EXPECT_THAT(s.sentence, HasSubstr("a sweep of the rate tells"));
+}
+
 TEST(Saturation, WithoutASweepABusyServerStaysAnOpenQuestion) {
-  CampaignEvidence campaign = TwoDepths(1);
-  campaign.cells.pop_back();
-  std::erase_if(campaign.runs, [](const RunEvidence& run) { return run.cell == 1; });
+  CampaignEvidence campaign = Depths({{"8", 200}});
   const Saturation s = SaturationOfFirst(campaign);
   EXPECT_FALSE(s.bottleneck);
   EXPECT_TRUE(s.server_may_be_parallel);
   EXPECT_THAT(s.sentence, HasSubstr("a sweep of load.depth tells"));
+}
+
+TEST(Saturation, AConstantDepthIsTheWindow) {
+  CampaignEvidence campaign = OneCell();
+  campaign.constants["depth"] = "32";
+  campaign.constants["flows"] = "2";
+  EXPECT_THAT(SaturationOfFirst(campaign).sentence, HasSubstr("the window of 64 requests"));
+}
+
+// Two agents in every run.
+CampaignEvidence TwoAgents() {
+  CampaignEvidence campaign = OneCell();
+  for (RunEvidence& run : campaign.runs) {
+    run.agents.push_back(MakeAgent({.name = "agent-1", .requests = std::vector<Request>(200)}));
+  }
+  return campaign;
+}
+
+TEST(Saturation, AgentsFillTheServersLinkTogether) {
+  CampaignEvidence campaign = TwoAgents();
+  AddPath(&campaign, 1e9, 2 * 200 * 4'196.0 / 0.97);
+  const Saturation s = SaturationOfFirst(campaign);
+  ASSERT_TRUE(s.bottleneck) << s.sentence;
+  EXPECT_EQ(*s.bottleneck, Resource::kLinkIn);
+  campaign = TwoAgents();
+  EXPECT_THAT(SaturationOfFirst(campaign).sentence, HasSubstr("the window of 2 requests"));
+}
+
+TEST(Saturation, AgentsWithALinkEachFillTheirOwn) {
+  CampaignEvidence campaign = TwoAgents();
+  AddPath(&campaign, 1e9, 200 * 4'196.0 / 0.97);
+  const Saturation s = SaturationOfFirst(campaign);
+  ASSERT_TRUE(s.bottleneck) << s.sentence;
+  EXPECT_THAT(s.sentence, HasSubstr("by the busiest agent"));
+}
+
+TEST(Saturation, ALinkThatCarriesMoreThanWasMeasuredIsNotCalledFull) {
+  CampaignEvidence campaign = OneCell();
+  AddPath(&campaign, 1e9, 200 * 4'196.0 / 1.4);
+  const Saturation s = SaturationOfFirst(campaign);
+  EXPECT_FALSE(s.bottleneck);
+  EXPECT_THAT(s.sentence, HasSubstr("which was not all that the path carries"));
+}
+
+TEST(Saturation, APathToElsewhereIsNoEvidence) {
+  CampaignEvidence campaign = OneCell();
+  AddPath(&campaign, 1e9, 200 * 4'196.0 / 0.97);
+  campaign.baselines[0].set_to("192.0.2.99:7100");
+  const Saturation s = SaturationOfFirst(campaign);
+  EXPECT_FALSE(s.bottleneck);
+  EXPECT_THAT(s.sentence, HasSubstr("whether the link is full is not known"));
 }
 
 CampaignEvidence Backlogged() {
@@ -211,10 +300,19 @@ TEST(Findings, SayWhatMakesNumbersSuspectBeforeAnythingElse) {
   EXPECT_EQ(SentencesOf(campaign).front(), "validity: use with care: littles_law");
 }
 
+TEST(Findings, SayAlsoWhatTheAnalysisItselfFoundSuspect) {
+  CampaignEvidence campaign = OneCell();
+  campaign.runs[0].agents[0].set_clock_step_ns(5'000'000);
+  campaign.status = "aborted";
+  EXPECT_EQ(SentencesOf(campaign).front(),
+            "validity: use with care: campaign_incomplete, kernel_stamps_void");
+}
+
 TEST(Bracket, BoundsAServerThatNobodyTells) {
   CampaignEvidence campaign = OneCell({.in_trace = false});
   result::NetworkBaseline& server = campaign.baselines.emplace_back();
   server.set_kind(result::NetworkBaseline::SERVER);
+  server.set_to("192.0.2.1:8123");
   server.set_min_rtt_ns(10'000);
   const auto bracket_of = [](const CampaignEvidence& c) {
     const CampaignAnalysis analysis = Analyse(c);
@@ -225,14 +323,46 @@ TEST(Bracket, BoundsAServerThatNobodyTells) {
   ASSERT_TRUE(bracket);
   EXPECT_DOUBLE_EQ(bracket->most_ns, 530'000);
   EXPECT_FALSE(bracket->least_ns);
-  EXPECT_THAT(bracket->sentence, HasSubstr("server: at most 530 us of the 540 us"));
+  EXPECT_THAT(bracket->sentence, AllOf(HasSubstr("server: at most 530 us of the 540 us"),
+                                       HasSubstr("no echo on the server's host")));
   // 100 bytes out and 4,196 in at 100 MB/s are 42.96 us; an idle echo takes 90 at most.
   AddPath(&campaign, 1e8, 1e8);
   bracket = bracket_of(campaign);
   EXPECT_DOUBLE_EQ(bracket->most_ns, 530'000 - 42'960);
   ASSERT_TRUE(bracket->least_ns);
   EXPECT_DOUBLE_EQ(*bracket->least_ns, 450'000 - 42'960);
+  // With two in flight an idle echo bounds nothing.
+  campaign.constants["depth"] = "2";
+  bracket = bracket_of(campaign);
+  EXPECT_FALSE(bracket->least_ns);
+  EXPECT_THAT(bracket->sentence, HasSubstr("more than one request in flight"));
   EXPECT_FALSE(bracket_of(OneCell()));  // separated: no bracket
+}
+
+TEST(Bracket, ASlowPathToElsewhereTakesNothingAway) {
+  CampaignEvidence campaign = OneCell({.in_trace = false});
+  result::NetworkBaseline& server = campaign.baselines.emplace_back();
+  server.set_kind(result::NetworkBaseline::SERVER);
+  server.set_to("192.0.2.1:8123");
+  server.set_min_rtt_ns(10'000);
+  AddPath(&campaign, 1e7, 1e7);
+  campaign.baselines[1].set_to("192.0.2.99:7100");
+  const CampaignAnalysis analysis = Analyse(campaign);
+  const auto bracket = BracketOf(analysis, analysis.rows.at(0));
+  ASSERT_TRUE(bracket);
+  EXPECT_DOUBLE_EQ(bracket->most_ns, 530'000);
+  EXPECT_THAT(bracket->sentence, HasSubstr("serialisation not known"));
+}
+
+TEST(Bracket, WithTheClientsTimeInTheSumTheServerHasNoLowerBound) {
+  CampaignEvidence campaign = OneCell({.receive_stamp = false, .in_trace = false});
+  AddPath(&campaign, 1e8, 1e8);
+  campaign.baselines[0].set_min_rtt_ns(10'000);
+  const CampaignAnalysis analysis = Analyse(campaign);
+  const auto bracket = BracketOf(analysis, analysis.rows.at(0));
+  ASSERT_TRUE(bracket);
+  EXPECT_FALSE(bracket->least_ns);
+  EXPECT_THAT(bracket->sentence, HasSubstr("the client's own time is in it, too"));
 }
 
 // noop and get, `extra` apart, over blocks that differ far more.
@@ -311,6 +441,37 @@ TEST(Passes, WithoutPacketsThePartsAreOfTheSampledPass) {
     for (result::RunResult& agent : run.agents) agent.clear_wire();
   }
   EXPECT_EQ(Analyse(campaign).rows.at(0).parts_pass, Pass::kSampled);
+}
+
+TEST(Passes, SaysWhyPacketsThatWereAskedForAreNotThere) {
+  CampaignEvidence campaign = ThreePasses(1);
+  for (RunEvidence& run : campaign.runs) {
+    run.server_wire.reset();
+    for (result::RunResult& agent : run.agents) {
+      agent.clear_wire();
+      agent.mutable_wire()->set_reason("not asked for");
+      if (run.pass != Pass::kFull) continue;
+      agent.mutable_wire()->set_place(result::WireTrace::CLIENT);
+      agent.mutable_wire()->set_reason("CAP_NET_RAW is missing");
+    }
+  }
+  const CampaignAnalysis analysis = Analyse(campaign);
+  EXPECT_EQ(analysis.rows.at(0).parts_pass, Pass::kSampled);
+  std::string said;
+  for (const CampaignCaveat& caveat : analysis.caveats) {
+    if (caveat.code == "client_packets_unavailable") said += caveat.text;
+  }
+  EXPECT_THAT(said, AllOf(HasSubstr("CAP_NET_RAW is missing"), Not(HasSubstr("not asked for"))));
+}
+
+TEST(Passes, AClientThatNoLongerSleepsIsPerturbed) {
+  CampaignEvidence campaign = ThreePasses(1);
+  for (RunEvidence& run : campaign.runs) {
+    run.agents[0].mutable_usage()->set_voluntary_switches(run.pass == Pass::kSampled ? 0 : 200);
+  }
+  const CampaignAnalysis analysis = Analyse(campaign);
+  EXPECT_THAT(analysis.rows.at(0).costs.at(0).perturbed, HasSubstr("no longer sleeps"));
+  EXPECT_EQ(analysis.rows.at(0).costs.at(1).perturbed, "");
 }
 
 TEST(Passes, APassThatChangesTheClientMarksItsPartsAsPerturbed) {

@@ -165,7 +165,7 @@ CampaignEvidence MakeCampaign(const std::vector<std::string>& transports, int re
   campaign.seed = 1;
   campaign.repetitions = repetitions;
   campaign.axes = {"transport"};
-  campaign.constants = {{"workload.op", "get"}, {"workload.value_size", "4KiB"}};
+  campaign.constants = {{"op", "get"}, {"server", "192.0.2.1:8123"}, {"value_size", "4KiB"}};
   for (const std::string& transport : transports) {
     campaign.cells.push_back({.index = static_cast<int>(campaign.cells.size()),
                               .levels = {{.axis = "transport", .value = transport}}});

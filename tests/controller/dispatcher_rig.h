@@ -25,7 +25,9 @@ class DispatcherTest : public ::testing::Test {
     Link(agents_.back()->address());
     return *agents_.back();
   }
-  void Link(const std::string& address) { links_.push_back(std::make_unique<AgentLink>(address)); }
+  void Link(const std::string& address) {
+    links_.push_back(std::make_unique<AgentLink>(address, AgentCredentials()));
+  }
 
   // Of a run without a warm-up that takes no time on a fake.
   static control::RunSpec Spec(bool load = true) {
@@ -68,7 +70,7 @@ class DispatcherTest : public ::testing::Test {
   // One more agent, which looks on.
   FakeAgent& AddObserver(FakeScript script = {}) {
     observer_agent_ = std::make_unique<FakeAgent>(std::move(script));
-    observer_link_ = std::make_unique<AgentLink>(observer_agent_->address());
+    observer_link_ = std::make_unique<AgentLink>(observer_agent_->address(), AgentCredentials());
     observer_ = {.link = observer_link_.get(), .port = 8123};
     return *observer_agent_;
   }

@@ -25,4 +25,7 @@ struct Acceptance {
 // more than kForeignMost CPUs is shown and not judged: its campaign had three attempts to be quiet.
 bool Accept(const Acceptance& line);
 
+// Lines of this process that were not judged so far.
+int NotJudged();
+
 }  // namespace kbench::e2e

@@ -339,7 +339,7 @@ TEST(Campaign, AsksNothingBeyondTheServersLimits) {
 }
 
 TEST(Campaign, AgentsArePinged) {
-  Daemon agent("kbench-agent", {});
+  Daemon agent("kbench-agent", {"--plaintext"});
   const Finished ping =
       e2e::Run({Program("kbench"), "agents", "ping", "--agents", agent.address()});
   EXPECT_EQ(ping.code, 0) << ping.err;

@@ -204,7 +204,7 @@ TEST(Drill, AnAgentOfAnotherVersionIsRefusedNamingBoth) {
 TEST(Drill, AnObserverThatIsNotThereEndsTheCampaignBeforeAnythingRuns) {
   const SilentSocket closed(/*listening=*/false);
   Daemon server("kbench-server", {});
-  Daemon agent("kbench-agent", {});
+  Daemon agent("kbench-agent", {"--plaintext"});
   const TempDir dir;
   const CampaignRun run =
       RunCampaign(dir,
@@ -235,8 +235,8 @@ TEST(Drill, AServerKilledHalfWayLeavesAMarkedPartialResult) {
 
 TEST(Drill, AnAgentKilledHalfWayIsNamed) {
   Daemon server("kbench-server", {});
-  Daemon first("kbench-agent", {});
-  Daemon second("kbench-agent", {});
+  Daemon first("kbench-agent", {"--plaintext"});
+  Daemon second("kbench-agent", {"--plaintext"});
   const TempDir dir;
   Child kbench(RunArgv(dir,
                        "name: lost\nagents: ['" + first.address() + "', '" + second.address() +
@@ -339,7 +339,7 @@ TEST(Drill, ADiskThatFillsLaterKeepsTheRunsThatWereWritten) {
 
 TEST(Drill, ASecondControllerIsToldWhoOwnsTheAgent) {
   Daemon server("kbench-server", {});
-  Daemon agent("kbench-agent", {});
+  Daemon agent("kbench-agent", {"--plaintext"});
   const TempDir dir;
   const std::string head = "name: busy\nagents: ['" + agent.address() + "']\nserver: {address: '" +
                            server.address() + "'}\n";

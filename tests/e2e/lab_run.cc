@@ -59,7 +59,33 @@ LabServer::LabServer(const NetLab& lab, std::vector<std::string> arguments)
       port_(daemon_.address().substr(daemon_.address().rfind(':') + 1)) {}
 
 LabAgent::LabAgent(const NetLab& lab, Host host, bool routed)
-    : daemon_("kbench-agent", {"--plaintext"}, ListenOn(host, routed), lab.Enter(host)) {}
+    : daemon_("kbench-agent", LabCertificates::Get().AgentOptions(), ListenOn(host, routed),
+              lab.Enter(host)) {}
+
+const LabCertificates& LabCertificates::Get() {
+  static const LabCertificates certificates;
+  return certificates;
+}
+
+LabCertificates::LabCertificates() : authority_(directory_.path()) {
+  std::vector<std::string> hosts = {"URI:urn:kbench:role:agent"};
+  for (const char* address : {NetLab::kClientDirect, NetLab::kServerDirect, NetLab::kClientRouted,
+                              NetLab::kServerRouted}) {
+    hosts.push_back(absl::StrCat("IP:", address));
+  }
+  agent_ = authority_.Issue("agent", {.common_name = "lab agents", .alternative_names = hosts});
+  controller_ = authority_.Issue(
+      "controller",
+      {.common_name = "lab controller", .alternative_names = {"URI:urn:kbench:role:controller"}});
+}
+
+std::vector<std::string> LabCertificates::Options(const CertificateFiles& files) const {
+  return {"--tls-ca",        authority_.ca_file(), "--tls-certificate",
+          files.certificate, "--tls-key",          files.key};
+}
+
+std::vector<std::string> LabCertificates::AgentOptions() const { return Options(agent_); }
+std::vector<std::string> LabCertificates::ControllerOptions() const { return Options(controller_); }
 
 double LabRun::RequestBytes() const {
   return summary.at("request_bytes").get<double>() / summary.at("counts").at("sent").get<double>();
@@ -161,7 +187,7 @@ LabCampaign RunInLab(const NetLab& lab, const std::string& yaml, const LabEviden
   LabCampaign best;
   const LabAgent agent(lab, Host::kClient);
   const LabAgent observer(lab, Host::kServer, evidence.routed);
-  std::vector<std::string> options;
+  std::vector<std::string> options = LabCertificates::Get().ControllerOptions();
   for (const std::string& setting :
        {absl::StrCat("server.observer=", observer.address()),
         absl::StrCat("probes.passes=[", evidence.pass, "]"),

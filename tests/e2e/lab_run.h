@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "proto/result.pb.h"
+#include "tests/base/certificate.h"
 #include "tests/e2e/campaign_run.h"
 #include "tests/e2e/netlab.h"
 #include "tests/e2e/theil_sen.h"
@@ -28,6 +29,22 @@ class LabServer {
  private:
   Daemon daemon_;
   std::string port_;
+};
+
+// The certificates of the labs of this process: of all its agents, and of the controller.
+class LabCertificates {
+ public:
+  static const LabCertificates& Get();
+  std::vector<std::string> AgentOptions() const;
+  std::vector<std::string> ControllerOptions() const;
+
+ private:
+  LabCertificates();
+  std::vector<std::string> Options(const CertificateFiles& files) const;
+
+  TempDir directory_;
+  Authority authority_;
+  CertificateFiles agent_, controller_;
 };
 
 // A kbench-agent on one host, for the controller on the client's host.

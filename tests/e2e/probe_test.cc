@@ -52,8 +52,8 @@ TEST(Probe, MeasuresEveryPathOfALocalTrial) {
 
 TEST(Probe, PrintsATable) {
   Daemon server("kbench-server", {});
-  Daemon agent("kbench-agent", {});
-  Daemon servers_agent("kbench-agent", {});
+  Daemon agent("kbench-agent", {"--plaintext"});
+  Daemon servers_agent("kbench-agent", {"--plaintext"});
   const Finished finished =
       Probe({"--agents", agent.address(), "--server", server.address(), "--server-agent",
              servers_agent.address(), "--duration", "50ms"});
@@ -66,8 +66,8 @@ TEST(Probe, PrintsATable) {
 }
 
 TEST(Probe, AServerThatIsNotThereHasItsExitCodeAndTheOtherPathsAreMeasured) {
-  Daemon first("kbench-agent", {});
-  Daemon second("kbench-agent", {});
+  Daemon first("kbench-agent", {"--plaintext"});
+  Daemon second("kbench-agent", {"--plaintext"});
   std::string gone;
   {
     Daemon server("kbench-server", {});
@@ -84,7 +84,7 @@ TEST(Probe, AServerThatIsNotThereHasItsExitCodeAndTheOtherPathsAreMeasured) {
 
 TEST(Probe, AWrongKeyIsAServerThatSaysNo) {
   Daemon server("kbench-server", {});
-  Daemon agent("kbench-agent", {});
+  Daemon agent("kbench-agent", {"--plaintext"});
   const TempDir dir;
   const Finished finished = Probe({"--agents", agent.address(), "--server", server.address(),
                                    "--key-file", dir.Write("key", "wrong"), "--duration", "50ms"});
@@ -95,7 +95,7 @@ TEST(Probe, AWrongKeyIsAServerThatSaysNo) {
 TEST(Probe, AnAgentThatIsNotThereEndsIt) {
   std::string gone;
   {
-    Daemon agent("kbench-agent", {});
+    Daemon agent("kbench-agent", {"--plaintext"});
     gone = agent.address();
   }
   const Finished finished = Probe({"--agents", gone, "--server", "127.0.0.1:1"});

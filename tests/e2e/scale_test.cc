@@ -34,7 +34,7 @@ TEST(Scale, TenThousandConnectionsOnTheServerAndOnOneAgent) {
     // One worker's ring has a limit; the server does not care how its clients share theirs.
     const std::string workers = transport == "uring" ? "workers: {count: 2}\n" : "";
     Daemon server("kbench-server", {"--residence-records", "0"});
-    Daemon agent("kbench-agent", {});
+    Daemon agent("kbench-agent", {"--plaintext"});
     const uint64_t server_before = MostMemoryKib(server.child().pid());
     const uint64_t agent_before = MostMemoryKib(agent.child().pid());
     const TempDir dir;

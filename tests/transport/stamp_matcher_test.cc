@@ -113,6 +113,24 @@ TEST(StampMatcher, WritesNothingIntoAForgottenFrame) {
   EXPECT_FALSE(a.kernel_sent.is_set());
 }
 
+TEST(StampMatcher, MissesNothingThatIsStillInTheSocketsBuffer) {
+  StampMatcher matcher(4);
+  SendStamps a, b, c;
+  matcher.Expect(99, &a);
+  matcher.Expect(199, &b);
+  matcher.Expect(299, &c);
+  matcher.Apply(kScheduled, 99, RealTime(1));
+  matcher.Apply(kSent, 99, RealTime(2));
+  matcher.ForgetThrough(299, 150);  // b has left in part only, c not at all
+  EXPECT_TRUE(matcher.empty());
+  EXPECT_EQ(matcher.counts().missing, 0u);
+  SendStamps d, e;
+  matcher.Expect(399, &d);
+  matcher.Expect(499, &e);
+  matcher.ForgetThrough(499, 100);
+  EXPECT_EQ(matcher.counts().missing, 1u) << "d had left whole";
+}
+
 TEST(StampMatcher, AbandonsTheOldestWhenFullAndCounts) {
   StampMatcher matcher(2);
   SendStamps a, b, c;

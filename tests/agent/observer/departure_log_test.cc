@@ -81,6 +81,21 @@ TEST(DepartureLog, OldDeparturesCountByTheWindowOfTheirTime) {
   ExpectSums(stays, from, until, log.Sums());
 }
 
+TEST(DepartureLog, AWindowAfterWhatIsFoldedIsCountedAlone) {
+  const std::vector<Stay> stays = RandomStays(10, 40'000, 500);
+  DepartureLog log(2 * DepartureLog::kChunk);
+  for (size_t i = 0; i < 20'000; ++i) {
+    log.Add(RealTime(stays[i].arrived), RealTime(stays[i].departed));
+  }
+  const int64_t from = stays[20'000].departed, until = stays[38'000].departed;
+  log.SetWindow(RealTime(from), RealTime(until));
+  for (size_t i = 20'000; i < stays.size(); ++i) {
+    log.Add(RealTime(stays[i].arrived), RealTime(stays[i].departed));
+  }
+  log.SetWindow(RealTime(from), RealTime(until));  // as at the end of an observation
+  ExpectSums(stays, from, until, log.Sums());
+}
+
 TEST(DepartureLog, NothingIsNothing) {
   const WireSums sums = DepartureLog().Sums();
   EXPECT_EQ(sums.departures, 0u);
