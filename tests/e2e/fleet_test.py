@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,24 +23,17 @@ TESTBED = f"{ROOT}/tests/testbed/testbed"
 NAME = "kbfleet"
 AGENTS = 3
 SKIPPED = 77
-PROGRAMS = ("ansible-playbook", "dpkg-deb", "openssl")
+PROGRAMS = ("ansible-playbook", "openssl")
 
 CAMPAIGN = """\
 name: fleet
-agents: [{agents}]
-server: {{address: "198.18.2.1:8123"}}
+server: {address: "198.18.2.1:8123"}
 transport: [socket, uring]
-workload: {{op: get, value_size: [4KiB, 64KiB], keys: 64}}
-load: {{flows: 1, depth: 1}}
-run: {{warmup: 100ms, duration: 500ms, repetitions: 1}}
+workload: {op: get, value_size: [4KiB, 64KiB], keys: 64}
+load: {flows: 1, depth: 1}
+run: {warmup: 100ms, duration: 500ms, repetitions: 1}
 """
 
-# For an agent without --config: the unit of the package, with the options on its command line.
-PLAIN = {
-    "kbench_agent_plaintext": True,
-    "kbench_agent_unit_override": "[Service]\nType=exec\nWatchdogSec=0\nExecStart=\nExecStart="
-    "/usr/bin/kbench-agent --listen {{ kbench_agent_listen }}:{{ kbench_agent_port }} --plaintext\n",
-}
 
 
 class Failure(Exception):
@@ -78,10 +72,6 @@ class Fleet:
         self._scratch = scratch
         self._inventory = f"/var/lib/kbench-testbed/{NAME}/inventory.yml"
         self._variables = {"kbench_package_dir": packages, "kbench_pki_dir": f"{scratch}/pki"}
-        self._tls = _has_config(packages, scratch)
-        if not self._tls:
-            step("these agents have no --config yet: plain text, options in a drop-in")
-            self._variables |= PLAIN
 
     def play(self, playbook: str, expected: int = 0, **variables: object) -> tuple[str, dict[str, dict[str, int]]]:
         """Runs a playbook over ssh from the controller's network; its output and its recap."""
@@ -137,10 +127,11 @@ class Fleet:
     def campaign(self) -> None:
         """{socket, uring} x 2 sizes over the agents, from the controller's host."""
         step("a campaign over three agents")
-        agents = ", ".join(f'"198.18.1.{i}:7100"' for i in range(1, AGENTS + 1))
-        on("controller", "mkdir -p /tmp/fleet && cat > /tmp/fleet/fleet.yaml",
-           stdin=CAMPAIGN.format(agents=agents))
-        out = on("controller", "cd /tmp/fleet && kbench run fleet.yaml --quiet --format json > report.json")
+        on("controller", "mkdir -p /tmp/fleet && cat > /tmp/fleet/fleet.yaml", stdin=CAMPAIGN)
+        with open(self._inventory, encoding="utf-8") as file:
+            on("controller", "cat > /tmp/fleet/lab.yml", stdin=file.read())
+        out = on("controller", "cd /tmp/fleet && kbench run fleet.yaml --inventory lab.yml --quiet --format json "
+                 "> report.json")
         report = on("controller", "cd /tmp/fleet && test -s results/*/*/report.html -o -s results/*/report.html "
                     "&& cat report.json")
         expect(out == "" or "error" not in out.lower(), f"kbench run said: {out}")
@@ -184,16 +175,6 @@ class Fleet:
             expect(left == "", f"left on {host}: {left}")
 
 
-def _has_config(packages: str, scratch: str) -> bool:
-    """Whether the packaged agent knows --config, and with it TLS and sd_notify."""
-    found = [name for name in os.listdir(packages) if name.startswith("kbench-agent_")]
-    expect(len(found) == 1, f"one package kbench-agent is wanted in {packages}: {found}")
-    subprocess.run(["dpkg-deb", "-x", f"{packages}/{found[0]}", f"{scratch}/agent"], check=True)
-    shown = subprocess.run([f"{scratch}/agent/usr/bin/kbench-agent", "--help"], capture_output=True, text=True,
-                           check=True)
-    return "--config" in shown.stdout
-
-
 def _recap(out: str) -> dict[str, dict[str, int]]:
     """Host -> counts, from what ansible-playbook prints last."""
     recap = {}
@@ -205,8 +186,14 @@ def _recap(out: str) -> dict[str, dict[str, int]]:
     return recap
 
 
+def _stop(number: int, _frame: object) -> None:
+    raise Failure(f"stopped by {signal.Signals(number).name}")
+
+
 def main() -> int:
     """Every step in turn; the testbed goes down however it ends."""
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
     packages = os.path.realpath(sys.argv[1])
     lacks = [program for program in PROGRAMS if shutil.which(program) is None]
     check = subprocess.run([TESTBED, "check"], capture_output=True, text=True, check=False)

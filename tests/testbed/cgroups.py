@@ -3,8 +3,9 @@
 Every process of the testbed (a host's nspawn with all that runs inside, a delay, a command of
 `testbed run`) starts inside kbench-testbed/<name>/<member> of the hierarchies used here and cannot
 leave by forking. So nothing is ever ended because a recorded number looks like a process of ours, and
-a host can be frozen as a whole. Works with the unified hierarchy (v2) and with version 1, of which
-`name=systemd` (hosts must not share it: their units have equal names) and `freezer` are used.
+a host can be frozen as a whole. Works with the unified hierarchy (v2), with version 1, of which
+`name=systemd` and `freezer` are used, and with both mounted side by side. Hosts must not share a
+hierarchy that their systemds use: their units have equal names.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from tools import TestbedError
 TOP = "kbench-testbed"
 
 
-def _mounted() -> list[str]:
-    """Roots of the hierarchies in use: one for v2, two for v1."""
+def _mounted() -> tuple[list[str], str, str]:
+    """Roots of the hierarchies in use; the one that freezes, and the file there that says so."""
     unified, systemd, freezer = [], [], []
     with open("/proc/self/mountinfo", encoding="utf-8") as lines:
         for line in lines:
@@ -32,9 +33,9 @@ def _mounted() -> list[str]:
             elif kind == "cgroup" and "freezer" in options.split(","):
                 freezer.append(point)
     if systemd and freezer:
-        return [systemd[0], freezer[0]]
+        return [systemd[0], freezer[0], *unified[:1]], freezer[0], "freezer.state"
     if unified:
-        return [unified[0]]
+        return [unified[0]], unified[0], "cgroup.events"
     raise TestbedError("no control groups are mounted: neither cgroup2 nor version 1 with "
                        "`name=systemd` and `freezer`; containers with systemd inside need them")
 
@@ -53,7 +54,11 @@ class Group:
     """The group of one member ("agent1"), or of a whole testbed when the member is empty."""
 
     def __init__(self, testbed: str, member: str = "") -> None:
-        self._paths = [os.path.join(root, TOP, testbed, member).rstrip("/") for root in _mounted()]
+        roots, freezer, file = _mounted()
+        own = os.path.join(TOP, testbed, member).rstrip("/")
+        self._paths = [f"{root}/{own}" for root in roots]
+        self._freezer = f"{freezer}/{own}"
+        self._frozen_file = f"{self._freezer}/{file}"
 
     def make(self) -> None:
         """Makes the group where it is missing."""
@@ -78,22 +83,20 @@ class Group:
 
     def frozen(self) -> bool:
         """Whether the whole group stands still."""
-        unified = len(self._paths) == 1
-        file = f"{self._paths[-1]}/{'cgroup.events' if unified else 'freezer.state'}"
-        if not os.path.exists(file):
+        if not os.path.exists(self._frozen_file):
             return False
-        return "frozen 1" in (text := _read(file)) or text.strip() == "FROZEN"
+        return "frozen 1" in (text := _read(self._frozen_file)) or text.strip() == "FROZEN"
 
     def freeze(self, on: bool) -> None:
         """Stops every process of the group, or lets all go on; returns when that is so."""
-        if len(self._paths) == 1:
-            _write(f"{self._paths[0]}/cgroup.freeze", "1" if on else "0")
+        if self._frozen_file.endswith("freezer.state"):
+            _write(self._frozen_file, "FROZEN" if on else "THAWED")
         else:
-            _write(f"{self._paths[1]}/freezer.state", "FROZEN" if on else "THAWED")
+            _write(f"{self._freezer}/cgroup.freeze", "1" if on else "0")
         deadline = time.monotonic() + 10
         while self.frozen() != on:
             if time.monotonic() > deadline:
-                raise TestbedError(f"{self._paths[-1]} did not {'freeze' if on else 'thaw'} within "
+                raise TestbedError(f"{self._freezer} did not {'freeze' if on else 'thaw'} within "
                                    "10 s; a process in it hangs in the kernel")
             time.sleep(0.005)
 
