@@ -98,7 +98,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION utils)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_AGENT_PACKAGE_DEPENDS systemd)
 set(CPACK_DEBIAN_SERVER_PACKAGE_DEPENDS systemd)
-set(CPACK_DEBIAN_CONTROLLER_PACKAGE_RECOMMENDS "kbench-agent, kbench-server")  # for --local
+set(CPACK_DEBIAN_CONTROLLER_PACKAGE_RECOMMENDS "ansible-core, kbench-agent, kbench-server")  # for --inventory, --local
 set(CPACK_DEBIAN_CONTROLLER_PACKAGE_SUGGESTS "ansible, openssl, bash-completion")
 include(CPack)
 

@@ -23,7 +23,7 @@ TESTBED = f"{ROOT}/tests/testbed/testbed"
 NAME = "kbfleet"
 AGENTS = 3
 SKIPPED = 77
-PROGRAMS = ("ansible-playbook", "openssl")
+PROGRAMS = ("ansible-playbook", "dpkg-deb", "openssl")
 
 CAMPAIGN = """\
 name: fleet
@@ -70,6 +70,7 @@ class Fleet:
 
     def __init__(self, packages: str, scratch: str) -> None:
         self._scratch = scratch
+        self._packages = packages
         self._inventory = f"/var/lib/kbench-testbed/{NAME}/inventory.yml"
         self._variables = {"kbench_package_dir": packages, "kbench_pki_dir": f"{scratch}/pki"}
 
@@ -127,17 +128,31 @@ class Fleet:
     def campaign(self) -> None:
         """{socket, uring} x 2 sizes over the agents, from the controller's host."""
         step("a campaign over three agents")
-        on("controller", "mkdir -p /tmp/fleet && cat > /tmp/fleet/fleet.yaml", stdin=CAMPAIGN)
-        with open(self._inventory, encoding="utf-8") as file:
-            on("controller", "cat > /tmp/fleet/lab.yml", stdin=file.read())
-        out = on("controller", "cd /tmp/fleet && kbench run fleet.yaml --inventory lab.yml --quiet --format json "
-                 "> report.json")
+        agents = ", ".join(f'"198.18.1.{i}:7100"' for i in range(1, AGENTS + 1))
+        on("controller", "mkdir -p /tmp/fleet && cat > /tmp/fleet/fleet.yaml",
+           stdin=f"agents: [{agents}]\n{CAMPAIGN}")
+        out = on("controller", "cd /tmp/fleet && kbench run fleet.yaml --quiet --format json > report.json")
         report = on("controller", "cd /tmp/fleet && test -s results/*/*/report.html -o -s results/*/report.html "
                     "&& cat report.json")
         expect(out == "" or "error" not in out.lower(), f"kbench run said: {out}")
         cells = json.loads(report)["cells"]
         expect(len(cells) == 4, f"4 cells were asked for, the report has {len(cells)}")
         on("controller", "rm -r /tmp/fleet")
+
+    def inventory(self) -> None:
+        """kbench reads the same inventory, on the machine that has Ansible; an unknown caller is refused."""
+        step("kbench agents ping --inventory")
+        found = [name for name in os.listdir(self._packages) if name.startswith("kbench_")]
+        expect(len(found) == 1, f"one package kbench is wanted in {self._packages}: {found}")
+        subprocess.run(["dpkg-deb", "-x", f"{self._packages}/{found[0]}", f"{self._scratch}/kbench"], check=True)
+        ping = [f"{self._scratch}/kbench/usr/bin/kbench", "agents", "ping", "--inventory", self._inventory]
+        pki = f"{self._scratch}/pki"
+        holder = ["--tls-ca", f"{pki}/ca.pem", "--tls-certificate"]
+        out = testbed("run", *ping, *holder, f"{pki}/hosts/controller/certificate.pem",
+                      "--tls-key", f"{pki}/hosts/controller/key.pem")
+        expect(out.count("idle") == AGENTS, f"{AGENTS} agents do not answer:\n{out}")
+        out = testbed("run", *ping, expected=None)
+        expect("idle" not in out, f"an agent answered a caller without a certificate:\n{out}")
 
     def smoke(self) -> None:
         """The playbook's own short campaign."""
@@ -207,8 +222,9 @@ def main() -> int:
         step("testbed up")
         testbed("up", "--agents", str(AGENTS), "--servers", "1")
         fleet = Fleet(packages, scratch)
-        for what in (fleet.host_keys_are_checked, fleet.deploy, fleet.status, fleet.tune, fleet.campaign, fleet.smoke,
-                     fleet.a_run_is_not_disturbed, fleet.collect, fleet.undeploy):
+        for what in (fleet.host_keys_are_checked, fleet.deploy, fleet.status, fleet.tune, fleet.campaign,
+                     fleet.inventory, fleet.smoke, fleet.a_run_is_not_disturbed, fleet.collect,
+                     fleet.undeploy):
             what()
         step(f"all is well, after {time.monotonic() - began:.0f} s")
         return 0
