@@ -145,14 +145,32 @@ class Fleet:
         found = [name for name in os.listdir(self._packages) if name.startswith("kbench_")]
         expect(len(found) == 1, f"one package kbench is wanted in {self._packages}: {found}")
         subprocess.run(["dpkg-deb", "-x", f"{self._packages}/{found[0]}", f"{self._scratch}/kbench"], check=True)
-        ping = [f"{self._scratch}/kbench/usr/bin/kbench", "agents", "ping", "--inventory", self._inventory]
-        pki = f"{self._scratch}/pki"
-        holder = ["--tls-ca", f"{pki}/ca.pem", "--tls-certificate"]
-        out = testbed("run", *ping, *holder, f"{pki}/hosts/controller/certificate.pem",
-                      "--tls-key", f"{pki}/hosts/controller/key.pem")
+        out = self._ping("controller")
         expect(out.count("idle") == AGENTS, f"{AGENTS} agents do not answer:\n{out}")
-        out = testbed("run", *ping, expected=None)
+        out = self._ping(None)
         expect("idle" not in out, f"an agent answered a caller without a certificate:\n{out}")
+        out = self._ping("agent1")
+        expect("idle" not in out, f"an agent took another agent for a controller:\n{out}")
+
+    def _ping(self, holder: str | None) -> str:
+        """What agents say to whoever has this host's certificate, or none."""
+        pki = f"{self._scratch}/pki"
+        credentials = [] if holder is None else [
+            "--tls-ca", f"{pki}/ca.pem", "--tls-certificate", f"{pki}/hosts/{holder}/certificate.pem",
+            "--tls-key", f"{pki}/hosts/{holder}/key.pem"]
+        return testbed("run", f"{self._scratch}/kbench/usr/bin/kbench", "agents", "ping", "--inventory",
+                       self._inventory, *credentials, expected=None)
+
+    def revocation(self) -> None:
+        """A revoked controller is refused by every agent, until it is trusted again."""
+        self.play("pki.yml", kbench_pki_revoke=["controller"])
+        out = self._ping("controller")
+        expect("idle" not in out, f"an agent answered a revoked controller:\n{out}")
+        out, _ = self.play("pki.yml", expected=2)
+        expect("the certificate of controller was revoked" in out, f"a revoked host was certified again:\n{out}")
+        self.play("pki.yml", kbench_pki_reinstate=["controller"])
+        out = self._ping("controller")
+        expect(out.count("idle") == AGENTS, f"{AGENTS} agents do not answer after reinstating:\n{out}")
 
     def smoke(self) -> None:
         """The playbook's own short campaign."""
@@ -223,8 +241,8 @@ def main() -> int:
         testbed("up", "--agents", str(AGENTS), "--servers", "1")
         fleet = Fleet(packages, scratch)
         for what in (fleet.host_keys_are_checked, fleet.deploy, fleet.status, fleet.tune, fleet.campaign,
-                     fleet.inventory, fleet.smoke, fleet.a_run_is_not_disturbed, fleet.collect,
-                     fleet.undeploy):
+                     fleet.inventory, fleet.revocation, fleet.smoke, fleet.a_run_is_not_disturbed,
+                     fleet.collect, fleet.undeploy):
             what()
         step(f"all is well, after {time.monotonic() - began:.0f} s")
         return 0
