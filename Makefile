@@ -1,6 +1,6 @@
 # The front door. Each target is a thin call of a CMake preset; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help packages build demo check truth table fleet deb dev asan tsan fuzz tidy bench format clean
+.PHONY: help packages build demo check truth table fleet fleet-packages deb dev asan tsan fuzz tidy bench format clean
 
 PRESET ?= release
 
@@ -27,12 +27,15 @@ table: build  ## the long table of known truths (root, about 15 minutes), as Mar
 	@rm -f build/$(PRESET)/acceptance.md
 	@ctest --preset $(PRESET) -C table -L table; status=$$?; cat build/$(PRESET)/acceptance.md; exit $$status
 
-deb: packages  ## Debian packages kbench, kbench-agent, kbench-server, into build/PRESET/packages
+fleet-packages: packages
+	@cmake/install-packages.sh fleet-packages.txt
+
+deb: fleet-packages  ## Debian packages kbench, kbench-agent, kbench-server, into build/PRESET/packages
 	cmake --preset $(PRESET)
 	cmake --build --preset $(PRESET) --target deb
 
-fleet: build  ## only the test that deploys to five hosts of their own on this machine (root)
-	ctest --preset $(PRESET) -L fleet
+fleet: fleet-packages build  ## only the test that deploys to five hosts of their own on this machine (root)
+	ctest --preset $(PRESET) -C fleet -L fleet
 
 dev:  ## debug build and its tests
 	$(MAKE) check PRESET=dev

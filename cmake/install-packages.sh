@@ -1,10 +1,12 @@
 #!/bin/sh
-# Installs those packages of debian-packages.txt that this machine lacks; does nothing, and needs
-# neither network nor root, when it lacks none.
+# install-packages.sh [LIST...]: installs those packages of the lists beside it (debian-packages.txt
+# without one) that this machine lacks; does nothing, and needs neither network nor root, when it
+# lacks none.
 set -eu
-list=$(dirname "$0")/debian-packages.txt
+cd "$(dirname "$0")"
+[ $# -gt 0 ] || set -- debian-packages.txt
 missing=
-for package in $(grep -v '^#' "$list"); do
+for package in $(cat "$@" | grep -v '^#'); do
   dpkg-query -W -f='${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' ||
     missing="$missing $package"
 done
