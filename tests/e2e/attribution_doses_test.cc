@@ -292,9 +292,11 @@ TEST_F(AttributionTable, Row5ARelaysDelaysAreTheNetworks) {
 // A server that nobody can look into: all that is known is the client's total, of GET and of NOOP.
 TEST_F(AttributionTable, Row15AClosedServersDifferenceIsFoundFromTotals) {
   constexpr int kRepetitions = 40;
-  // What a GET of one byte takes the reference server beyond a NOOP (tests/bench/server_bench) is
-  // in the difference, and not in the service time.
+  // In the difference of totals is all that moves with the operation: what a GET of one byte takes
+  // the server beyond a NOOP (tests/bench/server_bench), and what a longer wait adds to other
+  // parts, each of which may answer a twentieth of the dose (row 1).
   constexpr double kOwnWorkUs = 2;
+  constexpr double kOthersAnswer = 0.1;
   const OneAwakeCpu cpu;
   for (const int us : {50, 200}) {
     const LabServer server(*lab_, {"--service-model", "busy", "--residence-records", "0",
@@ -326,7 +328,7 @@ TEST_F(AttributionTable, Row15AClosedServersDifferenceIsFoundFromTotals) {
                            .low = found.low,
                            .high = found.high},
               .least = 0,
-              .most = kOwnWorkUs,
+              .most = kOwnWorkUs + kOthersAnswer * us,
               .unit = "us",
               .foreign_cpus = campaign.foreign_cpus});
       Accept({.row = "15",
