@@ -289,6 +289,66 @@ TEST_F(AttributionTable, Row5ARelaysDelaysAreTheNetworks) {
   }
 }
 
+// Milliseconds, and a server of which nothing is known but the packets on its host.
+TEST_F(AttributionTable, Row5MillisecondsOfARelayAreTheNetworksByPacketsAlone) {
+  const OneAwakeCpu cpu;
+  const LabServer server(*lab_, {"--residence-records", "0"});
+  std::vector<std::unique_ptr<DelayRelay>> relays;
+  const int target_port = ParseHostPort(server.routed())->port;
+  const SocketAddress target = *Resolve(*ParseHostPort(server.routed()));
+  const SocketAddress listen = *Resolve({.host = NetLab::kRelayWest, .port = 0});
+  lab_->In(Host::kRelay, [&] {
+    for (const int ms : {0, 1, 5}) {
+      relays.push_back(
+          *DelayRelay::Start({.server = target, .delay = Millis(ms), .listen = listen}));
+    }
+  });
+  Doses doses{.axis = "server", .doses = {}};
+  for (const auto& relay : relays) doses.doses.push_back({relay->name()});
+  const LabCampaign campaign =
+      RunInLab(*lab_,
+               absl::StrCat("name: milliseconds\n", Servers(doses.doses),
+                            "transport: [socket, epoll, uring]\n"
+                            "workload: {op: get, value_size: 1KiB, keys: 64}\n"
+                            "load: {mode: open, arrival: constant, rate_total: 80/s, flows: 1, "
+                            "depth: 1}\nprobes: {sample_every: 1}\n"
+                            "run: {warmup: 100ms, duration: 1s, seed: 11, repetitions: 6}\n"),
+               {.server_port = target_port});
+  ASSERT_EQ(campaign.runs.size(), 3u * 3 * 6);
+  for (size_t i = 0; i < relays.size(); ++i) {
+    const DelayRelay::Added added = relays[i]->added();
+    doses.doses[i].us = static_cast<double>((added.up + added.down).count()) / kNsPerUs;
+  }
+  for (const std::string transport : {"socket", "epoll", "uring"}) {
+    for (const auto& [index, name] : {std::pair(1, "1 + 1"), std::pair(2, "5 + 5")}) {
+      const double held = doses.doses[index].us - doses.doses[0].us;
+      const double room = 0.02 * held + 15;
+      const std::string injection =
+          absl::StrCat("relay ", name, " ms against 0 + 0, packets alone, ", transport);
+      const auto added = [&](std::string_view part) {
+        return Difference(campaign, transport, doses.doses[0].level, doses.doses[index].level,
+                          part);
+      };
+      Accept({.row = "5",
+              .injection = injection,
+              .quantity = "network added",
+              .measured = added(kNetworkPart),
+              .least = held - room,
+              .most = held + room,
+              .unit = "us",
+              .foreign_cpus = campaign.foreign_cpus});
+      Accept({.row = "5",
+              .injection = injection,
+              .quantity = "server added",
+              .measured = added(kServerPart),
+              .least = -15,
+              .most = 15,
+              .unit = "us",
+              .foreign_cpus = campaign.foreign_cpus});
+    }
+  }
+}
+
 // A server that nobody can look into: all that is known is the client's total, of GET and of NOOP.
 TEST_F(AttributionTable, Row15AClosedServersDifferenceIsFoundFromTotals) {
   constexpr int kRepetitions = 40;
