@@ -40,10 +40,6 @@ double BytesPerRequest(const CellOp& row, bool out) {
 
 }  // namespace
 
-double SerialisationNs(double bytes, double bytes_per_s) {
-  return bytes_per_s <= 0 ? 0 : bytes * 1e9 / bytes_per_s;
-}
-
 std::optional<ServerBracket> BracketOf(const CampaignAnalysis& analysis, const CellOp& row) {
   const std::optional<Together> both = Unseparated(row);
   const ServerPath path = ServerPathOf(analysis, row);

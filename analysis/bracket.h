@@ -20,7 +20,4 @@ struct ServerBracket {
 // None when the row's server is separated, or when no baseline of the path exists.
 std::optional<ServerBracket> BracketOf(const CampaignAnalysis& analysis, const CellOp& row);
 
-// Time that `bytes` of payload take on a path that carries `bytes_per_s` of it.
-double SerialisationNs(double bytes, double bytes_per_s);
-
 }  // namespace kbench::analysis

@@ -6,9 +6,9 @@
 #include <set>
 
 #include "absl/algorithm/container.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "analysis/campaign_analysis.h"
 #include "analysis/decomposition.h"
 #include "base/random.h"
 #include "base/units.h"
@@ -20,17 +20,10 @@ constexpr int kResamples = 500;
 constexpr size_t kFewestDoses = 3;
 constexpr double kMostLeftOut = 0.2;  // of the runs
 
-std::string LevelOf(const CampaignEvidence& campaign, int cell, const std::string& axis) {
-  for (const CellInfo& info : campaign.cells) {
-    if (info.index != cell) continue;
-    for (const Level& level : info.levels) {
-      if (level.axis == axis || absl::EndsWith(axis, absl::StrCat(".", level.axis)) ||
-          absl::EndsWith(level.axis, absl::StrCat(".", axis))) {
-        return level.value;
-      }
-    }
-  }
-  return "";
+std::string LevelOfCell(const CampaignEvidence& campaign, int cell, const std::string& axis) {
+  const auto at =
+      absl::c_find_if(campaign.cells, [cell](const CellInfo& info) { return info.index == cell; });
+  return at == campaign.cells.end() ? "" : LevelOf(*at, axis);
 }
 
 // "get=25us" -> 25000
@@ -131,14 +124,14 @@ std::vector<DosedRun> RunsOf(const CampaignEvidence& campaign, const DoseRespons
   std::vector<DosedRun> runs;
   for (const RunEvidence& run : campaign.runs) {
     if (run.pass != response.pass ||
-        LevelOf(campaign, run.cell, "transport") != response.transport) {
+        LevelOfCell(campaign, run.cell, "transport") != response.transport) {
       continue;
     }
     if (run.status != RunStatus::kComplete) {
       *fault = absl::StrCat("run ", run.run_id, " is not complete: ", run.status_text);
       return {};
     }
-    std::string level = LevelOf(campaign, run.cell, experiment.axis);
+    std::string level = LevelOfCell(campaign, run.cell, experiment.axis);
     const auto named = experiment.levels.find(level);
     if (named != experiment.levels.end()) level = named->second;
     const auto dose = DoseOf(level);
@@ -221,7 +214,7 @@ std::vector<DoseResponse> ResponsesOf(const Experiment& experiment,
   std::vector<std::string> transports;
   std::set<Pass> passes;
   for (const RunEvidence& run : campaign.runs) {
-    const std::string transport = LevelOf(campaign, run.cell, "transport");
+    const std::string transport = LevelOfCell(campaign, run.cell, "transport");
     if (std::find(transports.begin(), transports.end(), transport) == transports.end()) {
       transports.push_back(transport);
     }

@@ -1,6 +1,7 @@
 #include "analysis/probe_cost.h"
 
 #include <functional>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -15,35 +16,38 @@ double PerSent(double sum, const PassRun& run) {
   return sent == 0 ? 0 : sum / static_cast<double>(sent);
 }
 
-Ratio Against(const std::vector<PassRun>& runs, Pass pass, const Number& number) {
+// A number of the bare runs and of the pass's, repetition by repetition.
+struct Pairs {
   std::vector<double> base, candidate;
+};
+
+Pairs PairsOf(const std::vector<PassRun>& runs, Pass pass, const Number& number) {
+  Pairs pairs;
   for (const PassRun& bare : runs) {
     if (bare.pass != Pass::kBare) continue;
     for (const PassRun& probed : runs) {
       if (probed.pass != pass || probed.repetition != bare.repetition) continue;
-      base.push_back(number(bare));
-      candidate.push_back(number(probed));
+      pairs.base.push_back(number(bare));
+      pairs.candidate.push_back(number(probed));
     }
   }
-  return PairedRatio(base, candidate);
+  return pairs;
+}
+
+Ratio Against(const std::vector<PassRun>& runs, Pass pass, const Number& number) {
+  const Pairs pairs = PairsOf(runs, pass, number);
+  return PairedRatio(pairs.base, pairs.candidate);
 }
 
 // Of a quantity that was there without probes and is gone with them, no ratio can be taken. (A
 // client that no longer sleeps has no voluntary switch.)
 bool Vanished(const std::vector<PassRun>& runs, Pass pass, const Number& number) {
-  double base = 0, candidate = 0;
-  int pairs = 0;
-  for (const PassRun& bare : runs) {
-    if (bare.pass != Pass::kBare) continue;
-    for (const PassRun& probed : runs) {
-      if (probed.pass != pass || probed.repetition != bare.repetition) continue;
-      base += number(bare);
-      candidate += number(probed);
-      ++pairs;
-    }
-  }
+  const Pairs pairs = PairsOf(runs, pass, number);
+  const double base = std::accumulate(pairs.base.begin(), pairs.base.end(), 0.0);
+  const double candidate = std::accumulate(pairs.candidate.begin(), pairs.candidate.end(), 0.0);
   // A few in a run come of its beginning and its end.
-  return pairs > 0 && base / pairs > kPerRequestAtLeast && candidate < base * kVanished;
+  return base > kPerRequestAtLeast * static_cast<double>(pairs.base.size()) &&
+         candidate < base * kVanished;
 }
 
 // Ratios with few pairs have intervals that hold anything.

@@ -17,6 +17,10 @@ std::string ServerOf(const CampaignAnalysis& analysis, const CellOp& row) {
 
 }  // namespace
 
+double SerialisationNs(double bytes, double bytes_per_s) {
+  return bytes_per_s > 0 ? bytes * 1e9 / bytes_per_s : 0;
+}
+
 ServerPath ServerPathOf(const CampaignAnalysis& analysis, const CellOp& row) {
   ServerPath path;
   const std::string host = HostOf(ServerOf(analysis, row));

@@ -18,6 +18,10 @@ struct ServerPath {
   double echo_p99_ns = 0;  // the largest p99 of idle echoes; 0: none
 };
 
+// How long `bytes` of payload take at `bytes_per_s`, headers included as they were when that was
+// measured; 0 when it was not.
+double SerialisationNs(double bytes, double bytes_per_s);
+
 ServerPath ServerPathOf(const CampaignAnalysis& analysis, const CellOp& row);
 
 }  // namespace kbench::analysis

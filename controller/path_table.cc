@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "analysis/server_path.h"
 #include "analysis/table.h"
 #include "base/units.h"
 
@@ -35,16 +36,13 @@ Json Measured(int64_t value) { return value > 0 ? Json(value) : Json(); }
 Json Serialisation(double bytes_per_s) {
   Json json;
   for (const int64_t size : kSizes) {
-    json[FormatSize(size)] = Measured(SerialisationNs(static_cast<double>(size), bytes_per_s));
+    json[FormatSize(size)] =
+        Measured(analysis::SerialisationNs(static_cast<double>(size), bytes_per_s));
   }
   return json;
 }
 
 }  // namespace
-
-double SerialisationNs(double bytes, double bytes_per_s) {
-  return bytes_per_s > 0 ? bytes * 1e9 / bytes_per_s : 0;
-}
 
 std::string PathsText(const std::vector<NetworkBaseline>& paths, int width) {
   analysis::Table table{
@@ -65,7 +63,8 @@ std::string PathsText(const std::vector<NetworkBaseline>& paths, int width) {
                                     Rate(path.sent_bytes_per_s()),
                                     Rate(path.received_bytes_per_s())};
     for (const int64_t size : kSizes) {
-      row.push_back(Time(SerialisationNs(static_cast<double>(size), path.sent_bytes_per_s())));
+      row.push_back(
+          Time(analysis::SerialisationNs(static_cast<double>(size), path.sent_bytes_per_s())));
     }
     table.rows.push_back(std::move(row));
     if (path.reason().empty()) continue;

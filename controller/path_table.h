@@ -9,10 +9,6 @@
 
 namespace kbench {
 
-// How long `bytes` of payload take at `bytes_per_s`, headers included as they were when that was
-// measured; 0 when it was not.
-double SerialisationNs(double bytes, double bytes_per_s);
-
 std::string PathsText(const std::vector<result::NetworkBaseline>& paths, int width);
 std::string PathsJson(const std::vector<result::NetworkBaseline>& paths);
 

@@ -61,6 +61,17 @@ RealTime& StampOf(SendStamps* stamps, SendStampKind kind) {
   return kind == SendStampKind::kScheduled ? stamps->kernel_scheduled : stamps->kernel_sent;
 }
 
+// Bytes in the socket's buffer that TCP has not sent yet; 0 when the kernel does not say.
+uint32_t UnsentBytes(int fd) {
+  int bytes = 0;
+  if (ioctl(fd, SIOCOUTQNSD, &bytes) != 0 || bytes < 0) return 0;
+  return static_cast<uint32_t>(bytes);
+}
+
+bool IsComplete(const SendStamps& stamps) {
+  return stamps.kernel_scheduled.is_set() && stamps.kernel_sent.is_set();
+}
+
 }  // namespace
 
 void StampMatcher::Expect(uint32_t last_byte, SendStamps* stamps) {
@@ -89,10 +100,8 @@ void StampMatcher::Apply(SendStampKind kind, uint32_t key, RealTime at) {
 
 void StampMatcher::ForgetThrough(uint32_t last_byte, uint32_t unsent) {
   while (size_ > 0 && AtOrAfter(last_byte, At(0).last_byte)) {
-    const SendStamps& stamps = *At(0).stamps;
     const bool left = AtOrAfter(last_byte - unsent, At(0).last_byte);
-    const bool complete = stamps.kernel_scheduled.is_set() && stamps.kernel_sent.is_set();
-    counts_.missing += left && !complete;
+    counts_.missing += left && !IsComplete(*At(0).stamps);
     first_ = (first_ + 1) % ring_.size();
     --size_;
   }
@@ -100,8 +109,7 @@ void StampMatcher::ForgetThrough(uint32_t last_byte, uint32_t unsent) {
 
 bool StampMatcher::CompleteThrough(uint32_t last_byte) const {
   for (size_t i = 0; i < size_ && AtOrAfter(last_byte, At(i).last_byte); ++i) {
-    const SendStamps& stamps = *At(i).stamps;
-    if (!stamps.kernel_scheduled.is_set() || !stamps.kernel_sent.is_set()) return false;
+    if (!IsComplete(*At(i).stamps)) return false;
   }
   return true;
 }
@@ -146,12 +154,6 @@ RealTime ReceiveStamp(msghdr* header) {
   return RealTime();
 }
 
-uint32_t UnsentBytes(int fd) {
-  int bytes = 0;
-  if (ioctl(fd, SIOCOUTQNSD, &bytes) != 0 || bytes < 0) return 0;
-  return static_cast<uint32_t>(bytes);
-}
-
 DrainCount DrainErrorQueue(int fd, StampMatcher* matcher) {
   constexpr unsigned kBatch = 16;
   DrainCount count;
@@ -164,6 +166,18 @@ DrainCount DrainErrorQueue(int fd, StampMatcher* matcher) {
     for (int i = 0; i < got; ++i) count.stamps += ApplyQueued(&messages[i].msg_hdr, matcher);
     if (got < static_cast<int>(kBatch)) return count;
   }
+}
+
+DrainCount SettleStamps(int fd, uint32_t last_byte, bool drain, StampMatcher* matcher) {
+  DrainCount count;
+  if (drain && !matcher->CompleteThrough(last_byte)) count = DrainErrorQueue(fd, matcher);
+  uint32_t unsent = 0;
+  if (fd >= 0 && !matcher->CompleteThrough(last_byte)) {
+    unsent = UnsentBytes(fd);
+    ++count.system_calls;
+  }
+  matcher->ForgetThrough(last_byte, unsent);
+  return count;
 }
 
 }  // namespace kbench

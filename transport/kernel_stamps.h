@@ -106,10 +106,13 @@ struct DrainCount {
   int stamps = 0;
 };
 
-// Bytes in the socket's buffer that TCP has not sent yet; 0 when the kernel does not say.
-uint32_t UnsentBytes(int fd);
-
 // Takes everything out of the socket's error queue.
 DrainCount DrainErrorQueue(int fd, StampMatcher* matcher);
+
+// Bytes have come back on a flow: lets go of all frames up to `last_byte`, the last one that the
+// socket took. First it fetches, where `drain` allows, the stamps that are still in the error
+// queue, and asks how much has not left the socket's buffer. No system calls when no stamp is
+// missing.
+DrainCount SettleStamps(int fd, uint32_t last_byte, bool drain, StampMatcher* matcher);
 
 }  // namespace kbench

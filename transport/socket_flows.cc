@@ -171,13 +171,7 @@ bool SocketFlows::Receive(FlowId id, int flags, MonoTime polled, MonoTime woke) 
   arena_used_ += RoundUp(bytes);
   if (!f.stamps.empty()) {
     const auto last_sent = static_cast<uint32_t>(f.line.accepted - 1);
-    if (!f.stamps.CompleteThrough(last_sent)) Drain(&f);
-    uint32_t unsent = 0;
-    if (!f.stamps.CompleteThrough(last_sent)) {
-      unsent = UnsentBytes(f.fd.get());
-      ++counters_.system_calls;
-    }
-    f.stamps.ForgetThrough(last_sent, unsent);
+    Count(SettleStamps(f.fd.get(), last_sent, MayDrain(f), &f.stamps));
   }
   events_.push_back({.kind = TransportEvent::Kind::kReceived,
                      .flow = id,
@@ -190,8 +184,14 @@ bool SocketFlows::Receive(FlowId id, int flags, MonoTime polled, MonoTime woke) 
 }
 
 void SocketFlows::Drain(Flow* f) {
-  if (!f->stamped || !f->open() || options_.leave_stamps) return;
-  const DrainCount count = DrainErrorQueue(f->fd.get(), &f->stamps);
+  if (MayDrain(*f)) Count(DrainErrorQueue(f->fd.get(), &f->stamps));
+}
+
+bool SocketFlows::MayDrain(const Flow& f) const {
+  return f.stamped && f.open() && !options_.leave_stamps;
+}
+
+void SocketFlows::Count(const DrainCount& count) {
   counters_.system_calls += count.system_calls;
   counters_.stamps_drained += count.stamps;
 }

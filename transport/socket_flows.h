@@ -57,6 +57,8 @@ class SocketFlows {
   // True while the arena has room for one more full receive.
   bool has_room() const { return arena_used_ + chunk_ <= arena_size_; }
   void Drain(Flow* flow);
+  bool MayDrain(const Flow& f) const;
+  void Count(const DrainCount& count);
 
   Flow& flow(FlowId id) { return flows_[Index(id)]; }
   uint32_t count() const { return static_cast<uint32_t>(flows_.size()); }

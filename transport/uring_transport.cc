@@ -425,19 +425,19 @@ void UringTransport::SettleStamps() {
     Flow& f = flow(id);
     if (f.line.accepted == 0) continue;
     const auto last_sent = static_cast<uint32_t>(f.line.accepted - 1);
-    if (!f.stamps.CompleteThrough(last_sent)) Drain(&f);
-    uint32_t unsent = 0;
-    if (f.fd.valid() && !f.stamps.CompleteThrough(last_sent)) {
-      unsent = UnsentBytes(f.fd.get());
-      ++counters_.system_calls;
-    }
-    f.stamps.ForgetThrough(last_sent, unsent);
+    Count(kbench::SettleStamps(f.fd.get(), last_sent, MayDrain(f), &f.stamps));
   }
 }
 
 void UringTransport::Drain(Flow* f) {
-  if (!f->fd.valid() || options_.leave_stamps) return;
-  const DrainCount count = DrainErrorQueue(f->fd.get(), &f->stamps);
+  if (MayDrain(*f)) Count(DrainErrorQueue(f->fd.get(), &f->stamps));
+}
+
+bool UringTransport::MayDrain(const Flow& f) const {
+  return f.fd.valid() && !options_.leave_stamps;
+}
+
+void UringTransport::Count(const DrainCount& count) {
   counters_.system_calls += count.system_calls;
   counters_.stamps_drained += count.stamps;
 }

@@ -132,6 +132,8 @@ class UringTransport final : public Transport {
   void FinishEnd(FlowId id);
   void SettleStamps();
   void Drain(Flow* flow);
+  bool MayDrain(const Flow& f) const;
+  void Count(const DrainCount& count);
   bool TryStampCommand(FlowId id);
   std::unique_ptr<Flow> MakeFlow(FlowSocket socket) const;
   void Begin(FlowId id);

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "analysis/server_path.h"
+
 namespace kbench {
 namespace {
 
@@ -32,8 +34,8 @@ std::vector<result::NetworkBaseline> Two() {
 }
 
 TEST(PathTable, SerialisationIsBytesOverRate) {
-  EXPECT_EQ(SerialisationNs(1e6, 1e9), 1e6);
-  EXPECT_EQ(SerialisationNs(1e6, 0), 0) << "not measured, not infinite";
+  EXPECT_EQ(analysis::SerialisationNs(1e6, 1e9), 1e6);
+  EXPECT_EQ(analysis::SerialisationNs(1e6, 0), 0) << "not measured, not infinite";
 }
 
 TEST(PathTable, ShowsTimesRatesAndWhatIsMissing) {
