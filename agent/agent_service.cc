@@ -3,18 +3,19 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/abilities.h"
 #include "agent/caller_service.h"
 #include "agent/echo_service.h"
 #include "agent/host_facts.h"
 #include "agent/observe_service.h"
 #include "agent/probe_service.h"
 #include "agent/result_proto.h"
+#include "agent/results_service.h"
 #include "agent/run_proto.h"
 #include "agent/run_stream.h"
 #include "agent/runner.h"
 #include "base/units.h"
 #include "base/version.h"
-#include "transport/transport.h"
 
 namespace kbench {
 
@@ -32,6 +33,20 @@ std::string AgentService::address() const {
   return address_;
 }
 
+namespace {
+
+control::Abilities ToProto(const Abilities& abilities) {
+  control::Abilities wire;
+  wire.mutable_transports()->insert(abilities.transports.begin(), abilities.transports.end());
+  wire.set_packets(abilities.packets);
+  wire.set_kernel_stamps(abilities.kernel_stamps);
+  wire.set_locked_memory_limit(abilities.locked_memory_limit);
+  wire.set_clock_synchronized(abilities.clock_synchronized);
+  return wire;
+}
+
+}  // namespace
+
 grpc::ServerUnaryReactor* AgentService::Hello(grpc::CallbackServerContext* context,
                                               const control::HelloRequest* request,
                                               control::HelloReply* reply) {
@@ -48,10 +63,12 @@ grpc::ServerUnaryReactor* AgentService::Hello(grpc::CallbackServerContext* conte
   version->set_release(std::string(ReleaseVersion()));
   version->set_build(std::string(BuildId()));
   *reply->mutable_host() = ToProto(ReadHostFacts());
-  for (TransportKind kind : {TransportKind::kSocket, TransportKind::kEpoll, TransportKind::kUring,
-                             TransportKind::kNull}) {
-    if (MakeTransport(kind, {}).ok()) reply->add_transports(std::string(Name(kind)));
+  const Abilities abilities = TryAbilities();
+  for (const auto& [transport, problem] : abilities.transports) {
+    if (problem.empty()) reply->add_transports(transport);
   }
+  *reply->mutable_abilities() = ToProto(abilities);
+  reply->set_keeps_results(shelf_ != nullptr);
   {
     std::lock_guard lock(mutex_);
     if (active_.runner != nullptr) {
@@ -76,6 +93,48 @@ grpc::ServerUnaryReactor* AgentService::Ping(grpc::CallbackServerContext* contex
 grpc::ServerBidiReactor<control::RunCommand, control::RunEvent>* AgentService::Run(
     grpc::CallbackServerContext* context) {
   return RunStream::Start(this, *context);
+}
+
+grpc::ServerUnaryReactor* AgentService::Results(grpc::CallbackServerContext* context,
+                                                const control::ResultsRequest* /*request*/,
+                                                control::ResultsReply* reply) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(ListResults(*context, shelf_.get(), reply));
+  return reactor;
+}
+
+grpc::ServerWriteReactor<control::ResultChunk>* AgentService::Fetch(
+    grpc::CallbackServerContext* context, const control::FetchRequest* request) {
+  return FetchCall::Start(*context, shelf_.get(), request->run_id());
+}
+
+grpc::ServerUnaryReactor* AgentService::Acknowledge(grpc::CallbackServerContext* context,
+                                                    const control::AcknowledgeRequest* request,
+                                                    control::AcknowledgeReply* /*reply*/) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(DropResults(*context, shelf_.get(), *request));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AgentService::Release(grpc::CallbackServerContext* context,
+                                                const control::ReleaseRequest* request,
+                                                control::ReleaseReply* reply) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  grpc::Status status = RequireRole(*context, CallerRole::kController);
+  if (status.ok()) {
+    std::lock_guard lock(mutex_);
+    const bool named = request->run_id().empty() || request->run_id() == active_.run_id;
+    if (active_.runner != nullptr && named) {
+      reply->set_run_id(active_.run_id);
+      reply->set_owner(active_.owner);
+      const std::string caller = CallerName(*context);
+      active_.runner->Stop(absl::StrCat(
+          "released by ", request->reason().empty() ? "another controller" : request->reason(),
+          caller.empty() ? "" : absl::StrCat(" (certificate ", caller, ")")));
+    }
+  }
+  reactor->Finish(status);
+  return reactor;
 }
 
 grpc::ServerBidiReactor<control::ObserveCommand, control::ObserveEvent>* AgentService::Observe(

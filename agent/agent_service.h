@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "agent/caps.h"
+#include "agent/result_shelf.h"
 #include "base/clock.h"
 #include "proto/agent.grpc.pb.h"
 
@@ -23,12 +24,15 @@ class Runner;
 
 class AgentService final : public control::Agent::CallbackService {
  public:
-  explicit AgentService(Caps caps = {}) : caps_(std::move(caps)) {}
+  // `shelf` may be null: results are not kept.
+  explicit AgentService(Caps caps = {}, std::unique_ptr<ResultShelf> shelf = nullptr)
+      : caps_(std::move(caps)), shelf_(std::move(shelf)) {}
   ~AgentService() override;
 
   // HOST:PORT that results carry as this agent's name.
   void set_address(std::string address);
   const Caps& caps() const { return caps_; }
+  ResultShelf* shelf() const { return shelf_.get(); }  // null: there is none
 
   grpc::ServerUnaryReactor* Hello(grpc::CallbackServerContext* context,
                                   const control::HelloRequest* request,
@@ -38,6 +42,18 @@ class AgentService final : public control::Agent::CallbackService {
                                  control::PingReply* reply) override;
   grpc::ServerBidiReactor<control::RunCommand, control::RunEvent>* Run(
       grpc::CallbackServerContext* context) override;
+
+  grpc::ServerUnaryReactor* Results(grpc::CallbackServerContext* context,
+                                    const control::ResultsRequest* request,
+                                    control::ResultsReply* reply) override;
+  grpc::ServerWriteReactor<control::ResultChunk>* Fetch(
+      grpc::CallbackServerContext* context, const control::FetchRequest* request) override;
+  grpc::ServerUnaryReactor* Acknowledge(grpc::CallbackServerContext* context,
+                                        const control::AcknowledgeRequest* request,
+                                        control::AcknowledgeReply* reply) override;
+  grpc::ServerUnaryReactor* Release(grpc::CallbackServerContext* context,
+                                    const control::ReleaseRequest* request,
+                                    control::ReleaseReply* reply) override;
 
   grpc::ServerBidiReactor<control::ObserveCommand, control::ObserveEvent>* Observe(
       grpc::CallbackServerContext* context) override;
@@ -92,6 +108,7 @@ class AgentService final : public control::Agent::CallbackService {
   void GiveBackTurn(Side side);
 
   const Caps caps_;
+  const std::unique_ptr<ResultShelf> shelf_;
   mutable std::mutex mutex_;
   int turns_[2] = {};                         // taken, by side; guarded by mutex_
   std::string address_;                       // guarded by mutex_

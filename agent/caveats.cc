@@ -101,9 +101,13 @@ class Judge {
     }
     if (inject.relay) {
       parts.push_back(absl::StrCat(
-          FormatDuration(inject.relay_delay), " each way in a relay on this host (it really added ",
-          Human(outcome_.relay.up), " towards the server and ", Human(outcome_.relay.down),
-          " back, medians of ", outcome_.relay.chunks, " chunks together)"));
+          FormatDuration(inject.relay_delay),
+          inject.relay_rate > 0
+              ? absl::StrCat(" and the time of ", FormatBitRate(inject.relay_rate))
+              : "",
+          " each way in a relay on this host (it really added ", Human(outcome_.relay.up),
+          " towards the server and ", Human(outcome_.relay.down), " back, medians of ",
+          outcome_.relay.chunks, " chunks together)"));
     }
     Add("injected", absl::StrCat("delays were added by order: ", absl::StrJoin(parts, ", "),
                                  "; this is a proof of the method, not a measurement of the server "

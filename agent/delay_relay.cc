@@ -28,6 +28,8 @@ namespace {
 // a relay on the client's CPU is no reason to let a woken client wait.
 constexpr Nanos kSpin = Micros(60);
 constexpr size_t kChunkBytes = 65536;
+// Of a link with a rate, which passes on whole chunks: what is a link passes on packets.
+constexpr size_t kShapedChunkBytes = 16384;
 
 struct Chunk {
   MonoTime arrived;
@@ -43,8 +45,24 @@ void NoDelay(int fd) {
 
 }  // namespace
 
+// One direction of all connections.
+struct DelayRelay::Link {
+  int64_t rate = 0;  // bit/s; 0: no bound
+  MonoTime free;     // the last bit of what it took has passed
+
+  // When the last bit of what arrives now has passed.
+  MonoTime Pass(MonoTime now, size_t bytes) {
+    if (rate == 0) return now;
+    free =
+        std::max(free, now) +
+        Nanos(static_cast<int64_t>(static_cast<double>(bytes) * 8e9 / static_cast<double>(rate)));
+    return free;
+  }
+};
+
 // One direction of one relayed connection.
 struct DelayRelay::Pipe {
+  Link* link = nullptr;
   int from = -1;
   int to = -1;
   bool ended = false;  // the source has closed; what is held still goes out
@@ -70,7 +88,11 @@ struct DelayRelay::Connection {
 // The relay's thread.
 class DelayRelay::Loop {
  public:
-  explicit Loop(DelayRelay* relay) : relay_(relay), buffer_(kChunkBytes) {}
+  explicit Loop(DelayRelay* relay)
+      : relay_(relay),
+        buffer_(relay->options_.rate > 0 ? kShapedChunkBytes : kChunkBytes),
+        link_up_{.rate = relay->options_.rate, .free = {}},
+        link_down_{.rate = relay->options_.rate, .free = {}} {}
 
   void Run() {
     prctl(PR_SET_TIMERSLACK, 1);
@@ -150,8 +172,8 @@ class DelayRelay::Loop {
     Connection& c = connections_.emplace_back();
     c.client = std::move(client);
     c.server = std::move(server);
-    c.up = {.from = c.client.get(), .to = c.server.get()};
-    c.down = {.from = c.server.get(), .to = c.client.get()};
+    c.up = {.link = &link_up_, .from = c.client.get(), .to = c.server.get()};
+    c.down = {.link = &link_down_, .from = c.server.get(), .to = c.client.get()};
   }
 
   void FinishConnect(Connection* c) {
@@ -174,7 +196,7 @@ class DelayRelay::Loop {
     const auto size = static_cast<size_t>(n);
     p->held += size;
     p->queue.push_back({.arrived = now,
-                        .due = now + relay_->options_.delay,
+                        .due = p->link->Pass(now, size) + relay_->options_.delay,
                         .bytes = std::string(buffer_.data(), size)});
   }
 
@@ -205,6 +227,8 @@ class DelayRelay::Loop {
 
   DelayRelay* const relay_;
   std::vector<char> buffer_;
+  Link link_up_;
+  Link link_down_;
   std::vector<pollfd> fds_;
   std::list<Connection> connections_;
   MonoTime due_;

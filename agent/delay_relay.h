@@ -1,7 +1,11 @@
-// A user-space relay that adds a known delay each way: the network with a known answer. It
-// terminates TCP on both sides, holds every chunk of bytes until it is due, and spins through the
-// last stretch of the wait, so that what it adds is what it says within a few microseconds. It
-// keeps what it really added. The bytes themselves are nothing to it: TLS passes through.
+// A user-space relay that adds a known delay each way, or is a link of a known rate: the network
+// with a known answer. It terminates TCP on both sides, holds every chunk of bytes until it is due,
+// and spins through the last stretch of the wait, so that what it adds is what it says within a few
+// microseconds. It keeps what it really added. The bytes themselves are nothing to it: TLS passes
+// through.
+//
+// With a rate, all connections share one link each way, first come, first served: a chunk leaves
+// when its last bit has passed. Only bytes of the streams count, no headers of packets.
 //
 //   flow  ->  127.0.0.1:port  |held|  ->  server         up
 //   flow  <-                  |held|  <-  server         down
@@ -32,6 +36,7 @@ class DelayRelay {
   struct Options {
     SocketAddress server;
     Nanos delay;           // each way
+    int64_t rate = 0;      // bit/s, each way; 0: no bound
     SocketAddress listen;  // not set: a free port of 127.0.0.1
   };
   // What chunks were held for, really: medians of (left the relay - reached it).
@@ -57,6 +62,7 @@ class DelayRelay {
   std::string failure() const;
 
  private:
+  struct Link;
   struct Pipe;
   struct Connection;
   class Loop;

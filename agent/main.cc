@@ -19,6 +19,7 @@
 #include "agent/server_credentials.h"
 #include "agent/service_manager.h"
 #include "base/address.h"
+#include "base/lease.h"
 #include "base/status_macros.h"
 #include "base/units.h"
 #include "base/version.h"
@@ -36,7 +37,10 @@ struct Options {
   Caps caps;
   std::string max_duration;
   std::vector<std::string> targets;
+  std::string results;
 };
+
+int Milliseconds(Nanos d) { return static_cast<int>(d.count() / 1'000'000); }
 
 int Fail(int code, absl::string_view what) {
   std::cerr << "kbench-agent: " << what << "\n";
@@ -118,16 +122,25 @@ int Serve(Options options) {
               << " open files are allowed here; flows are limited "
               << "by that\n";
   }
-  AgentService service(options.caps);
+  std::unique_ptr<ResultShelf> shelf;
+  if (!options.results.empty()) {
+    auto opened = ResultShelf::Open(options.results);
+    if (!opened.ok()) return Fail(kUsage, absl::StrCat("--results: ", opened.status().message()));
+    shelf = *std::move(opened);
+  }
+  AgentService service(options.caps, std::move(shelf));
   int port = 0;
   grpc::ServerBuilder builder;
   builder.AddListeningPort(options.listen, *credentials, &port);
   // Two agents on one port would share a controller's streams at random.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // A controller whose host vanishes without a word must not leave its load running.
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+  // The lease of a run: a controller that is frozen, or whose host vanishes without a word, must
+  // not leave its load running. A link may be cut for kLeaseAnswer.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kLeaseQuestion));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kLeaseAnswer));
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // no bound
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             Milliseconds(kLeaseQuestion) / 2);
   // The list of the requests whose packets are wanted is as long as the trace.
   builder.SetMaxReceiveMessageSize(256 * 1024 * 1024);
   builder.RegisterService(&service);
@@ -176,6 +189,9 @@ void AddOptions(CLI::App* app, Options* options) {
   app->add_option("--allow-target", options->targets,
                   "Network, like 10.0.0.0/8, that may be loaded or probed (repeatable; default: "
                   "any)");
+  app->add_option("--results", options->results,
+                  "Directory in which results wait until a controller has stored them; without one "
+                  "they are lost with their controller");
   app->set_version_flag("--version",
                         std::string(ReleaseVersion()) + " (" + std::string(BuildId()) + ")");
 }

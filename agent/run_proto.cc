@@ -25,7 +25,8 @@ constexpr uint32_t kMostBatchOps = 100'000;
 constexpr uint32_t kMostSocketBuffer = 1u << 30;
 constexpr uint32_t kMostSamples = 1u << 24;
 constexpr double kMostRate = 1e9;
-constexpr int64_t kMostInjected = 1'000'000'000;  // ns
+constexpr int64_t kMostInjected = 1'000'000'000;       // ns
+constexpr int64_t kMostRelayRate = 1'000'000'000'000;  // bit/s
 
 absl::Status BadField(absl::string_view field, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(field, ": ", what));
@@ -241,15 +242,22 @@ absl::Status TakeInject(const control::RunSpec& from, RunSpec* to) {
   RETURN_IF_ERROR(CheckRange("inject.encode_ns", inject.encode_ns(), int64_t{0}, kMostInjected));
   RETURN_IF_ERROR(CheckRange("inject.decode_ns", inject.decode_ns(), int64_t{0}, kMostInjected));
   RETURN_IF_ERROR(CheckRange("inject.relay_ns", inject.relay_ns(), int64_t{0}, kMostInjected));
+  RETURN_IF_ERROR(CheckRange("inject.relay_rate", inject.relay_rate(), int64_t{0}, kMostRelayRate));
   to->inject = {.encode = Nanos(inject.encode_ns()),
                 .decode = Nanos(inject.decode_ns()),
-                .relay = inject.relay() || inject.relay_ns() > 0,
+                .relay = inject.relay() || inject.relay_ns() > 0 || inject.relay_rate() > 0,
                 .relay_delay = Nanos(inject.relay_ns()),
+                .relay_rate = inject.relay_rate(),
                 .keep_awake = inject.keep_awake()};
   if (to->inject.relay && to->transport == TransportKind::kNull) {
     return BadField("inject.relay", "the null transport has no server to relay to");
   }
-  const Nanos whole = to->inject.encode + to->inject.decode + to->inject.relay_delay * 2;
+  Nanos whole = to->inject.encode + to->inject.decode + to->inject.relay_delay * 2;
+  if (to->inject.relay_rate > 0) {
+    const double seconds =
+        static_cast<double>(to->value_bytes) * 8 / static_cast<double>(to->inject.relay_rate);
+    whole += Nanos(static_cast<int64_t>(seconds * 1e9));
+  }
   if (whole >= to->op_timeout) {
     return BadField("inject", absl::StrCat("its delays make ", whole.count(),
                                            " ns of every request, and op_timeout_ns is ",

@@ -27,7 +27,8 @@ struct Inject {
   Nanos encode;             // burned while a request is encoded
   Nanos decode;             // burned while an answer is decoded
   bool relay = false;       // a relay on this host stands between the flows and the server ...
-  Nanos relay_delay;        // ... and holds everything for so long, each way
+  Nanos relay_delay;        // ... holds everything for so long, each way ...
+  int64_t relay_rate = 0;   // ... and is a link of so many bit/s, each way; 0: no bound
   bool keep_awake = false;  // no delay: CPUs stay out of their idle states
 
   bool any() const { return encode > Nanos() || decode > Nanos() || relay; }

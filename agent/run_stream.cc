@@ -153,8 +153,15 @@ bool RunStream::Measure(MonoTime at) {
 bool RunStream::SendResult(const RunOutcome& outcome) {
   const result::RunResult result = ToProto(
       runner_->spec(), outcome, {.agent = service_->address(), .spec_sha256 = spec_sha256_});
-  return SendInChunks(result.SerializeAsString(),
-                      [](control::RunEvent* event) { return event->mutable_result(); });
+  const std::string bytes = result.SerializeAsString();
+  if (ResultShelf* shelf = service_->shelf(); shelf != nullptr) {
+    const absl::Status kept = shelf->Put(result.run_id(), bytes);
+    if (!kept.ok()) {
+      Log(result.run_id(),
+          absl::StrCat("its result goes to the controller alone: ", kept.message()));
+    }
+  }
+  return SendInChunks(bytes, [](control::RunEvent* event) { return event->mutable_result(); });
 }
 
 bool RunStream::SendFailed(const control::Failed& failed) {

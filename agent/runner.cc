@@ -57,8 +57,9 @@ absl::Status Runner::Prepare() {
     server_ = *address;
   }
   if (spec_.inject.relay) {
-    ASSIGN_OR_RETURN(relay_,
-                     DelayRelay::Start({.server = server_, .delay = spec_.inject.relay_delay}));
+    ASSIGN_OR_RETURN(relay_, DelayRelay::Start({.server = server_,
+                                                .delay = spec_.inject.relay_delay,
+                                                .rate = spec_.inject.relay_rate}));
   }
   values_ = std::make_unique<ValuePool>(spec_.seed, spec_.value_bytes);
   for (uint32_t i = 0; i < spec_.workers; ++i) {

@@ -24,6 +24,8 @@
 
 namespace kbench {
 
+inline constexpr size_t kResultChunkBytes = 1024 * 1024;
+
 template <typename Command, typename Event>
 class ServedStream : public grpc::ServerBidiReactor<Command, Event> {
  public:
@@ -102,15 +104,14 @@ class ServedStream : public grpc::ServerBidiReactor<Command, Event> {
   // Sends `bytes` as ResultChunks of at most 1 MiB, each put where `chunk_of(&event)` says.
   template <typename ChunkOf>
   bool SendInChunks(const std::string& bytes, ChunkOf chunk_of) {
-    constexpr size_t kChunkBytes = 1024 * 1024;
     size_t from = 0;
     do {
       Event event;
       auto* chunk = chunk_of(&event);
-      chunk->set_data(bytes.substr(from, kChunkBytes));
-      chunk->set_last(from + kChunkBytes >= bytes.size());
+      chunk->set_data(bytes.substr(from, kResultChunkBytes));
+      chunk->set_last(from + kResultChunkBytes >= bytes.size());
       if (!Send(event)) return false;
-      from += kChunkBytes;
+      from += kResultChunkBytes;
     } while (from < bytes.size());
     return true;
   }

@@ -46,6 +46,22 @@ AnalysedRun AnalyseRun(const RunEvidence& run) {
   return analysed;
 }
 
+// A cell and pass that has whole runs shows them alone. One that had to make do with fewer agents
+// shows that, and its caveats say so.
+void LeaveOutDegraded(CampaignAnalysis* analysis) {
+  for (AnalysedRun& run : analysis->runs) {
+    if (run.evidence->status != RunStatus::kDegraded || !run.usable) continue;
+    const bool replaced = absl::c_any_of(analysis->runs, [&](const AnalysedRun& other) {
+      return other.usable && other.evidence->status == RunStatus::kComplete &&
+             other.evidence->cell == run.evidence->cell &&
+             other.evidence->pass == run.evidence->pass;
+    });
+    if (!replaced) continue;
+    run.left_out = absl::StrCat("degraded: ", run.evidence->status_text);
+    run.usable = false;
+  }
+}
+
 std::string LevelsButTransport(const CellInfo& cell) {
   std::vector<std::string> levels;
   for (const Level& level : cell.levels) {
@@ -377,8 +393,9 @@ CampaignAnalysis Analyse(const CampaignEvidence& campaign) {
   // Rows point into `runs`, whose storage moves with the result but does not change place.
   for (const RunEvidence& run : campaign.runs) {
     analysis.runs.push_back(AnalyseRun(run));
-    analysis.runs_left_out += !analysis.runs.back().usable;
   }
+  LeaveOutDegraded(&analysis);
+  for (const AnalysedRun& run : analysis.runs) analysis.runs_left_out += !run.usable;
   FillRows(&analysis);
   CaveatCollector collector;
   CollectFromCampaign(analysis, &collector);

@@ -164,8 +164,8 @@ Line Begin(const CampaignEvidence& campaign, const AnalysedRun& run) {
   line.Signed(run.evidence->repetition);
   line.Text(Name(run.evidence->pass));
   line.Text(run.evidence->run_id);
-  line.Text(run.usable ? "complete"
-                       : (run.evidence->status == RunStatus::kFailed ? "failed" : "aborted"));
+  const bool cut_short = !run.usable && run.evidence->status == RunStatus::kComplete;
+  line.Text(cut_short ? "aborted" : Name(run.evidence->status));
   for (const std::string& axis : campaign.axes) {
     line.Text(LevelValue(campaign, run.evidence->cell, axis));
   }

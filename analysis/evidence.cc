@@ -4,6 +4,20 @@
 
 namespace kbench::analysis {
 
+absl::string_view Name(RunStatus status) {
+  switch (status) {
+    case RunStatus::kComplete:
+      return "complete";
+    case RunStatus::kDegraded:
+      return "degraded";
+    case RunStatus::kAborted:
+      return "aborted";
+    case RunStatus::kFailed:
+      break;
+  }
+  return "failed";
+}
+
 absl::string_view Name(Pass pass) {
   switch (pass) {
     case Pass::kBare:

@@ -35,7 +35,9 @@ enum class Pass { kBare, kSampled, kFull };
 inline constexpr Pass kPasses[] = {Pass::kBare, Pass::kSampled, Pass::kFull};
 absl::string_view Name(Pass pass);  // "bare", "sampled", "full"
 
-enum class RunStatus { kComplete, kAborted, kFailed };
+// Degraded: complete, with fewer agents than the campaign has.
+enum class RunStatus { kComplete, kDegraded, kAborted, kFailed };
+absl::string_view Name(RunStatus status);  // "complete", "degraded", "aborted", "failed"
 
 // One execution of one cell: one RunResult per agent that delivered one.
 struct RunEvidence {
@@ -43,7 +45,7 @@ struct RunEvidence {
   int repetition = 0;  // from 0
   std::string run_id;
   RunStatus status = RunStatus::kComplete;
-  std::string status_text;  // why, when not complete
+  std::string status_text;  // why, when not complete; who was absent, when degraded
   // Spread of the agents' first sends, after mapping each agent's clock to the controller's; and
   // the bound of that mapping's error (half of the smallest round trip, worst agent).
   int64_t first_send_skew_ns = 0;
@@ -65,7 +67,7 @@ struct CampaignEvidence {
   std::string name;
   std::string run_id;
   std::string started_utc;  // "2026-11-23T23:36:00Z"
-  std::string status;       // "complete", "aborted", "failed"
+  std::string status;       // "complete", "degraded" (an agent was lost), "aborted", "failed"
   std::string version;      // of the controller
   std::string server;       // address, or "embedded"
   uint64_t seed = 0;

@@ -18,18 +18,6 @@ constexpr absl::string_view kMethod =
     "parts in integer ns of the client's clock; of the server's clock only the residence's length; "
     "docs/measurement.md";
 
-absl::string_view Name(RunStatus status) {
-  switch (status) {
-    case RunStatus::kComplete:
-      return "complete";
-    case RunStatus::kAborted:
-      return "aborted";
-    case RunStatus::kFailed:
-      return "failed";
-  }
-  return "failed";
-}
-
 Json Identity(const RunEvidence& run) {
   Json json;
   json["schema"] = 1;

@@ -27,6 +27,9 @@ constexpr std::array<Unit, 7> kSizeUnits = {{{"B", 1},
                                              {"MB", 1e6},
                                              {"GB", 1e9}}};
 
+constexpr std::array<Unit, 4> kBitRateUnits = {
+    {{"bit/s", 1}, {"kbit/s", 1e3}, {"Mbit/s", 1e6}, {"Gbit/s", 1e9}}};
+
 // Splits "12.5ms" into 12.5 and "ms". False when there is no number in front.
 bool SplitNumber(absl::string_view text, double* number, absl::string_view* unit) {
   const char* const end = text.data() + text.size();
@@ -65,6 +68,15 @@ absl::StatusOr<int64_t> ParseWithUnits(absl::string_view what, absl::string_view
   return refuse(absl::StrCat("unknown unit '", unit, "'"));
 }
 
+// In the largest of `units`, from the largest down to 1, that gives a whole number.
+std::string Shortest(int64_t amount, const std::array<std::pair<int64_t, const char*>, 4>& units,
+                     const char* zero) {
+  if (amount == 0) return zero;
+  const auto* unit = units.begin();
+  while (amount % unit->first != 0) ++unit;
+  return absl::StrCat(amount / unit->first, unit->second);
+}
+
 }  // namespace
 
 absl::StatusOr<Nanos> ParseDuration(absl::string_view text) {
@@ -75,6 +87,10 @@ absl::StatusOr<Nanos> ParseDuration(absl::string_view text) {
 
 absl::StatusOr<int64_t> ParseSize(absl::string_view text) {
   return ParseWithUnits("size", text, kSizeUnits);
+}
+
+absl::StatusOr<int64_t> ParseBitRate(absl::string_view text) {
+  return ParseWithUnits("bit rate", text, kBitRateUnits);
 }
 
 absl::StatusOr<double> ParseRate(absl::string_view text) {
@@ -91,23 +107,19 @@ absl::StatusOr<double> ParseRate(absl::string_view text) {
 }
 
 std::string FormatDuration(Nanos d) {
-  constexpr std::array<std::pair<int64_t, const char*>, 4> kUnits = {
-      {{1'000'000'000, "s"}, {1'000'000, "ms"}, {1'000, "us"}, {1, "ns"}}};
-  if (d.count() == 0) return "0s";
-  for (const auto& [factor, name] : kUnits) {
-    if (d.count() % factor == 0) return absl::StrCat(d.count() / factor, name);
-  }
-  return absl::StrCat(d.count(), "ns");
+  return Shortest(d.count(), {{{1'000'000'000, "s"}, {1'000'000, "ms"}, {1'000, "us"}, {1, "ns"}}},
+                  "0s");
 }
 
 std::string FormatSize(int64_t bytes) {
-  constexpr std::array<std::pair<int64_t, const char*>, 4> kUnits = {
-      {{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}, {1, "B"}}};
-  if (bytes == 0) return "0B";
-  for (const auto& [factor, name] : kUnits) {
-    if (bytes % factor == 0) return absl::StrCat(bytes / factor, name);
-  }
-  return absl::StrCat(bytes, "B");
+  return Shortest(bytes, {{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}, {1, "B"}}}, "0B");
+}
+
+std::string FormatBitRate(int64_t bits_per_second) {
+  return Shortest(
+      bits_per_second,
+      {{{1'000'000'000, "Gbit/s"}, {1'000'000, "Mbit/s"}, {1'000, "kbit/s"}, {1, "bit/s"}}},
+      "0bit/s");
 }
 
 std::string HumanDuration(double ns) {

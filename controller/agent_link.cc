@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/address.h"
+#include "base/lease.h"
 #include "base/status_macros.h"
 #include "base/version.h"
 
@@ -76,11 +77,14 @@ absl::StatusOr<ChannelCredentials> CredentialsFor(const std::string& address,
 // Without credentials it is a channel on which every call fails.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
                                            const ChannelCredentials& credentials) {
+  const auto milliseconds = [](Nanos d) { return static_cast<int>(d.count() / 1'000'000); };
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  // The lease of a run, from our side: an agent that is frozen or gone is noticed.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, milliseconds(kLeaseQuestion));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, milliseconds(kLeaseAnswer));
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // no bound
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
   return grpc::CreateCustomChannel(address, credentials, arguments);
@@ -230,6 +234,49 @@ absl::StatusOr<AgentClockMap> AgentLink::MeasureClock(int pings, Nanos timeout) 
 
 std::unique_ptr<RunStream> AgentLink::StartRun(size_t index, RunInbox* inbox, Nanos timeout) {
   return std::make_unique<RunStream>(stub_.get(), address_, index, inbox, timeout);
+}
+
+absl::StatusOr<control::ResultsReply> AgentLink::Results(Nanos timeout) {
+  grpc::ClientContext context;
+  context.set_deadline(After(timeout));
+  control::ResultsReply reply;
+  RETURN_IF_ERROR(FromGrpc(stub_->Results(&context, {}, &reply), address_));
+  return reply;
+}
+
+absl::StatusOr<std::string> AgentLink::Fetch(const std::string& run_id, Nanos timeout) {
+  grpc::ClientContext context;
+  context.set_deadline(After(timeout));
+  control::FetchRequest request;
+  request.set_run_id(run_id);
+  const auto stream = stub_->Fetch(&context, request);
+  std::string bytes;
+  bool whole = false;
+  for (control::ResultChunk chunk; stream->Read(&chunk);) {
+    bytes += chunk.data();
+    whole = chunk.last();
+  }
+  RETURN_IF_ERROR(FromGrpc(stream->Finish(), address_));
+  if (whole) return bytes;
+  return absl::DataLossError(absl::StrCat("agent ", address_, " sent a part of run ", run_id));
+}
+
+absl::Status AgentLink::Acknowledge(const std::vector<std::string>& run_ids, Nanos timeout) {
+  grpc::ClientContext context;
+  context.set_deadline(After(timeout));
+  control::AcknowledgeRequest request;
+  for (const std::string& id : run_ids) request.add_run_ids(id);
+  control::AcknowledgeReply reply;
+  return FromGrpc(stub_->Acknowledge(&context, request, &reply), address_);
+}
+
+absl::StatusOr<control::ReleaseReply> AgentLink::Release(const control::ReleaseRequest& request,
+                                                         Nanos timeout) {
+  grpc::ClientContext context;
+  context.set_deadline(After(timeout));
+  control::ReleaseReply reply;
+  RETURN_IF_ERROR(FromGrpc(stub_->Release(&context, request, &reply), address_));
+  return reply;
 }
 
 std::unique_ptr<ObserveDialogue> AgentLink::StartObserve(Nanos timeout) {

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -94,6 +95,14 @@ class AgentLink {
   absl::StatusOr<control::HelloReply> Hello(Nanos timeout);
   absl::StatusOr<AgentClockMap> MeasureClock(int pings, Nanos timeout);
   std::unique_ptr<RunStream> StartRun(size_t index, RunInbox* inbox, Nanos timeout);
+  // Results that the agent keeps because nobody has acknowledged them, oldest first.
+  absl::StatusOr<control::ResultsReply> Results(Nanos timeout);
+  // A serialised RunResult of those.
+  absl::StatusOr<std::string> Fetch(const std::string& run_id, Nanos timeout);
+  absl::Status Acknowledge(const std::vector<std::string>& run_ids, Nanos timeout);
+  // Ends another controller's run.
+  absl::StatusOr<control::ReleaseReply> Release(const control::ReleaseRequest& request,
+                                                Nanos timeout);
   std::unique_ptr<ObserveDialogue> StartObserve(Nanos timeout);
   std::unique_ptr<EchoDialogue> StartEcho(Nanos timeout);
   // Blocks until the path is measured, or `context` is cancelled. Unavailable when it is the target

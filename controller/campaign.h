@@ -78,6 +78,7 @@ struct Settings {
   Nanos connect_timeout = Seconds(5);
   int64_t reconnects = 0;  // attempts per connection
   int64_t repetitions = 3;
+  std::string lost_agent = "abort";  // or "continue"
   uint64_t seed = 1;
   int64_t sample_every = 64;  // 0: no kernel stamps
   int64_t samples_max = 20'000;
@@ -89,10 +90,15 @@ struct Settings {
   Nanos inject_encode;  // burned per request, per answer
   Nanos inject_decode;
   bool keep_awake = false;            // CPUs of the agents' hosts
-  std::optional<Nanos> inject_relay;  // each way; none: no relay
+  std::optional<Nanos> inject_relay;  // each way; none: no delay
+  int64_t relay_rate = 0;             // bit/s each way; 0: no bound. Neither: no relay
 
   // Whether the keys are written before the run.
   bool LoadsKeys() const;
+  // On the agent's host, between its flows and the server.
+  bool has_relay() const { return inject_relay.has_value() || relay_rate > 0; }
+  // What `inject` adds to one request with a value.
+  Nanos Injected() const;
   // Kernel stamps for one request in so many; 0: none.
   int64_t SampleEvery(analysis::Pass pass) const;
   bool EmbeddedServer() const { return server_address.empty(); }

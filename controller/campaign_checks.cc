@@ -89,12 +89,14 @@ void CheckObserver(const Settings& s, std::vector<CampaignComplaint>* complaints
 }
 
 void CheckInject(const Settings& s, std::vector<CampaignComplaint>* complaints) {
-  if (s.inject_relay && s.transport == "null") {
-    complaints->push_back({"inject.relay",
-                           "the null transport has no connection that could lead through a relay; "
-                           "drop inject.relay, or take another transport"});
+  if (s.has_relay() && s.transport == "null") {
+    const char* const path = s.inject_relay ? "inject.relay" : "inject.relay_rate";
+    complaints->push_back(
+        {path, absl::StrCat("the null transport has no connection that could lead through a relay; "
+                            "drop ",
+                            path, ", or take another transport")});
   }
-  const Nanos whole = s.inject_encode + s.inject_decode + s.inject_relay.value_or(Nanos(0)) * 2;
+  const Nanos whole = s.Injected();
   if (whole >= s.op_timeout) {
     complaints->push_back(
         {"run.op_timeout",

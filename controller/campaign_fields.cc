@@ -378,6 +378,24 @@ CampaignField InjectRelay(Nanos high) {
   return field;
 }
 
+CampaignField InjectRelayRate(int64_t low, int64_t high) {
+  CampaignField field{.path = "inject.relay_rate", .axis = "inject_relay_rate"};
+  field.expects = absl::StrCat("none, or a bit rate each way from ", FormatBitRate(low), " to ",
+                               FormatBitRate(high), ", like 2.5Gbit/s");
+  field.apply = [low, high](absl::string_view text, Settings* s) -> Text {
+    s->relay_rate = 0;
+    if (text == "none") return std::string(text);
+    ASSIGN_OR_RETURN(const int64_t value, ParseBitRate(text));
+    if (value < low || value > high) return Refuse(text, "is out of range");
+    s->relay_rate = value;
+    return FormatBitRate(value);
+  };
+  field.show = [](const Settings& s) -> std::string {
+    return s.relay_rate > 0 ? FormatBitRate(s.relay_rate) : "none";
+  };
+  return field;
+}
+
 std::vector<CampaignField> MakeFields() {
   constexpr int64_t kMiB = 1 << 20;
   constexpr Nanos kDay = Seconds(86'400);
@@ -429,6 +447,7 @@ std::vector<CampaignField> MakeFields() {
       Duration("run.op_timeout", "op_timeout", Millis(1), Seconds(3600), &Settings::op_timeout),
       Duration("run.connect_timeout", "connect_timeout", Millis(1), Seconds(600),
                &Settings::connect_timeout),
+      Once(Choice("run.lost_agent", "lost_agent", {"abort", "continue"}, &Settings::lost_agent)),
       Count("run.reconnects", "reconnects", 0, 1'000'000, &Settings::reconnects),
       Count("probes.sample_every", "sample_every", 0, 1'000'000'000, &Settings::sample_every),
       Count("probes.samples_max", "samples_max", 0, 10'000'000, &Settings::samples_max),
@@ -439,6 +458,7 @@ std::vector<CampaignField> MakeFields() {
       Duration("inject.encode", "inject_encode", Nanos(0), kInjectMax, &Settings::inject_encode),
       Duration("inject.decode", "inject_decode", Nanos(0), kInjectMax, &Settings::inject_decode),
       InjectRelay(kInjectMax),
+      InjectRelayRate(1'000, 1'000'000'000'000),
       Flag("inject.keep_awake", "keep_awake", &Settings::keep_awake),
   };
 }

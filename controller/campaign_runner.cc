@@ -17,7 +17,8 @@
 #include "base/status_macros.h"
 #include "base/version.h"
 #include "controller/cpu_placement.h"
-#include "controller/local_fleet.h"
+#include "controller/fleet.h"
+#include "controller/live_status.h"
 #include "controller/path_probe.h"
 #include "controller/plan.h"
 #include "controller/result_store.h"
@@ -47,7 +48,7 @@ std::string Summarize(const RunOutcome& outcome) {
   std::string text = absl::StrFormat("%.0f ops/s", ops_per_second);
   if (failed > 0) absl::StrAppend(&text, ", ", failed, " failed or lost");
   if (!outcome.status.ok()) {
-    text = absl::StrCat(StatusName(outcome.evidence.status), ": ", outcome.status.message());
+    text = absl::StrCat(analysis::Name(outcome.evidence.status), ": ", outcome.status.message());
   }
   return text;
 }
@@ -68,15 +69,20 @@ uint64_t WrongValues(const analysis::RunEvidence& run) {
 
 class CampaignRun {
  public:
-  CampaignRun(const Campaign& campaign, const CampaignRunOptions& options,
-              const Interrupts* interrupts, Progress* progress)
-      : campaign_(campaign), options_(options), interrupts_(interrupts), progress_(progress) {}
+  CampaignRun(const Campaign& campaign, const CampaignRunOptions& options, Interrupts* interrupts,
+              Progress* progress)
+      : campaign_(campaign),
+        options_(options),
+        interrupts_(interrupts),
+        progress_(progress),
+        dispatcher_(options.limits, interrupts, progress) {}
 
   CampaignOutcome Execute() {
     CampaignOutcome outcome;
     outcome.status = Prepare();
     if (outcome.status.ok()) outcome.status = MeasureBaselines();
     if (outcome.status.ok()) outcome.status = RunAll();
+    cancel_watch_.reset();
     fleet_.reset();  // its logs are complete before the directory is
     outcome.code = ExitCodeOf(outcome.status);
     if (outcome.code == ExitCode::kInterrupted && interrupts_->signal == SIGTERM) {
@@ -104,14 +110,26 @@ class CampaignRun {
     plan_ = MakePlan(campaign_, agents);
     local_cpus_ = LocalCpus();
     DescribeCampaign(agents);
-    ASSIGN_OR_RETURN(
-        store_,
-        ResultStore::Create(
-            options_.results_dir, campaign_, PlanJson(campaign_, plan_, agents),
-            {.campaign = evidence_, .label = options_.label, .runs_planned = plan_.runs.size()}));
+    ASSIGN_OR_RETURN(store_, ResultStore::Create(options_.results_dir, campaign_,
+                                                 PlanJson(campaign_, plan_, agents),
+                                                 {.campaign = evidence_,
+                                                  .label = options_.label,
+                                                  .resumed_from = ResumedFrom(),
+                                                  .runs_planned = plan_.runs.size()}));
+    cancel_watch_.emplace(store_->partial_dir(), interrupts_);
     progress_->CampaignStarted(campaign_.name, plan_.runs.size(), plan_.measuring);
-    RETURN_IF_ERROR(StartFleet());
-    return MeetAgents();
+    progress_->PublishIn(store_->partial_dir());
+    ASSIGN_OR_RETURN(fleet_, Fleet::Meet(campaign_, {.local_agents = options_.local_agents,
+                                                     .bin_dir = options_.bin_dir,
+                                                     .log_dir = store_->log_dir(),
+                                                     .local_cpus = local_cpus_,
+                                                     .credentials = options_.credentials,
+                                                     .limits = options_.limits}));
+    return absl::OkStatus();
+  }
+
+  std::string ResumedFrom() const {
+    return options_.resumption == nullptr ? "" : options_.resumption->stored.evidence.run_id;
   }
 
   void DescribeCampaign(size_t agents) {
@@ -132,6 +150,18 @@ class CampaignRun {
     if (const auto selftest = LoadSelftest(options_.results_dir, fleet)) {
       evidence_.selftest = {.passed = selftest->passed, .sentence = selftest->Sentence()};
     }
+    if (options_.resumption != nullptr) DescribeResumption(*options_.resumption);
+  }
+
+  void DescribeResumption(const Resumption& resumption) {
+    const analysis::CampaignEvidence& before = resumption.stored.evidence;
+    result::Caveat& caveat = evidence_.caveats.emplace_back();
+    caveat.set_code("resumed");
+    caveat.set_text(absl::StrCat(
+        resumption.complete.size(), " of ", plan_.runs.size(), " runs were made by campaign ",
+        before.run_id, ", which began at ", before.started_utc,
+        before.version == evidence_.version ? "" : absl::StrCat(" with kbench ", before.version),
+        " and did not end; what drifted meanwhile lies between them and the others"));
   }
 
   // Every server of the campaign, in the order of its cells.
@@ -151,75 +181,13 @@ class CampaignRun {
                         absl::StrJoin(local_cpus_.usable, ","));
   }
 
-  absl::Status StartFleet() {
-    std::vector<std::string> addresses = campaign_.agents;
-    if (options_.local_agents > 0) {
-      ASSIGN_OR_RETURN(fleet_, LocalFleet::Start(campaign_, {.agents = options_.local_agents,
-                                                             .bin_dir = options_.bin_dir,
-                                                             .log_dir = store_->log_dir(),
-                                                             .cpus = local_cpus_}));
-      addresses = fleet_->agents();
-    }
-    for (const std::string& address : addresses) {
-      links_.push_back(std::make_unique<AgentLink>(address, options_.credentials));
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status MeetAgents() {
-    std::vector<AgentLink*> links;
-    for (const auto& link : links_) links.push_back(link.get());
-    dispatcher_ = std::make_unique<Dispatcher>(links, options_.limits, interrupts_, progress_);
-    ASSIGN_OR_RETURN(const std::vector<control::HelloReply> replies, dispatcher_->HelloAll());
-    for (size_t i = 0; i < replies.size(); ++i) {
-      RETURN_IF_ERROR(CheckAgent(links_[i]->address(), replies[i]));
-      places_.push_back(PlaceOf(links_[i]->address(), replies[i]));
-    }
-    return MeetObserver();
-  }
-
-  // The agent on the server's host, which may be one of those that make the load.
-  absl::Status MeetObserver() {
-    const std::string& address = campaign_.cells.front().settings.observer;
-    if (address.empty()) return absl::OkStatus();
-    for (const auto& link : links_) {
-      if (link->address() == address) observer_ = link.get();
-    }
-    if (observer_ != nullptr) return absl::OkStatus();
-    observer_link_ = std::make_unique<AgentLink>(address, options_.credentials);
-    observer_ = observer_link_.get();
-    const auto reply = observer_->Hello(options_.limits.hello);
-    return Annotate(reply.status(), "phase hello, server.observer");
-  }
-
-  absl::Status CheckAgent(const std::string& address, const control::HelloReply& reply) const {
-    RETURN_IF_ERROR(CheckIdle(address, reply));
-    for (const Cell& cell : campaign_.cells) {
-      if (absl::c_linear_search(reply.transports(), cell.settings.transport)) continue;
-      return absl::InvalidArgumentError(absl::StrCat("agent ", address, " cannot run transport ",
-                                                     cell.settings.transport, "; it has ",
-                                                     absl::StrJoin(reply.transports(), ", ")));
-    }
-    return absl::OkStatus();
-  }
-
-  AgentPlace PlaceOf(const std::string& address, const control::HelloReply& reply) const {
-    if (options_.local_agents > 0) return {.host = "this host", .cpus = local_cpus_};
-    AgentPlace place{.host = reply.host().hostname()};
-    if (place.host.empty()) place.host = address;
-    for (const uint32_t cpu : reply.host().cpu_numbers()) {
-      place.cpus.usable.push_back(static_cast<int>(cpu));
-    }
-    return place;
-  }
-
   // Every server of the campaign that is connected to, each once.
   std::vector<KineticServer> Servers() const {
     std::vector<KineticServer> servers;
     for (const Cell& cell : campaign_.cells) {
       const Settings& s = cell.settings;
       if (s.transport == "null") continue;
-      KineticServer server{.address = s.EmbeddedServer() ? fleet_->ServerFor(s) : s.server_address,
+      KineticServer server{.address = fleet_->ServerFor(s),
                            .identity = s.identity,
                            .hmac_key = keys_.at(s.key_file),
                            .tls = s.tls,
@@ -237,17 +205,19 @@ class CampaignRun {
     const auto keep = [this](MeasuredPath path) {
       evidence_.baselines.push_back(std::move(path.baseline));
     };
+    const std::vector<AgentLink*> agents = fleet_->agents();
+    AgentLink* const observer = fleet_->observer();
     for (const KineticServer& server : Servers()) {
-      for (const auto& from : links_) {
-        if (!interrupts_->stop()) keep(prober.ToServer(from.get(), server));
+      for (AgentLink* from : agents) {
+        if (!interrupts_->stop()) keep(prober.ToServer(from, server));
       }
     }
-    for (const auto& from : links_) {
-      const bool apart = observer_ != nullptr && from.get() != observer_;
-      if (apart && !interrupts_->stop()) keep(prober.ToAgent(from.get(), observer_));
+    for (AgentLink* from : agents) {
+      const bool apart = observer != nullptr && from != observer;
+      if (apart && !interrupts_->stop()) keep(prober.ToAgent(from, observer));
     }
-    if (observer_ == nullptr && links_.size() > 1 && !interrupts_->stop()) {
-      keep(prober.ToAgent(links_[0].get(), links_[1].get()));
+    if (observer == nullptr && agents.size() > 1 && !interrupts_->stop()) {
+      keep(prober.ToAgent(agents[0], agents[1]));
     }
     if (interrupts_->stop()) return absl::CancelledError("interrupted before the first run");
     const absl::Status stored = store_->AddBaselines(evidence_.baselines);
@@ -255,35 +225,91 @@ class CampaignRun {
   }
 
   absl::Status RunAll() {
+    left_ = plan_.measuring;
     for (const PlannedRun& run : plan_.runs) {
-      if (interrupts_->stop()) return absl::CancelledError("interrupted between two runs");
-      const Cell& cell = campaign_.cells[static_cast<size_t>(run.cell)];
-      progress_->RunStarted(run.ordinal, cell.info.Label(), run.repetition,
-                            analysis::Name(run.pass));
-      const Placement placement = PlaceWorkers(cell.settings, places_);
-      RunOutcome outcome = dispatcher_->Execute(RequestFor(run, cell.settings, placement));
-      outcome.evidence.caveats.insert(outcome.evidence.caveats.end(), placement.caveats.begin(),
-                                      placement.caveats.end());
-      progress_->RunEnded(Summarize(outcome));
-      if (outcome.evidence.server_wire) SayOnce(*outcome.evidence.server_wire);
-      if (const absl::Status stored =
-              store_->AddRun(run.ordinal, outcome.evidence, outcome.spec_sha256);
-          !stored.ok()) {
-        return StoreFailed(stored);
-      }
-      if (cell.settings.verify) wrong_values_ += WrongValues(outcome.evidence);
-      evidence_.runs.push_back(std::move(outcome.evidence));
-      if (!outcome.status.ok()) {
-        return Annotate(outcome.status,
-                        absl::StrCat("run ", run.ordinal + 1, " of ", plan_.runs.size(), " (",
-                                     cell.info.Label(), ", ", analysis::Name(run.pass), ")"));
-      }
+      const Settings& settings = campaign_.cells[static_cast<size_t>(run.cell)].settings;
+      ASSIGN_OR_RETURN(const bool adopted, Adopt(run));
+      if (!adopted) RETURN_IF_ERROR(RunOne(run));
+      left_ = left_ - settings.warmup - settings.duration;
+      if (settings.verify) wrong_values_ += WrongValues(evidence_.runs.back());
     }
+    if (!first_loss_.ok()) return first_loss_;
     if (wrong_values_ == 0) return absl::OkStatus();
     return absl::AbortedError(
         absl::StrCat(wrong_values_,
                      " values that were read are not those that were written; the "
                      "report's caveats name the runs"));
+  }
+
+  // What the campaign that is resumed has of this run, if it is complete.
+  absl::StatusOr<bool> Adopt(const PlannedRun& run) {
+    if (options_.resumption == nullptr) return false;
+    const auto found = options_.resumption->complete.find(run.ordinal);
+    if (found == options_.resumption->complete.end()) return false;
+    const StoredCampaign& stored = options_.resumption->stored;
+    const analysis::RunEvidence& evidence = stored.evidence.runs[found->second];
+    const absl::Status adopted = store_->AdoptRun(stored.directory, run.ordinal, evidence);
+    if (!adopted.ok()) return StoreFailed(adopted);
+    evidence_.runs.push_back(evidence);
+    return true;
+  }
+
+  absl::Status RunOne(const PlannedRun& run) {
+    if (interrupts_->stop()) return absl::CancelledError("interrupted between two runs");
+    const Cell& cell = campaign_.cells[static_cast<size_t>(run.cell)];
+    progress_->RunStarted(run.ordinal, cell.info.Label(), run.repetition, analysis::Name(run.pass),
+                          left_);
+    RETURN_IF_ERROR(LookForTheLost());
+    const Placement placement = PlaceWorkers(cell.settings, fleet_->places());
+    RunOutcome outcome = dispatcher_.Execute(RequestFor(run, cell.settings, placement));
+    analysis::RunEvidence& evidence = outcome.evidence;
+    evidence.caveats.insert(evidence.caveats.end(), placement.caveats.begin(),
+                            placement.caveats.end());
+    MarkDegraded(&evidence);
+    progress_->RunEnded(Summarize(outcome));
+    if (evidence.server_wire) SayOnce(*evidence.server_wire);
+    const absl::Status stored = store_->AddRun(run.ordinal, evidence, outcome.spec_sha256);
+    if (!stored.ok()) return StoreFailed(stored);
+    fleet_->Acknowledge(evidence.run_id);
+    evidence_.runs.push_back(std::move(evidence));
+    if (outcome.status.ok()) return absl::OkStatus();
+    absl::Status ended = Annotate(
+        outcome.status, absl::StrCat("run ", run.ordinal + 1, " of ", plan_.runs.size(), " (",
+                                     cell.info.Label(), ", ", analysis::Name(run.pass), ")"));
+    const bool goes_on = cell.settings.lost_agent == "continue" && !outcome.lost.empty();
+    if (!goes_on || absl::IsCancelled(ended)) return ended;
+    progress_->Note(absl::StrCat(ended.message(), "; the campaign goes on"));
+    if (first_loss_.ok()) first_loss_ = absl::DataLossError(ended.message());
+    somebody_is_lost_ = true;
+    return absl::OkStatus();
+  }
+
+  // Under `run.lost_agent: continue`: who was lost is asked again before each run.
+  absl::Status LookForTheLost() {
+    if (!somebody_is_lost_) return absl::OkStatus();
+    fleet_->AskAgain(evidence_.runs.back().run_id);
+    const std::vector<std::string> absent = fleet_->absent();
+    progress_->Absent(absent);
+    somebody_is_lost_ = !absent.empty();
+    if (!fleet_->present().empty()) return absl::OkStatus();
+    return absl::DataLossError(
+        absl::StrCat("no agent is left; the first that was lost: ", first_loss_.message()));
+  }
+
+  // Fewer agents make less load: never silently.
+  void MarkDegraded(analysis::RunEvidence* evidence) const {
+    const std::vector<std::string> absent = fleet_->absent();
+    if (absent.empty()) return;
+    const std::string who = absl::StrCat("without ", absl::StrJoin(absent, ", "));
+    result::Caveat& caveat = evidence->caveats.emplace_back();
+    caveat.set_code("degraded");
+    caveat.set_text(absl::StrCat("the run was made ", who, ": ", fleet_->present().size(), " of ",
+                                 fleet_->size(),
+                                 " agents made the load, and no other agent took "
+                                 "over the share of those that were lost"));
+    if (evidence->status != analysis::RunStatus::kComplete) return;
+    evidence->status = analysis::RunStatus::kDegraded;
+    evidence->status_text = who;
   }
 
   RunRequest RequestFor(const PlannedRun& run, const Settings& settings,
@@ -292,15 +318,15 @@ class CampaignRun {
                        .cell = run.cell,
                        .repetition = run.repetition,
                        .pass = run.pass};
-    const std::string server =
-        settings.EmbeddedServer() ? fleet_->ServerFor(settings) : settings.server_address;
+    const std::string server = fleet_->ServerFor(settings);
     request.observer = ObserverFor(run, settings, server);
-    for (size_t i = 0; i < links_.size(); ++i) {
+    for (size_t i : fleet_->present()) {
+      request.agents.push_back(fleet_->agent(i));
       request.specs.push_back(
           MakeRunSpec(settings, {.run_id = request.run_id,
                                  .pass = run.pass,
                                  .agent_index = static_cast<uint32_t>(i),
-                                 .agent_count = static_cast<uint32_t>(links_.size()),
+                                 .agent_count = static_cast<uint32_t>(fleet_->size()),
                                  .server = server,
                                  .hmac_key = keys_.at(settings.key_file),
                                  .tls_ca = authorities_.at(settings.ca_file),
@@ -315,7 +341,7 @@ class CampaignRun {
   // --local is on this host, as its agents are.
   std::optional<ServerObserver> ObserverFor(const PlannedRun& run, const Settings& settings,
                                             const std::string& server) const {
-    AgentLink* const link = settings.EmbeddedServer() ? links_.front().get() : observer_;
+    AgentLink* const link = settings.EmbeddedServer() ? fleet_->agent(0) : fleet_->observer();
     const bool packets = settings.transport != "null";
     if (run.pass != analysis::Pass::kFull || link == nullptr || !packets) return std::nullopt;
     ServerObserver observer{.link = link, .port = static_cast<uint16_t>(settings.observer_port)};
@@ -347,8 +373,10 @@ class CampaignRun {
 
   void Keep(CampaignOutcome* outcome) {
     const bool complete = outcome->status.ok() || absl::IsAborted(outcome->status);
+    const bool all_run = evidence_.runs.size() == plan_.runs.size() && !plan_.runs.empty();
     evidence_.status = complete                             ? "complete"
                        : absl::IsCancelled(outcome->status) ? "aborted"
+                       : !first_loss_.ok() && all_run       ? "degraded"
                                                             : "failed";
     if (store_ == nullptr) return;
     if (evidence_.runs.empty()) {
@@ -368,22 +396,22 @@ class CampaignRun {
 
   const Campaign& campaign_;
   const CampaignRunOptions& options_;
-  const Interrupts* const interrupts_;
+  Interrupts* const interrupts_;
   Progress* const progress_;
+  Dispatcher dispatcher_;
   Plan plan_;
   HostCpus local_cpus_;
   std::map<std::string, std::string> keys_;         // key file -> HMAC key
   std::map<std::string, std::string> authorities_;  // file -> PEM
   analysis::CampaignEvidence evidence_;
   std::unique_ptr<ResultStore> store_;
-  std::unique_ptr<LocalFleet> fleet_;
-  std::vector<std::unique_ptr<AgentLink>> links_;
-  std::unique_ptr<AgentLink> observer_link_;  // when it is none of links_
-  AgentLink* observer_ = nullptr;             // that server.observer names
-  std::set<std::string> said_;                // why there was no observation
-  std::unique_ptr<Dispatcher> dispatcher_;
-  std::vector<AgentPlace> places_;
-  uint64_t wrong_values_ = 0;  // in runs that verify
+  std::optional<CancelWatch> cancel_watch_;
+  std::unique_ptr<Fleet> fleet_;
+  std::set<std::string> said_;  // why there was no observation
+  uint64_t wrong_values_ = 0;   // in runs that verify
+  Nanos left_;                  // warm-up and measurement of the runs to come
+  absl::Status first_loss_;     // of an agent, when the campaign went on without it
+  bool somebody_is_lost_ = false;
 };
 
 }  // namespace
@@ -398,7 +426,7 @@ std::string UtcNow() {
 }
 
 CampaignOutcome RunCampaign(const Campaign& campaign, const CampaignRunOptions& options,
-                            const Interrupts* interrupts, Progress* progress) {
+                            Interrupts* interrupts, Progress* progress) {
   return CampaignRun(campaign, options, interrupts, progress).Execute();
 }
 

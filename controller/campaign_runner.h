@@ -13,14 +13,16 @@
 #include "controller/interrupts.h"
 #include "controller/path_probe.h"
 #include "controller/progress.h"
+#include "controller/resume.h"
 
 namespace kbench {
 
 struct CampaignRunOptions {
   std::string results_dir = "results";
   std::string label;
-  int local_agents = 0;  // 0: the campaign names its agents
-  std::string bin_dir;   // of kbench-agent and kbench-server; for local_agents
+  const Resumption* resumption = nullptr;  // of this campaign; null: it begins anew
+  int local_agents = 0;                    // 0: the campaign names its agents
+  std::string bin_dir;                     // of kbench-agent and kbench-server; for local_agents
   AgentCredentials credentials;
   PhaseLimits limits;
   PathProbeOptions probe;  // of the baselines
@@ -37,6 +39,6 @@ struct CampaignOutcome {
 std::string UtcNow();
 
 CampaignOutcome RunCampaign(const Campaign& campaign, const CampaignRunOptions& options,
-                            const Interrupts* interrupts, Progress* progress);
+                            Interrupts* interrupts, Progress* progress);
 
 }  // namespace kbench

@@ -1,63 +1,230 @@
+#include <cstdio>
+#include <ctime>
+#include <functional>
 #include <memory>
 
+#include "absl/algorithm/container.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/address.h"
+#include "base/durable_files.h"
+#include "base/status_macros.h"
 #include "base/units.h"
 #include "controller/agent_link.h"
 #include "controller/commands.h"
 #include "controller/inventory.h"
+#include "controller/live_status.h"
+#include "controller/result_store.h"
 
 namespace kbench {
 namespace {
 
 constexpr int kPings = 21;
+constexpr Nanos kPatience = Seconds(5);
+constexpr Nanos kFetch = Seconds(300);
 
-// One line per agent; the first failure gives the code, the others are still pinged.
-ExitCode Ping(std::vector<std::string> agents, const std::string& inventory,
-              AgentCredentials credentials) {
-  if (agents.empty() == inventory.empty()) {
-    return Fail(
-        absl::InvalidArgumentError("which agents? give --agents HOST:PORT,... or --inventory FILE, "
-                                   "whose group 'agents' it is"));
-  }
-  if (!inventory.empty()) {
-    const auto hosts = Inventory::Read(inventory);
-    if (!hosts.ok()) return Fail(hosts.status());
-    const auto found = hosts->Find("agents", Inventory::Kind::kAgent);
-    if (!found.ok()) return Fail(found.status());
-    agents = *found;
-  }
-  if (const absl::Status complete = credentials.Complete(); !complete.ok()) return Fail(complete);
+struct AgentArguments {
+  AgentSelection selection;
+  std::string run;     // of release and collect
+  std::string output;  // of collect
+};
+
+using Links = std::vector<std::unique_ptr<AgentLink>>;
+
+// The first failure gives the code, the others are still asked.
+ExitCode ForEach(const Links& links, const std::function<absl::Status(AgentLink*)>& ask) {
   ExitCode code = ExitCode::kDone;
-  absl::PrintF("%-24s %-9s %-9s %12s %18s %s\n", "agent", "protocol", "release", "rtt",
-               "clock offset", "state");
-  for (const std::string& text : agents) {
-    const auto address = ParseHostPort(text);
-    if (!address.ok()) return Fail(address.status());
-    AgentLink link(address->ToString(), credentials);
-    const auto hello = link.Hello(Seconds(5));
-    const auto clock = hello.ok() ? link.MeasureClock(kPings, Seconds(5))
-                                  : absl::StatusOr<AgentClockMap>(hello.status());
-    if (!clock.ok()) {
-      const ExitCode failure = Fail(clock.status());
-      if (code == ExitCode::kDone) code = failure;
-      continue;
-    }
-    const control::Version& version = hello->agent();
-    absl::PrintF("%-24s %-9s %-9s %12s %18s %s\n", link.address(),
-                 absl::StrFormat("%d.%d", version.protocol_major(), version.protocol_minor()),
-                 version.release(),
-                 HumanDuration(static_cast<double>(clock->round_trip_min().count())),
-                 absl::StrFormat("%+.6f s", Nanos(clock->offset_ns()).seconds()),
-                 hello->active_run().empty()
-                     ? std::string("idle")
-                     : absl::StrFormat("run %s of %s", hello->active_run(), hello->active_owner()));
+  for (const auto& link : links) {
+    const absl::Status status = ask(link.get());
+    if (status.ok()) continue;
+    const ExitCode failure = Fail(status);
+    if (code == ExitCode::kDone) code = failure;
   }
   return code;
 }
 
+ExitCode List(const AgentArguments& /*arguments*/, const Links& links) {
+  for (const auto& link : links) absl::PrintF("%s\n", link->address());
+  return ExitCode::kDone;
+}
+
+absl::Status PingOne(AgentLink* link) {
+  const auto hello = link->Hello(kPatience);
+  const auto clock = hello.ok() ? link->MeasureClock(kPings, kPatience)
+                                : absl::StatusOr<AgentClockMap>(hello.status());
+  if (!clock.ok()) return clock.status();
+  const control::Version& version = hello->agent();
+  absl::PrintF("%-24s %-9s %-9s %12s %18s %s\n", link->address(),
+               absl::StrFormat("%d.%d", version.protocol_major(), version.protocol_minor()),
+               version.release(),
+               HumanDuration(static_cast<double>(clock->round_trip_min().count())),
+               absl::StrFormat("%+.6f s", Nanos(clock->offset_ns()).seconds()),
+               hello->active_run().empty()
+                   ? std::string("idle")
+                   : absl::StrFormat("run %s of %s", hello->active_run(), hello->active_owner()));
+  return absl::OkStatus();
+}
+
+ExitCode Ping(const AgentArguments& /*arguments*/, const Links& links) {
+  absl::PrintF("%-24s %-9s %-9s %12s %18s %s\n", "agent", "protocol", "release", "rtt",
+               "clock offset", "state");
+  return ForEach(links, PingOne);
+}
+
+// Asked to stop, an agent drains first: it is free when it says so.
+absl::Status AwaitIdle(AgentLink* link, const std::string& run_id) {
+  const MonoTime deadline = MonoNow() + Seconds(30);
+  while (MonoNow() < deadline) {
+    const auto hello = link->Hello(kPatience);
+    if (!hello.ok()) return hello.status();
+    if (hello->active_run() != run_id) return absl::OkStatus();
+  }
+  return absl::DeadlineExceededError(absl::StrCat("agent ", link->address(), " still has run ",
+                                                  run_id, " 30 s after it was told to stop"));
+}
+
+ExitCode Release(const AgentArguments& arguments, const Links& links) {
+  return ForEach(links, [&](AgentLink* link) -> absl::Status {
+    control::ReleaseRequest request;
+    request.set_run_id(arguments.run);
+    request.set_reason(ThisController());
+    const auto reply = link->Release(request, kPatience);
+    if (!reply.ok()) return reply.status();
+    if (reply->run_id().empty()) {
+      absl::PrintF("%s: idle%s\n", link->address(),
+                   arguments.run.empty()
+                       ? ""
+                       : absl::StrCat(", or at work on another run than ", arguments.run));
+      return absl::OkStatus();
+    }
+    const absl::Status idle = AwaitIdle(link, reply->run_id());
+    if (!idle.ok()) return idle;
+    absl::PrintF("%s: run %s of %s was stopped\n", link->address(), reply->run_id(),
+                 reply->owner());
+    return absl::OkStatus();
+  });
+}
+
+ExitCode Results(const AgentArguments& /*arguments*/, const Links& links) {
+  absl::PrintF("%-24s %-20s %12s  %s\n", "agent", "run", "bytes", "ended");
+  return ForEach(links, [](AgentLink* link) -> absl::Status {
+    const auto results = link->Results(kPatience);
+    if (!results.ok()) return results.status();
+    for (const control::ResultsReply::Kept& kept : results->kept()) {
+      const time_t ended = kept.ended_unix_s();
+      tm utc = {};
+      gmtime_r(&ended, &utc);
+      char text[32];
+      strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+      absl::PrintF("%-24s %-20s %12d  %s\n", link->address(), kept.run_id(), kept.bytes(), text);
+    }
+    return absl::OkStatus();
+  });
+}
+
+// One result of one agent, written before the agent may forget it.
+absl::Status CollectOne(AgentLink* link, const std::string& run_id, const std::string& directory) {
+  const auto bytes = link->Fetch(run_id, kFetch);
+  if (!bytes.ok()) return bytes.status();
+  result::RunResult result;
+  if (!result.ParseFromString(*bytes)) {
+    return absl::DataLossError(absl::StrCat("agent ", link->address(), " keeps bytes as run ",
+                                            run_id, " that are no result; they stay there"));
+  }
+  const std::string path =
+      absl::StrCat(directory, "/", run_id, "-", PathComponent(link->address()), ".pb");
+  const absl::Status written = WriteDurably(path, *bytes);
+  if (!written.ok()) return written;
+  uint64_t answered = 0;
+  for (const result::OpResult& op : result.ops()) answered += op.answered_in_window();
+  absl::PrintF("%s: %d answered in %s%s\n", path, answered,
+               HumanDuration(static_cast<double>(result.measured_ns())),
+               result.aborted() ? absl::StrCat(", aborted: ", result.abort_reason()) : "");
+  return link->Acknowledge({run_id}, kPatience);
+}
+
+ExitCode Collect(const AgentArguments& arguments, const Links& links) {
+  if (const absl::Status made = MakeDirectories(arguments.output); !made.ok()) return Fail(made);
+  size_t found = 0;
+  const ExitCode code = ForEach(links, [&](AgentLink* link) -> absl::Status {
+    const auto results = link->Results(kPatience);
+    if (!results.ok()) return results.status();
+    absl::Status first;
+    for (const control::ResultsReply::Kept& kept : results->kept()) {
+      const bool wanted = kept.run_id() == arguments.run ||
+                          absl::StartsWith(kept.run_id(), absl::StrCat(arguments.run, "-"));
+      if (!wanted) continue;
+      ++found;
+      const absl::Status collected = CollectOne(link, kept.run_id(), arguments.output);
+      if (first.ok()) first = collected;
+    }
+    return first;
+  });
+  if (code == ExitCode::kDone && found == 0) {
+    return Fail(absl::NotFoundError(absl::StrCat("no agent keeps a result of run ", arguments.run,
+                                                 "; see 'kbench agents results'")));
+  }
+  return code;
+}
+
+using Action = ExitCode (*)(const AgentArguments&, const Links&);
+
+CLI::App* AddAction(CLI::App* agents, CommandLine* line, const char* name, const char* text,
+                    const std::shared_ptr<AgentArguments>& arguments, Action action) {
+  CLI::App* const command = agents->add_subcommand(name, text);
+  arguments->selection.AddTo(command);
+  command->callback([line, arguments, action] {
+    const absl::Status complete = arguments->selection.Complete();
+    line->code = complete.ok() ? action(*arguments, arguments->selection.Links()) : Fail(complete);
+  });
+  return command;
+}
+
 }  // namespace
+
+void AgentSelection::AddTo(CLI::App* command) {
+  CLI::Option* const named =
+      command->add_option("--agents", addresses, "HOST:PORT,HOST:PORT,...")->delimiter(',');
+  CLI::Option* const file =
+      command->add_option("--inventory", inventory, "Ansible inventory of the fleet");
+  file->excludes(named);
+  command->add_option("--group", group, "Group or host of the inventory")
+      ->capture_default_str()
+      ->needs(file);
+  AddCredentials(command, &credentials);
+}
+
+absl::Status AgentSelection::Complete() {
+  if (addresses.empty() && inventory.empty()) {
+    return absl::InvalidArgumentError(
+        "which agents? give --agents HOST:PORT,... or --inventory FILE, whose group 'agents' it "
+        "is");
+  }
+  if (!inventory.empty()) {
+    ASSIGN_OR_RETURN(const Inventory hosts, Inventory::Read(inventory));
+    ASSIGN_OR_RETURN(addresses, hosts.Find(group, Inventory::Kind::kAgent));
+  }
+  std::vector<std::string> seen;
+  for (std::string& text : addresses) {
+    const absl::StatusOr<HostPort> address = ParseHostPort(text);
+    if (!address.ok()) return Annotate(address.status(), "--agents");
+    text = address->ToString();
+    if (absl::c_linear_search(seen, text)) {
+      return absl::InvalidArgumentError(absl::StrCat("--agents: ", text, " is listed twice"));
+    }
+    seen.push_back(text);
+  }
+  return credentials.Complete();
+}
+
+std::vector<std::unique_ptr<AgentLink>> AgentSelection::Links() const {
+  std::vector<std::unique_ptr<AgentLink>> links;
+  for (const std::string& address : addresses) {
+    links.push_back(std::make_unique<AgentLink>(address, credentials));
+  }
+  return links;
+}
 
 void AddCredentials(CLI::App* command, AgentCredentials* to) {
   command->add_option("--tls-ca", to->ca,
@@ -73,16 +240,27 @@ void AddCredentials(CLI::App* command, AgentCredentials* to) {
 void AddAgentCommands(CommandLine* line) {
   CLI::App* agents = line->app.add_subcommand("agents", "Ask agents how they are");
   agents->require_subcommand(1);
-  CLI::App* ping = agents->add_subcommand("ping", "Version, round trip and clock offset");
-  auto addresses = std::make_shared<std::vector<std::string>>();
-  ping->add_option("--agents", *addresses, "HOST:PORT,HOST:PORT,...")->delimiter(',');
-  auto inventory = std::make_shared<std::string>();
-  ping->add_option("--inventory", *inventory, "Ansible inventory: the hosts of its group 'agents'");
-  auto credentials = std::make_shared<AgentCredentials>();
-  AddCredentials(ping, credentials.get());
-  ping->callback([line, addresses, inventory, credentials] {
-    line->code = Ping(*addresses, *inventory, *credentials);
-  });
+  const auto arguments = [] { return std::make_shared<AgentArguments>(); };
+  AddAction(agents, line, "list", "Addresses of a fleet; nobody is asked", arguments(), List);
+  AddAction(agents, line, "ping", "Version, round trip and clock offset", arguments(), Ping);
+
+  auto released = arguments();
+  CLI::App* command = AddAction(agents, line, "release",
+                                "End the run of another controller, which keeps what it measured",
+                                released, Release);
+  command->add_option("--run", released->run,
+                      "Only if it is this run that the agent is at work on");
+
+  AddAction(agents, line, "results", "Results that wait for a controller", arguments(), Results);
+
+  auto collected = arguments();
+  command =
+      AddAction(agents, line, "collect", "Fetch results that wait, and let the agents forget them",
+                collected, Collect);
+  command->add_option("run", collected->run, "Id of a run, or of a campaign: all its runs")
+      ->required();
+  command->add_option("--output", collected->output, "Directory for RUN-AGENT.pb files")
+      ->required();
 }
 
 }  // namespace kbench

@@ -34,8 +34,9 @@ ExitCode PrintPlan(const CampaignArguments& given, const std::string& format) {
 
 }  // namespace
 
-void CampaignArguments::AddTo(CLI::App* command) {
-  command->add_option("campaign", file, "Campaign file (YAML)")->required();
+CLI::Option* CampaignArguments::AddTo(CLI::App* command) {
+  CLI::Option* const option =
+      command->add_option("campaign", file, "Campaign file (YAML)")->required();
   command->add_option("--local", local, "Start N agents and a server on this host")
       ->check(CLI::Range(1, 64));
   command->add_option("--set", overrides, "PATH=VALUE instead of the campaign's (repeatable)")
@@ -44,13 +45,17 @@ void CampaignArguments::AddTo(CLI::App* command) {
   command->add_option("--inventory", inventory,
                       "Ansible inventory of the fleet: '@NAME' in a campaign is a group or a host "
                       "of it, and a campaign without agents takes the group 'agents'");
+  return option;
+}
+
+absl::StatusOr<std::optional<Inventory>> CampaignArguments::LoadInventory() const {
+  if (inventory.empty()) return std::optional<Inventory>();
+  ASSIGN_OR_RETURN(Inventory hosts, Inventory::Read(inventory));
+  return std::optional<Inventory>(std::move(hosts));
 }
 
 absl::StatusOr<Campaign> CampaignArguments::Load() const {
-  std::optional<Inventory> hosts;
-  if (!inventory.empty()) {
-    ASSIGN_OR_RETURN(hosts, Inventory::Read(inventory));
-  }
+  ASSIGN_OR_RETURN(const std::optional<Inventory> hosts, LoadInventory());
   return LoadCampaign(
       file,
       {.local_agents = local, .overrides = overrides, .inventory = hosts ? &*hosts : nullptr});

@@ -10,8 +10,8 @@
 #include "absl/strings/str_format.h"
 #include "analysis/compare.h"
 #include "analysis/report.h"
+#include "base/durable_files.h"
 #include "controller/commands.h"
-#include "controller/durable_files.h"
 #include "controller/path_table.h"
 #include "controller/result_reader.h"
 
@@ -42,17 +42,20 @@ ExitCode List(const ResultArguments& arguments) {
       continue;
     }
     const Manifest& m = *listing.manifest;
-    const std::string status = listing.in_progress ? "running"
-                               : listing.partial   ? "recoverable"
-                                                   : m.campaign.status;
-    absl::PrintF("%-8s  %-20s  %-11s  %4s/%-4d  %s%s\n", m.campaign.run_id, m.campaign.started_utc,
-                 status, listing.partial ? "?" : absl::StrCat(m.runs.size()), m.runs_planned,
-                 listing.directory, m.label.empty() ? "" : absl::StrCat("  # ", m.label));
-    if (listing.partial && !listing.in_progress) {
+    const std::string status = listing.in_progress           ? "running"
+                               : !listing.resumed_as.empty() ? "resumed"
+                               : listing.partial             ? "recoverable"
+                                                             : m.campaign.status;
+    absl::PrintF(
+        "%-8s  %-20s  %-11s  %4s/%-4d  %s%s%s\n", m.campaign.run_id, m.campaign.started_utc, status,
+        listing.partial ? "?" : absl::StrCat(m.runs.size()), m.runs_planned, listing.directory,
+        listing.resumed_as.empty() ? "" : absl::StrCat("  -> ", listing.resumed_as),
+        m.label.empty() ? "" : absl::StrCat("  # ", m.label));
+    if (status == "recoverable") {
       absl::FPrintF(stderr,
                     "kbench: the controller of %s died; 'kbench report %s' reads the runs that "
-                    "had finished\n",
-                    m.campaign.run_id, listing.directory);
+                    "had finished, 'kbench run --resume %s' makes the others\n",
+                    m.campaign.run_id, listing.directory, m.campaign.run_id);
     }
   }
   return ExitCode::kDone;
@@ -69,6 +72,7 @@ ExitCode Show(const ResultArguments& arguments) {
   }
   absl::PrintF("campaign    %s\nrun id      %s\n", c.name, c.run_id);
   if (!m.label.empty()) absl::PrintF("label       %s\n", m.label);
+  if (!m.resumed_from.empty()) absl::PrintF("resumed     from %s\n", m.resumed_from);
   absl::PrintF("status      %s\n", stored->recovered ? "recoverable" : c.status);
   if (!m.exit_text.empty()) absl::PrintF("ended with  exit %d: %s\n", m.exit_code, m.exit_text);
   absl::PrintF("started     %s\nended       %s\n", c.started_utc,
@@ -78,7 +82,7 @@ ExitCode Show(const ResultArguments& arguments) {
   absl::PrintF("runs        %d of %d in %d cells\ndirectory   %s\n\nruns\n", c.runs.size(),
                m.runs_planned, c.cells.size(), stored->directory);
   for (const analysis::RunEvidence& run : c.runs) {
-    absl::PrintF("  %-14s %-9s %s rep %d %s%s\n", run.run_id, StatusName(run.status),
+    absl::PrintF("  %-14s %-9s %s rep %d %s%s\n", run.run_id, analysis::Name(run.status),
                  c.cells[static_cast<size_t>(run.cell)].Label(), run.repetition,
                  analysis::Name(run.pass),
                  run.status_text.empty() ? "" : absl::StrCat(": ", run.status_text));

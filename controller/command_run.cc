@@ -1,7 +1,9 @@
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "controller/campaign.h"
 #include "controller/campaign_runner.h"
 #include "controller/commands.h"
@@ -9,45 +11,74 @@
 #include "controller/local_fleet.h"
 #include "controller/plan.h"
 #include "controller/progress.h"
+#include "controller/resume.h"
 
 namespace kbench {
 namespace {
 
 struct RunArguments {
   CampaignArguments campaign;
+  std::string resume;  // of which result
   CampaignRunOptions options;
   std::string format = "text";
   bool dry_run = false;
   bool quiet = false;
 };
 
+absl::StatusOr<Resumption> Resume(const RunArguments& arguments) {
+  ASSIGN_OR_RETURN(const auto hosts, arguments.campaign.LoadInventory());
+  ASSIGN_OR_RETURN(const std::string directory,
+                   FindResult(arguments.options.results_dir, arguments.resume));
+  return OpenForResume(directory, hosts ? &*hosts : nullptr);
+}
+
+// What to run: a campaign file, or the rest of a result.
+absl::StatusOr<Campaign> Load(RunArguments* arguments, std::optional<Resumption>* resumption) {
+  if (arguments->resume.empty()) {
+    arguments->options.local_agents = arguments->campaign.local;
+    return arguments->campaign.Load();
+  }
+  ASSIGN_OR_RETURN(*resumption, Resume(*arguments));
+  arguments->options.resumption = &**resumption;
+  arguments->options.local_agents = (*resumption)->local_agents;
+  return (*resumption)->campaign;
+}
+
 ExitCode Run(RunArguments* arguments) {
-  const CampaignArguments& given = arguments->campaign;
-  const auto campaign = given.Load();
+  std::optional<Resumption> resumption;
+  const auto campaign = Load(arguments, &resumption);
   if (!campaign.ok()) return Fail(campaign.status());
-  const size_t agents =
-      given.local > 0 ? static_cast<size_t>(given.local) : campaign->agents.size();
+  CampaignRunOptions& options = arguments->options;
+  const size_t agents = options.local_agents > 0 ? static_cast<size_t>(options.local_agents)
+                                                 : campaign->agents.size();
   if (arguments->dry_run) {
     std::fputs(DescribePlan(*campaign, MakePlan(*campaign, agents), agents).c_str(), stdout);
     return ExitCode::kDone;
   }
-  arguments->options.local_agents = given.local;
-  if (const absl::Status complete = arguments->options.credentials.Complete(); !complete.ok()) {
+  if (const absl::Status complete = options.credentials.Complete(); !complete.ok()) {
     return Fail(complete);
   }
-  if (given.local > 0 && arguments->options.bin_dir.empty()) {
+  if (options.local_agents > 0 && options.bin_dir.empty()) {
     const auto directory = OwnBinDir();
     if (!directory.ok()) return Fail(directory.status());
-    arguments->options.bin_dir = *directory;
+    options.bin_dir = *directory;
   }
   Progress progress(ProgressForStderr(arguments->quiet));
-  const CampaignOutcome outcome =
-      RunCampaign(*campaign, arguments->options, &CatchInterrupts(), &progress);
+  if (resumption) {
+    progress.Note(absl::StrCat("resuming ", resumption->stored.directory, ": ",
+                               resumption->complete.size(), " of ",
+                               resumption->stored.manifest.runs_planned, " runs are there"));
+  }
+  Interrupts& interrupts = CatchInterrupts();
+  const CampaignOutcome outcome = RunCampaign(*campaign, options, &interrupts, &progress);
   if (!outcome.directory.empty()) {
     std::fputs(RenderReport(outcome.evidence, arguments->format).c_str(), stdout);
     std::fflush(stdout);  // before the progress's stderr, also when both are one file
     progress.Note(absl::StrCat("results: ", outcome.directory, " (", outcome.evidence.status,
                                ")\nreport:  ", outcome.directory, "/report.html"));
+    if (outcome.evidence.status != "complete") {
+      progress.Note(absl::StrCat("the rest:  kbench run --resume ", outcome.evidence.run_id));
+    }
   }
   if (!outcome.status.ok()) Fail(outcome.status);
   return outcome.code;
@@ -58,7 +89,13 @@ ExitCode Run(RunArguments* arguments) {
 void AddRunCommand(CommandLine* line) {
   CLI::App* command = line->app.add_subcommand("run", "Run a campaign and print its report");
   auto arguments = std::make_shared<RunArguments>();
-  arguments->campaign.AddTo(command);
+  CLI::Option* const file = arguments->campaign.AddTo(command)->required(false);
+  CLI::Option* const resume = command->add_option(
+      "--resume", arguments->resume,
+      "Instead of a campaign file: a result that did not end (directory, run id or its beginning). "
+      "Its complete runs are taken over, the others are made");
+  for (const char* other : {"--local", "--set"}) resume->excludes(command->get_option(other));
+  resume->excludes(file);
   command->add_option("--results", arguments->options.results_dir, "Directory of all results")
       ->capture_default_str();
   command->add_option("--label", arguments->options.label, "A note that is kept with the result");
@@ -70,7 +107,12 @@ void AddRunCommand(CommandLine* line) {
   command->add_flag("--dry-run", arguments->dry_run, "Print the plan and do nothing");
   command->add_flag("--quiet", arguments->quiet, "No progress; warnings and errors only");
   AddCredentials(command, &arguments->options.credentials);
-  command->callback([line, arguments] { line->code = Run(arguments.get()); });
+  command->callback([line, arguments] {
+    if (arguments->campaign.file.empty() && arguments->resume.empty()) {
+      throw CLI::RequiredError("campaign, or --resume RESULT");
+    }
+    line->code = Run(arguments.get());
+  });
 }
 
 }  // namespace kbench

@@ -76,7 +76,7 @@ ExitCode Selftest(Arguments* given) {
     if (!directory.ok()) return Fail(directory.status());
     given->options.run.bin_dir = *directory;
   }
-  const Interrupts& interrupts = CatchInterrupts();
+  Interrupts& interrupts = CatchInterrupts();
   Progress progress(ProgressForStderr(given->quiet));
   const SelftestOutcome outcome = RunSelftest(given->options, &interrupts, &progress);
   std::fputs((given->format == "json" ? analysis::ResponsesJson(outcome.responses)

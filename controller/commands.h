@@ -3,6 +3,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "analysis/evidence.h"
 #include "controller/agent_credentials.h"
+#include "controller/agent_link.h"
 #include "controller/campaign.h"
 #include "controller/exit_codes.h"
 
@@ -24,7 +27,9 @@ struct CommandLine {
 void AddRunCommand(CommandLine* line);        // run
 void AddCampaignCommands(CommandLine* line);  // validate, plan
 void AddResultCommands(CommandLine* line);    // list, show, report, compare
-void AddAgentCommands(CommandLine* line);     // agents ping
+void AddAgentCommands(CommandLine* line);     // agents list, ping, release, results, collect
+void AddLiveCommands(CommandLine* line);      // status, watch, cancel
+void AddDoctorCommand(CommandLine* line);     // doctor
 void AddProbeCommand(CommandLine* line);      // probe
 void AddSelftestCommand(CommandLine* line);   // selftest
 
@@ -35,9 +40,26 @@ struct CampaignArguments {
   std::vector<std::string> overrides;
   std::string inventory;
 
-  void AddTo(CLI::App* command);
+  // The option that takes the file, which is required unless somebody says otherwise.
+  CLI::Option* AddTo(CLI::App* command);
+  // None without --inventory.
+  absl::StatusOr<std::optional<Inventory>> LoadInventory() const;
   // Reads the inventory, if there is one, and the campaign.
   absl::StatusOr<Campaign> Load() const;
+};
+
+// Which agents a command is about: --agents, or the hosts of an inventory's group.
+struct AgentSelection {
+  std::vector<std::string> addresses;
+  std::string inventory;
+  std::string group = "agents";  // of the inventory
+  AgentCredentials credentials;
+
+  void AddTo(CLI::App* command);
+  // Fills `addresses` and `credentials` in; each address has a port and stands once.
+  absl::Status Complete();
+  // After Complete().
+  std::vector<std::unique_ptr<AgentLink>> Links() const;
 };
 
 // --tls-ca, --tls-certificate, --tls-key; Complete() them before use.

@@ -35,15 +35,15 @@ void JudgeSkew(analysis::RunEvidence* evidence) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(std::vector<AgentLink*> agents, PhaseLimits limits,
-                       const Interrupts* interrupts, Progress* progress)
-    : agents_(std::move(agents)), limits_(limits), interrupts_(interrupts), progress_(progress) {}
+Dispatcher::Dispatcher(PhaseLimits limits, const Interrupts* interrupts, Progress* progress)
+    : limits_(limits), interrupts_(interrupts), progress_(progress) {}
 
-absl::StatusOr<std::vector<control::HelloReply>> Dispatcher::HelloAll() {
+absl::StatusOr<std::vector<control::HelloReply>> Dispatcher::HelloAll(
+    const std::vector<AgentLink*>& agents, Nanos timeout) {
   std::vector<std::future<absl::StatusOr<control::HelloReply>>> pending;
-  for (AgentLink* agent : agents_) {
+  for (AgentLink* agent : agents) {
     pending.push_back(
-        std::async(std::launch::async, [this, agent] { return agent->Hello(limits_.hello); }));
+        std::async(std::launch::async, [agent, timeout] { return agent->Hello(timeout); }));
   }
   std::vector<control::HelloReply> replies;
   absl::Status first;
@@ -71,7 +71,7 @@ RunOutcome Dispatcher::Execute(const RunRequest& request) {
   int armings = 0;
   while (true) {
     outcome = RunOutcome();
-    RunAttempt attempt(agents_, limits_, interrupts_, progress_, request,
+    RunAttempt attempt(limits_, interrupts_, progress_, request,
                        observation ? &*observation : nullptr);
     outcome.status = attempt.Run();
     ++armings;

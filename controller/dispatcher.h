@@ -47,6 +47,7 @@ struct RunRequest {
   int cell = 0;
   int repetition = 0;
   analysis::Pass pass = analysis::Pass::kSampled;
+  std::vector<AgentLink*> agents;       // that take part
   std::vector<control::RunSpec> specs;  // one per agent
   std::optional<ServerObserver> observer;
 };
@@ -55,6 +56,7 @@ struct RunOutcome {
   analysis::RunEvidence evidence;
   std::vector<std::string> spec_sha256;  // per agent
   absl::Status status;                   // exit_codes.h; OK means a complete run
+  std::vector<std::string> lost;         // agents that went away, froze, or were taken
 };
 
 class Dispatcher {
@@ -63,16 +65,15 @@ class Dispatcher {
   static constexpr int kArmings = 4;  // the first and three more
 
   // All are borrowed and outlive the dispatcher.
-  Dispatcher(std::vector<AgentLink*> agents, PhaseLimits limits, const Interrupts* interrupts,
-             Progress* progress);
+  Dispatcher(PhaseLimits limits, const Interrupts* interrupts, Progress* progress);
 
   // Versions, facts, and who is busy; agents in parallel. The first failure, by agent order.
-  absl::StatusOr<std::vector<control::HelloReply>> HelloAll();
+  static absl::StatusOr<std::vector<control::HelloReply>> HelloAll(
+      const std::vector<AgentLink*>& agents, Nanos timeout);
 
   RunOutcome Execute(const RunRequest& request);
 
  private:
-  const std::vector<AgentLink*> agents_;
   const PhaseLimits limits_;
   const Interrupts* const interrupts_;
   Progress* const progress_;

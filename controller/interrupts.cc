@@ -17,7 +17,7 @@ extern "C" void OnInterrupt(int signal) {
 
 }  // namespace
 
-const Interrupts& CatchInterrupts() {
+Interrupts& CatchInterrupts() {
   static_assert(std::atomic<int>::is_always_lock_free, "a signal handler writes it");
   struct sigaction action = {};
   action.sa_handler = OnInterrupt;

@@ -64,6 +64,8 @@ int Main(int argc, char** argv) {
   AddRunCommand(&line);
   AddCampaignCommands(&line);
   AddResultCommands(&line);
+  AddLiveCommands(&line);
+  AddDoctorCommand(&line);
   AddAgentCommands(&line);
   AddProbeCommand(&line);
   AddSelftestCommand(&line);

@@ -58,9 +58,9 @@ std::string Dump(const Json& json) {
 }
 
 absl::StatusOr<analysis::RunStatus> ParseStatus(const std::string& name) {
-  for (auto status : {analysis::RunStatus::kComplete, analysis::RunStatus::kAborted,
-                      analysis::RunStatus::kFailed}) {
-    if (StatusName(status) == name) return status;
+  for (auto status : {analysis::RunStatus::kComplete, analysis::RunStatus::kDegraded,
+                      analysis::RunStatus::kAborted, analysis::RunStatus::kFailed}) {
+    if (analysis::Name(status) == name) return status;
   }
   return absl::InternalError(absl::StrCat("unknown run status '", name, "'"));
 }
@@ -102,6 +102,7 @@ absl::StatusOr<Manifest> ManifestFrom(const Json& json) {
   json.at("started_utc").get_to(c.started_utc);
   json.at("ended_utc").get_to(m.ended_utc);
   json.at("label").get_to(m.label);
+  m.resumed_from = json.value("resumed_from", "");
   json.at("exit_code").get_to(m.exit_code);
   json.at("exit_text").get_to(m.exit_text);
   json.at("controller_version").get_to(c.version);
@@ -168,18 +169,6 @@ absl::StatusOr<RunRecord> RunRecordFrom(const Json& json) {
 
 }  // namespace
 
-absl::string_view StatusName(analysis::RunStatus status) {
-  switch (status) {
-    case analysis::RunStatus::kComplete:
-      return "complete";
-    case analysis::RunStatus::kAborted:
-      return "aborted";
-    case analysis::RunStatus::kFailed:
-      return "failed";
-  }
-  return "unknown";
-}
-
 std::string ManifestJson(const Manifest& m) {
   const analysis::CampaignEvidence& c = m.campaign;
   Json runs = Json::array();
@@ -196,6 +185,7 @@ std::string ManifestJson(const Manifest& m) {
                {"name", c.name},
                {"run_id", c.run_id},
                {"label", m.label},
+               {"resumed_from", m.resumed_from},
                {"status", c.status},
                {"exit_code", m.exit_code},
                {"exit_text", m.exit_text},
@@ -234,7 +224,7 @@ std::string RunRecordJson(const RunRecord& record) {
                {"repetition", e.repetition},
                {"pass", std::string(analysis::Name(e.pass))},
                {"run_id", e.run_id},
-               {"status", std::string(StatusName(e.status))},
+               {"status", std::string(analysis::Name(e.status))},
                {"status_text", e.status_text},
                {"first_send_skew_ns", e.first_send_skew_ns},
                {"clock_error_bound_ns", e.clock_error_bound_ns}};

@@ -31,8 +31,9 @@ struct Manifest {
   // Everything of it but `runs`, which are in their run.json. While the campaign runs its status
   // is "running".
   analysis::CampaignEvidence campaign;
-  std::string label;      // --label
-  std::string ended_utc;  // empty while it runs
+  std::string label;         // --label
+  std::string resumed_from;  // run id of the result whose runs it begins with; empty: none
+  std::string ended_utc;     // empty while it runs
   int exit_code = 0;
   std::string exit_text;         // why, when not 0
   std::string campaign_sha256;   // of campaign.yaml
@@ -60,7 +61,5 @@ absl::StatusOr<Manifest> ParseManifest(absl::string_view json);
 
 std::string RunRecordJson(const RunRecord& record);
 absl::StatusOr<RunRecord> ParseRunRecord(absl::string_view json);
-
-absl::string_view StatusName(analysis::RunStatus status);
 
 }  // namespace kbench

@@ -15,6 +15,7 @@ namespace {
 // In a pipe: short runs have their one line only.
 constexpr Nanos kFirstPlainLine = Seconds(2);
 constexpr Nanos kPlainLineEvery = Seconds(10);
+constexpr Nanos kPublishEvery = Millis(500);
 
 }  // namespace
 
@@ -31,21 +32,40 @@ ProgressOptions ProgressForStderr(bool quiet) {
 
 void Progress::CampaignStarted(absl::string_view name, size_t runs, Nanos measuring) {
   runs_ = runs;
+  status_.campaign = std::string(name);
+  status_.runs = runs;
+  status_.left_ms = measuring.count() / 1'000'000;
   if (options_.quiet) return;
   absl::FPrintF(options_.out, "%s: %d runs, %.1f s of warm-up and measurement\n", name, runs,
                 measuring.seconds());
   std::fflush(options_.out);
 }
 
+void Progress::PublishIn(const std::string& partial_dir) {
+  published_in_ = partial_dir;
+  status_.controller = ThisController();
+  Publish();
+}
+
+void Progress::Absent(std::vector<std::string> agents) {
+  status_.absent = std::move(agents);
+  Publish();
+}
+
 void Progress::BaselinesStarted() {
   head_ = "network baselines";
   phase_.clear();
+  status_.what = head_;
+  Publish();
   Redraw();
 }
 
 void Progress::RunStarted(int ordinal, absl::string_view label, int repetition,
-                          absl::string_view pass) {
-  head_ = absl::StrCat("[", ordinal + 1, "/", runs_, "] ", label, " rep ", repetition, " ", pass);
+                          absl::string_view pass, Nanos left) {
+  status_.run = static_cast<uint64_t>(ordinal) + 1;
+  status_.what = absl::StrCat(label, " rep ", repetition, " ", pass);
+  status_.left_ms = left.count() / 1'000'000;
+  head_ = absl::StrCat("[", status_.run, "/", runs_, "] ", status_.what);
   phase_.clear();
   ops_per_second_.clear();
   next_plain_line_ = kFirstPlainLine;
@@ -54,6 +74,7 @@ void Progress::RunStarted(int ordinal, absl::string_view label, int repetition,
 
 void Progress::Phase(absl::string_view phase) {
   phase_ = std::string(phase);
+  Publish();
   Redraw();
 }
 
@@ -62,12 +83,23 @@ void Progress::Interval(size_t agent, const result::Interval& interval) {
   phase_ = "measure";
   ops_per_second_[agent] =
       static_cast<double>(interval.completed()) * 1e9 / static_cast<double>(interval.length_ns());
+  if (MonoNow() - published_ >= kPublishEvery) Publish();
   Redraw();
   const Nanos into_window(interval.start_offset_ns() + interval.length_ns());
   if (options_.live || options_.quiet || into_window < next_plain_line_) return;
   next_plain_line_ = into_window + kPlainLineEvery;
   absl::FPrintF(options_.out, "%s\n", Line());
   std::fflush(options_.out);
+}
+
+void Progress::Publish() {
+  if (published_in_.empty()) return;
+  published_ = MonoNow();
+  status_.updated_unix_ms = RealNow().ns() / 1'000'000;
+  status_.phase = phase_;
+  status_.ops_per_s = 0;
+  for (const auto& [agent, rate] : ops_per_second_) status_.ops_per_s += rate;
+  WriteLiveStatus(published_in_, status_);
 }
 
 void Progress::RunEnded(absl::string_view summary) {

@@ -7,9 +7,11 @@
 #include <cstdio>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
+#include "controller/live_status.h"
 #include "proto/result.pb.h"
 
 namespace kbench {
@@ -33,9 +35,14 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void CampaignStarted(absl::string_view name, size_t runs, Nanos measuring);
+  // From now on also for other terminals, in this directory (controller/live_status.h).
+  void PublishIn(const std::string& partial_dir);
+  void Absent(std::vector<std::string> agents);
   // Until the first run starts.
   void BaselinesStarted();
-  void RunStarted(int ordinal, absl::string_view label, int repetition, absl::string_view pass);
+  // `left` is warm-up and measurement of this run and of those behind it.
+  void RunStarted(int ordinal, absl::string_view label, int repetition, absl::string_view pass,
+                  Nanos left);
   void Phase(absl::string_view phase);
   void Interval(size_t agent, const result::Interval& interval);
   // `summary` is what the run came to: "12,345 ops/s" or why it failed.
@@ -46,6 +53,7 @@ class Progress {
  private:
   std::string Line() const;
   void Redraw();
+  void Publish();
   void ClearLine();
 
   const ProgressOptions options_;
@@ -55,6 +63,9 @@ class Progress {
   std::map<size_t, double> ops_per_second_;  // per agent, from its last interval
   Nanos next_plain_line_;                    // into the measured window
   bool drawn_ = false;
+  std::string published_in_;  // empty: nowhere
+  LiveStatus status_;
+  MonoTime published_;
 };
 
 }  // namespace kbench

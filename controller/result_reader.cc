@@ -7,8 +7,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/digest.h"
+#include "base/durable_files.h"
 #include "base/status_macros.h"
-#include "controller/durable_files.h"
 #include "controller/result_store.h"
 
 namespace kbench {
@@ -132,6 +132,7 @@ absl::StatusOr<StoredCampaign> ReadResult(const std::string& directory) {
                                               ", which the manifest does not know; ", kRestore));
     }
     stored.evidence.runs.push_back(std::move(run.evidence));
+    stored.ordinals.push_back(run.ordinal);
   }
   if (stored.recovered) {
     stored.evidence.status = "aborted";
@@ -153,6 +154,15 @@ std::vector<ResultListing> ListResults(const std::string& results_dir) {
       listing.partial = IsPartial(entry);
       listing.in_progress = listing.partial && !TryLockDirectory(listing.directory).valid();
       listings.push_back(std::move(listing));
+    }
+  }
+  for (const ResultListing& later : listings) {
+    if (!later.manifest.ok() || later.manifest->resumed_from.empty()) continue;
+    for (ResultListing& earlier : listings) {
+      if (earlier.manifest.ok() &&
+          earlier.manifest->campaign.run_id == later.manifest->resumed_from) {
+        earlier.resumed_as = later.manifest->campaign.run_id;
+      }
     }
   }
   const auto started = [](const ResultListing& listing) {

@@ -17,6 +17,7 @@ struct StoredCampaign {
   std::string directory;
   Manifest manifest;
   analysis::CampaignEvidence evidence;  // with its runs
+  std::vector<int> ordinals;            // of these runs, in the plan
   bool recovered = false;               // from a .partial directory: its controller died
 };
 
@@ -27,6 +28,7 @@ struct ResultListing {
   absl::StatusOr<Manifest> manifest;
   bool partial = false;
   bool in_progress = false;  // its writer lives
+  std::string resumed_as;    // run id of the result that took it up; empty: none did
 };
 
 // Every result below `results_dir`, oldest first. A missing directory holds none.

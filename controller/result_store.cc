@@ -10,8 +10,9 @@
 #include "analysis/report.h"
 #include "analysis/run_files.h"
 #include "base/digest.h"
+#include "base/durable_files.h"
 #include "base/status_macros.h"
-#include "controller/durable_files.h"
+#include "controller/live_status.h"
 
 namespace kbench {
 namespace {
@@ -23,6 +24,14 @@ constexpr size_t kComponentMax = 120;
 std::string RunDirectory(const analysis::CellInfo& cell, const analysis::RunEvidence& run) {
   return absl::StrFormat("cells/%02d-%s/rep%d/%s", cell.index, PathComponent(cell.Label()),
                          run.repetition, analysis::Name(run.pass));
+}
+
+// A run's directory and those above it, as far as they are the result's.
+absl::Status SyncUpwards(const std::string& path) {
+  for (const char* up : {"", "/..", "/../..", "/../../.."}) {
+    RETURN_IF_ERROR(SyncDirectory(path + up));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -120,15 +129,43 @@ absl::Status ResultStore::WriteRun(int ordinal, const analysis::RunEvidence& evi
   }
   // Last, so that a run without run.json is one whose evidence may be missing.
   RETURN_IF_ERROR(ReplaceDurably(path + "/run.json", RunRecordJson(record)));
-  for (const char* up : {"", "/..", "/../..", "/../../.."})
-    RETURN_IF_ERROR(SyncDirectory(path + up));
+  RETURN_IF_ERROR(SyncUpwards(path));
+  AddToManifest(ordinal, evidence, directory);
+  return absl::OkStatus();
+}
+
+void ResultStore::AddToManifest(int ordinal, const analysis::RunEvidence& evidence,
+                                const std::string& directory) {
   manifest_.runs.push_back({.ordinal = ordinal,
                             .cell = evidence.cell,
                             .repetition = evidence.repetition,
                             .pass = evidence.pass,
                             .run_id = evidence.run_id,
-                            .status = std::string(StatusName(evidence.status)),
+                            .status = std::string(analysis::Name(evidence.status)),
                             .directory = directory});
+}
+
+absl::Status ResultStore::AdoptRun(const std::string& from_result, int ordinal,
+                                   const analysis::RunEvidence& evidence) {
+  const analysis::CellInfo& cell = manifest_.campaign.cells[static_cast<size_t>(evidence.cell)];
+  const std::string directory = RunDirectory(cell, evidence);
+  const fs::path from = absl::StrCat(from_result, "/", directory);
+  const fs::path to = absl::StrCat(partial_dir_, "/", directory);
+  RETURN_IF_ERROR(MakeDirectories(to / "agents"));
+  std::vector<fs::path> files;
+  std::error_code error;
+  fs::directory_iterator agent(from / "agents", error);
+  for (; !error && agent != fs::directory_iterator(); agent.increment(error)) {
+    files.push_back(fs::path("agents") / agent->path().filename());
+  }
+  if (evidence.server_wire) files.emplace_back("server_wire.pb");
+  files.emplace_back("run.json");  // last: WriteRun()
+  for (const fs::path& file : files) {
+    RETURN_IF_ERROR(Annotate(LinkOrCopyDurably(from / file, to / file), "result directory"));
+  }
+  RETURN_IF_ERROR(SyncDirectory(to / "agents"));
+  RETURN_IF_ERROR(SyncUpwards(to));
+  AddToManifest(ordinal, evidence, directory);
   return absl::OkStatus();
 }
 
@@ -152,6 +189,7 @@ absl::Status ResultStore::WriteDerived(const analysis::CampaignEvidence& evidenc
 
 absl::Status ResultStore::FinishSteps(const analysis::CampaignEvidence& evidence) {
   RETURN_IF_ERROR(WriteDerived(evidence));
+  RemoveLiveFiles(partial_dir_);
   RETURN_IF_ERROR(ReplaceDurably(partial_dir_ + "/manifest.json", ManifestJson(manifest_)));
   RETURN_IF_ERROR(MakeFilesReadOnly(partial_dir_));
   RETURN_IF_ERROR(SyncDirectory(partial_dir_));

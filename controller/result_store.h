@@ -62,9 +62,16 @@ class ResultStore {
   absl::StatusOr<std::string> Finish(const analysis::CampaignEvidence& evidence, int exit_code,
                                      const std::string& exit_text, const std::string& ended_utc);
 
+  // Takes over a run of another result: its directory there, byte by byte (as hard links where
+  // both are on one file system). Durable when it returns.
+  absl::Status AdoptRun(const std::string& from_result, int ordinal,
+                        const analysis::RunEvidence& evidence);
+
   void Discard();
 
  private:
+  void AddToManifest(int ordinal, const analysis::RunEvidence& evidence,
+                     const std::string& directory);
   absl::Status WriteRun(int ordinal, const analysis::RunEvidence& evidence,
                         const std::vector<std::string>& spec_sha256);
   ResultStore() = default;

@@ -55,17 +55,16 @@ Nanos RunAttempt::TimeFor(const control::RunSpec& spec, const PhaseLimits& limit
          limits.clock + limits.measure + limits.stop + limits.goodbye;
 }
 
-RunAttempt::RunAttempt(const std::vector<AgentLink*>& agents, const PhaseLimits& limits,
-                       const Interrupts* interrupts, Progress* progress, const RunRequest& request,
-                       ServerObservation* observation)
+RunAttempt::RunAttempt(const PhaseLimits& limits, const Interrupts* interrupts, Progress* progress,
+                       const RunRequest& request, ServerObservation* observation)
     : limits_(limits),
       interrupts_(interrupts),
       progress_(progress),
       request_(request),
       observation_(observation),
-      agents_(agents.size()) {
-  for (size_t i = 0; i < agents.size(); ++i) {
-    agents_[i].link = agents[i];
+      agents_(request.agents.size()) {
+  for (size_t i = 0; i < agents_.size(); ++i) {
+    agents_[i].link = request.agents[i];
     agents_[i].spec = request.specs[i].SerializeAsString();
     agents_[i].spec_sha256 = Sha256Hex(agents_[i].spec);
   }
@@ -123,9 +122,10 @@ absl::Status RunAttempt::MeasureClocks() {
     absl::StatusOr<AgentClockMap> clock = clocks[i].get();
     if (clock.ok()) {
       agents_[i].clock = *clock;
-    } else if (first.ok()) {
-      first = Annotate(clock.status(), "phase clock");
+      continue;
     }
+    agents_[i].lost = true;
+    if (first.ok()) first = Annotate(clock.status(), "phase clock");
   }
   return first;
 }
@@ -242,6 +242,7 @@ absl::Status RunAttempt::Apply(AgentEvent event) {
 absl::Status RunAttempt::ApplyEnd(AgentState* agent, const absl::Status& end) {
   agent->ended = true;
   if (agent->done || agent->failed) return absl::OkStatus();
+  agent->lost = !stopping_;
   if (!end.ok()) return end;
   return absl::DataLossError(
       absl::StrCat("agent ", agent->link->address(), " ended the run without a result"));
@@ -261,7 +262,8 @@ absl::Status RunAttempt::ApplyResult(AgentState* agent, const control::ResultChu
                                             "read, or of another run than ", request_.run_id));
   }
   agent->result_bytes.clear();
-  agent->result.set_agent_index(static_cast<uint32_t>(agent - agents_.data()));
+  agent->result.set_agent_index(
+      request_.specs[static_cast<size_t>(agent - agents_.data())].agent_index());
   if (agent->result.agent().empty()) agent->result.set_agent(address);
   agent->done = true;
   if (!agent->result.aborted()) return absl::OkStatus();
@@ -269,10 +271,12 @@ absl::Status RunAttempt::ApplyResult(AgentState* agent, const control::ResultChu
       absl::StrCat("agent ", address, " aborted the run: ", agent->result.abort_reason()));
 }
 
-std::string RunAttempt::Missing(Reached reached) const {
+std::string RunAttempt::Missing(Reached reached) {
   std::vector<std::string> names;
-  for (const AgentState& agent : agents_) {
-    if (!reached(agent)) names.push_back(absl::StrCat("agent ", agent.link->address()));
+  for (AgentState& agent : agents_) {
+    if (reached(agent)) continue;
+    names.push_back(absl::StrCat("agent ", agent.link->address()));
+    agent.lost |= !stopping_;
   }
   return absl::StrJoin(names, ", ");
 }
@@ -282,6 +286,7 @@ void RunAttempt::MoveInto(RunOutcome* outcome) {
   int measured = 0;
   for (AgentState& agent : agents_) {
     outcome->spec_sha256.push_back(agent.spec_sha256);
+    if (agent.lost) outcome->lost.push_back(agent.link->address());
     if (!agent.done) continue;
     const result::RunResult& result = agent.result;
     const MonoTime sent = agent.clock.ToController(AgentTime(result.planned_start())) +

@@ -18,9 +18,8 @@ namespace kbench {
 class RunAttempt {
  public:
   // `observation`, of the run's server, may be null.
-  RunAttempt(const std::vector<AgentLink*>& agents, const PhaseLimits& limits,
-             const Interrupts* interrupts, Progress* progress, const RunRequest& request,
-             ServerObservation* observation);
+  RunAttempt(const PhaseLimits& limits, const Interrupts* interrupts, Progress* progress,
+             const RunRequest& request, ServerObservation* observation);
 
   // Bounds everything that Run() does.
   static Nanos TimeFor(const control::RunSpec& spec, const PhaseLimits& limits);
@@ -42,9 +41,10 @@ class RunAttempt {
     AgentClockMap clock;
     bool prepared = false;
     bool loaded = false;
-    bool done = false;   // the result is complete
-    bool ended = false;  // the stream has ended
-    bool failed = false;
+    bool done = false;    // the result is complete
+    bool ended = false;   // the stream has ended
+    bool failed = false;  // by its own word
+    bool lost = false;    // without a word, or not in time
     std::string result_bytes;
     result::RunResult result;
   };
@@ -66,7 +66,8 @@ class RunAttempt {
   absl::Status Apply(AgentEvent event);
   absl::Status ApplyEnd(AgentState* agent, const absl::Status& end);
   absl::Status ApplyResult(AgentState* agent, const control::ResultChunk& chunk);
-  std::string Missing(Reached reached) const;
+  // Those that have not reached it, which are lost.
+  std::string Missing(Reached reached);
 
   const PhaseLimits& limits_;
   const Interrupts* const interrupts_;

@@ -81,12 +81,13 @@ control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
       static_cast<uint32_t>(s.receive_buffer_bytes));
   spec.mutable_socket_options()->set_congestion_control(s.congestion_control);
   spec.set_synchronization(s.synchronization);
-  if (s.inject_encode > Nanos(0) || s.inject_decode > Nanos(0) || s.inject_relay || s.keep_awake) {
+  if (s.inject_encode > Nanos(0) || s.inject_decode > Nanos(0) || s.has_relay() || s.keep_awake) {
     control::Inject* inject = spec.mutable_inject();
     inject->set_keep_awake(s.keep_awake);
     inject->set_encode_ns(s.inject_encode.count());
     inject->set_decode_ns(s.inject_decode.count());
-    inject->set_relay(s.inject_relay.has_value());
+    inject->set_relay(s.has_relay());
+    inject->set_relay_rate(s.relay_rate);
     inject->set_relay_ns(s.inject_relay.value_or(Nanos(0)).count());
   }
   return spec;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
+#include "base/units.h"
 #include "controller/campaign.h"
 #include "controller/selftest_record.h"
 
@@ -28,10 +29,10 @@ std::string List(const std::vector<std::string>& items) {
 // Requests come at the same fixed rate at every dose, on CPUs that are kept awake: caches and CPUs
 // are then equally warm, and what moves is what was injected.
 std::string CommonYaml(const SelftestOptions& options, absl::string_view name,
-                       absl::string_view inject) {
+                       absl::string_view inject, int64_t value_bytes = 4096) {
   std::string yaml = absl::StrCat(
-      "name: ", name, "\nworkload: {op: get, value_size: 4KiB, keys: 64}\n",
-      "transport: ", List(options.transports),
+      "name: ", name, "\nworkload: {op: get, keys: 64, value_size: ", FormatSize(value_bytes),
+      "}\n", "transport: ", List(options.transports),
       "\nload: {mode: open, arrival: constant, rate_per_agent: 250/s, flows: 1, depth: 8}\n",
       "probes: {passes: [sampled, full], sample_every: 1, full_sample_every: 1, baselines: none}\n",
       "inject: {keep_awake: true", inject.empty() ? "" : ", ", inject, "}\n",
@@ -45,6 +46,29 @@ std::string ServerYaml(const SelftestOptions& options) {
   return absl::StrCat(
       "server: {address: '", options.server, "'",
       options.observer.empty() ? "" : absl::StrCat(", observer: '", options.observer, "'"), "}\n");
+}
+
+// A link of a rate holds a value for its bits. All doses are of a link: without one nothing waits
+// for the whole of a value, and the first step would be shorter than the others.
+Trial ShapedTrial(const SelftestOptions& options) {
+  constexpr int64_t kValueBytes = 65536;
+  Trial trial{{.name = "shaped link",
+               .axis = "inject_relay_rate",
+               .part = "network",
+               .tolerance = 0.03,
+               .others = 0.05},
+              ""};
+  std::vector<std::string> rates;
+  for (const int64_t gigabits_in_ten_s : {40, 20, 14, 10, 8}) {
+    const int64_t rate = gigabits_in_ten_s * 100'000'000;
+    rates.push_back(FormatBitRate(rate));
+    trial.experiment.levels[rates.back()] =
+        FormatDuration(Nanos(kValueBytes * 8'000'000'000 / rate));
+  }
+  trial.yaml =
+      CommonYaml(options, "selftest-link", absl::StrCat("relay_rate: ", List(rates)), kValueBytes) +
+      ServerYaml(options);
+  return trial;
 }
 
 // A CPU that burns for one request longer has less time to fall asleep in before the next: other
@@ -73,7 +97,8 @@ std::vector<Trial> ClientTrials(const SelftestOptions& options) {
             .per_dose = 2,
             .tolerance = 0.03,
             .others = 0.05},
-           CommonYaml(options, "selftest-relay", absl::StrCat("relay: ", kRelays)) + server}};
+           CommonYaml(options, "selftest-relay", absl::StrCat("relay: ", kRelays)) + server},
+          ShapedTrial(options)};
 }
 
 std::vector<Trial> ServerTrials(const SelftestOptions& options) {
@@ -138,7 +163,7 @@ bool SelftestOutcome::passed() const {
                      [](const analysis::DoseResponse& r) { return r.ok(); });
 }
 
-SelftestOutcome RunSelftest(const SelftestOptions& options, const Interrupts* interrupts,
+SelftestOutcome RunSelftest(const SelftestOptions& options, Interrupts* interrupts,
                             Progress* progress) {
   const bool local = options.run.local_agents > 0;
   const OneCpu one_cpu(local);

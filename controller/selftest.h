@@ -3,7 +3,8 @@
 //
 //   server busy, server asleep    the reference server's service time      -> server
 //   client encode, client decode  CPU burned in the agent                  -> client_encode,
-//   _decode relay                         a relay between agent and server         -> network
+//   _decode relay, shaped link            a relay in front of the server that      -> network
+//                                 holds bytes, or has a rate
 //
 // over every transport, once by kernel stamps and once by packets. Each experiment is a campaign of
 // its own (controller/campaign.h), judged by analysis/dose_response.h.
@@ -43,7 +44,7 @@ struct SelftestOutcome {
   bool passed() const;
 };
 
-SelftestOutcome RunSelftest(const SelftestOptions& options, const Interrupts* interrupts,
+SelftestOutcome RunSelftest(const SelftestOptions& options, Interrupts* interrupts,
                             Progress* progress);
 
 }  // namespace kbench

@@ -9,8 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/digest.h"
+#include "base/durable_files.h"
 #include "base/status_macros.h"
-#include "controller/durable_files.h"
 #include "controller/result_store.h"
 
 namespace kbench {

@@ -86,6 +86,25 @@ TEST(DelayRelay, AddsAtLeastWhatItSaysEachWayAndKeepsCount) {
   EXPECT_EQ(relay->added().chunks, 0u);
 }
 
+TEST(DelayRelay, IsALinkThatAllConnectionsShare) {
+  // 25 000 bytes each way at 10 Mbit/s: 20 ms alone, 40 ms in company.
+  constexpr int kBytes = 25'000;
+  FakePeer peer({.request_bytes = kBytes, .reply_bytes = kBytes});
+  const auto relay = *DelayRelay::Start({.server = peer.address(), .rate = 10'000'000});
+  const std::string request(kBytes, 'x');
+  Client a(*relay), b(*relay);
+  MonoTime before = MonoNow();
+  a.Send(request);
+  ASSERT_TRUE(a.Read(kBytes));
+  EXPECT_GE(MonoNow() - before, Millis(40)) << "both ways";
+  before = MonoNow();
+  a.Send(request);
+  b.Send(request);
+  ASSERT_TRUE(a.Read(kBytes));
+  ASSERT_TRUE(b.Read(kBytes));
+  EXPECT_GE(MonoNow() - before, Millis(60)) << "40 ms up, and the last reply down";
+}
+
 TEST(DelayRelay, DeliversTheServersLastWordsBeforeItsEnd) {
   FakePeer peer({.greeting_bytes = 100'000, .close_after_written = 100'000});
   const auto relay = Relay(peer, Millis(5));

@@ -85,6 +85,15 @@ TEST(RunProto, TakesEveryField) {
   EXPECT_EQ(spec->inject.relay_delay, Nanos(13));
 }
 
+TEST(RunProto, ARelayMayBeALink) {
+  control::RunSpec wire = Wire();
+  wire.mutable_inject()->set_relay_rate(1'000'000'000);
+  const auto spec = FromProto(wire);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_TRUE(spec->inject.relay);
+  EXPECT_EQ(spec->inject.relay_rate, 1'000'000'000);
+}
+
 TEST(RunProto, ARelayMayAddNothingButItself) {
   control::RunSpec wire = Valid();
   EXPECT_FALSE(FromProto(wire)->inject.any());
@@ -178,6 +187,10 @@ TEST(RunProto, RefusesWhatCannotBeAndNamesTheField) {
       {"inject.decode_ns", [](auto* s) { s->mutable_inject()->set_decode_ns(1'000'000'001); }},
       {"inject.relay_ns", [](auto* s) { s->mutable_inject()->set_relay_ns(1'000'000'001); }},
       {"inject", [](auto* s) { s->mutable_inject()->set_relay_ns(1'000'000'000); }},
+      {"inject.relay_rate", [](auto* s) { s->mutable_inject()->set_relay_rate(-1); }},
+      {"inject.relay_rate",
+       [](auto* s) { s->mutable_inject()->set_relay_rate(1'000'000'000'001); }},
+      {"inject", [](auto* s) { s->mutable_inject()->set_relay_rate(1); }},
       {"inject.relay",
        [](auto* s) {
          s->set_transport("null");

@@ -5,6 +5,19 @@
 namespace kbench {
 namespace {
 
+TEST(Units, BitRates) {
+  EXPECT_EQ(*ParseBitRate("2.5Gbit/s"), 2'500'000'000);
+  EXPECT_EQ(*ParseBitRate("100 Mbit/s"), 100'000'000);
+  EXPECT_EQ(*ParseBitRate("9kbit/s"), 9'000);
+  for (const char* bad : {"1", "1Gb", "1GBit/s", "-1bit/s", "bit/s", ""}) {
+    EXPECT_FALSE(ParseBitRate(bad).ok()) << bad;
+  }
+  EXPECT_EQ(FormatBitRate(2'500'000'000), "2500Mbit/s");
+  EXPECT_EQ(FormatBitRate(1'000'000'000), "1Gbit/s");
+  EXPECT_EQ(FormatBitRate(1001), "1001bit/s");
+  EXPECT_EQ(FormatBitRate(0), "0bit/s");
+}
+
 TEST(Units, ReadsWhatPeopleWrite) {
   EXPECT_EQ(*ParseDuration("500us"), Micros(500));
   EXPECT_EQ(*ParseDuration("1.5s"), Millis(1500));

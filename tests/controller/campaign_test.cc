@@ -180,6 +180,21 @@ TEST(Campaign, PassesAreAListThatIsNoSweep) {
       ElementsAre(Pass::kSampled));
 }
 
+TEST(Campaign, ARelayMayBeALinkOfARate) {
+  const Campaign campaign = Good("name: i\ninject: {relay_rate: [none, 2.5Gbit/s]}\n");
+  EXPECT_EQ(campaign.cells[0].info.Label(), "inject_relay_rate=none");
+  EXPECT_FALSE(campaign.cells[0].settings.has_relay());
+  EXPECT_EQ(campaign.cells[1].info.Label(), "inject_relay_rate=2500Mbit/s");
+  EXPECT_TRUE(campaign.cells[1].settings.has_relay());
+  EXPECT_EQ(campaign.cells[1].settings.relay_rate, 2'500'000'000);
+  EXPECT_THAT(Errors("name: i\ninject: {relay_rate: 100MB/s}\n"), HasSubstr("unknown unit 'MB/s'"));
+  EXPECT_THAT(Errors("name: i\ninject: {relay_rate: 999bit/s}\n"), HasSubstr("out of range"));
+  // 4 KiB take 32 s.
+  EXPECT_THAT(Errors("name: i\ninject: {relay_rate: 1kbit/s}\n"), HasSubstr("run.op_timeout"));
+  EXPECT_THAT(Errors("name: i\ntransport: 'null'\ninject: {relay_rate: 1Gbit/s}\n"),
+              HasSubstr("inject.relay_rate"));
+}
+
 TEST(Campaign, InjectionsAreFactorsAndARelayWithoutDelayIsNotNone) {
   const Campaign campaign =
       Good("name: i\ninject: {encode: [0us, 50us], decode: 20us, relay: [none, 0us, 300us]}\n");

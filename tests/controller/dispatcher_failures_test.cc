@@ -78,7 +78,7 @@ TEST_F(DispatcherTest, AnAgentThatDoesNotSayHelloIsNamed) {
   limits_.hello = kSilenceLimit;
   FakeAgent& good = Add();
   FakeAgent& silent = Add({.silent_hello = true});
-  const absl::Status status = MakeDispatcher().HelloAll().status();
+  const absl::Status status = HelloAll().status();
   EXPECT_EQ(ExitCodeOf(status), ExitCode::kPhaseTimeout) << status;
   EXPECT_SAYS(status, "phase hello");
   EXPECT_SAYS(status, silent.address());
@@ -88,7 +88,7 @@ TEST_F(DispatcherTest, AnAgentThatDoesNotSayHelloIsNamed) {
 TEST_F(DispatcherTest, HelloGivesEveryAgentsWordInOrder) {
   Add();
   Add();
-  const auto replies = MakeDispatcher().HelloAll();
+  const auto replies = HelloAll();
   ASSERT_TRUE(replies.ok()) << replies.status();
   ASSERT_EQ(replies->size(), 2u);
   EXPECT_EQ((*replies)[1].agent().release(), "9.8.7");
@@ -96,7 +96,7 @@ TEST_F(DispatcherTest, HelloGivesEveryAgentsWordInOrder) {
 
 TEST_F(DispatcherTest, AnAgentOfAnotherVersionIsRefusedNamingBoth) {
   FakeAgent& agent = Add({.protocol_major = 99});
-  const absl::Status status = MakeDispatcher().HelloAll().status();
+  const absl::Status status = HelloAll().status();
   EXPECT_EQ(ExitCodeOf(status), ExitCode::kVersionMismatch) << status;
   EXPECT_SAYS(status, agent.address());
   EXPECT_SAYS(status, "protocol 99.");
@@ -109,7 +109,7 @@ TEST_F(DispatcherTest, AnAgentThatRefusesOurVersionIsBelieved) {
   FakeAgent& agent = Add({.hello = refused, .hang_up = [refused](const RunCommand&) {
                             return std::optional(refused);
                           }});
-  for (const absl::Status& status : {MakeDispatcher().HelloAll().status(), Execute().status}) {
+  for (const absl::Status& status : {HelloAll().status(), Execute().status}) {
     EXPECT_EQ(ExitCodeOf(status), ExitCode::kVersionMismatch) << status;
     EXPECT_SAYS(status, agent.address());
     EXPECT_SAYS(status, "I speak 7.0, you 1.0");
@@ -125,7 +125,7 @@ TEST_F(DispatcherTest, AnotherServiceIsNoAgent) {
   builder.RegisterService(&unimplemented);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   Link(absl::StrCat("127.0.0.1:", port));
-  for (const absl::Status& status : {MakeDispatcher().HelloAll().status(), Execute().status}) {
+  for (const absl::Status& status : {HelloAll().status(), Execute().status}) {
     EXPECT_EQ(ExitCodeOf(status), ExitCode::kVersionMismatch) << status;
     EXPECT_SAYS(status, links_[0]->address());
     EXPECT_SAYS(status, "is it a kbench-agent of this version?");
@@ -136,7 +136,7 @@ TEST_F(DispatcherTest, AnotherServiceIsNoAgent) {
 TEST_F(DispatcherTest, AnAgentThatIsNotThereIsNamed) {
   FakeAgent& agent = Add();
   agent.Die();
-  for (const absl::Status& status : {MakeDispatcher().HelloAll().status(), Execute().status}) {
+  for (const absl::Status& status : {HelloAll().status(), Execute().status}) {
     EXPECT_EQ(ExitCodeOf(status), ExitCode::kIncomplete) << status;
     EXPECT_SAYS(status, agent.address());
     EXPECT_SAYS(status, "check that kbench-agent runs on it");

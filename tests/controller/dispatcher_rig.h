@@ -41,20 +41,24 @@ class DispatcherTest : public ::testing::Test {
     return spec;
   }
 
-  Dispatcher MakeDispatcher() {
+  std::vector<AgentLink*> Links() const {
     std::vector<AgentLink*> links;
     for (const auto& link : links_) links.push_back(link.get());
-    return Dispatcher(std::move(links), limits_, &interrupts_, &progress_);
+    return links;
+  }
+  absl::StatusOr<std::vector<control::HelloReply>> HelloAll() const {
+    return Dispatcher::HelloAll(Links(), limits_.hello);
   }
   RunOutcome Execute(const control::RunSpec& spec = Spec()) {
     RunRequest request{
         .run_id = "abc-0001", .cell = 3, .repetition = 1, .pass = analysis::Pass::kFull};
+    request.agents = Links();
     for (size_t i = 0; i < links_.size(); ++i) {
       request.specs.push_back(spec);
       request.specs.back().set_agent_index(static_cast<uint32_t>(i));
     }
     request.observer = observer_;
-    return MakeDispatcher().Execute(request);
+    return Dispatcher(limits_, &interrupts_, &progress_).Execute(request);
   }
 
   static bool Says(const absl::Status& status, const std::string& part) {

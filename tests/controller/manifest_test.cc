@@ -22,6 +22,7 @@ Manifest Full() {
   manifest.campaign_sha256 = "c0ffee";
   manifest.plan_sha256 = "bead";
   manifest.baselines_sha256 = "fade";
+  manifest.resumed_from = "00c0ffee";
   result::Caveat& caveat = manifest.campaign.caveats.emplace_back();
   caveat.set_code("clock_step");
   caveat.set_text("the clock moved");
@@ -79,6 +80,7 @@ TEST(Manifest, ComesBackAsItWas) {
   EXPECT_EQ(parsed->campaign_sha256, "c0ffee");
   EXPECT_EQ(parsed->plan_sha256, "bead");
   EXPECT_EQ(parsed->baselines_sha256, "fade");
+  EXPECT_EQ(parsed->resumed_from, "00c0ffee");
   EXPECT_EQ(parsed->runs_planned, 6u);
   ASSERT_EQ(parsed->runs.size(), 1u);
   EXPECT_EQ(parsed->runs[0].cell, 1);
@@ -152,7 +154,8 @@ void EveryKeyIsNeeded(const std::string& text, Parse parse) {
   for (const auto& [key, value] : whole.items()) {
     nlohmann::json without = whole;
     without.erase(key);
-    if (key != "pass" && key != "server_wire" && key != "baselines_sha256") {
+    if (key != "pass" && key != "server_wire" && key != "baselines_sha256" &&
+        key != "resumed_from") {
       const absl::Status status = parse(without.dump()).status();
       EXPECT_TRUE(absl::IsInternal(status)) << key << ": " << status;
       EXPECT_THAT(std::string(status.message()), HasSubstr("'" + key + "'"));

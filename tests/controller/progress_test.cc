@@ -58,7 +58,7 @@ result::Interval SecondOf(int64_t n, uint64_t completed) {
 void Play(const ProgressOptions& options, int seconds) {
   Progress progress(options);
   progress.CampaignStarted("transports", 54, Seconds(324));
-  progress.RunStarted(2, "transport=uring", 1, "full");
+  progress.RunStarted(2, "transport=uring", 1, "full", Seconds(3));
   progress.Phase("connect");
   progress.Phase("warm-up");
   for (int i = 0; i < seconds; ++i) {
@@ -112,7 +112,7 @@ TEST(Progress, ANarrowTerminalIsNeverWrapped) {
     Screen screen;
     {
       Progress progress({.out = screen.file(), .live = true, .width = width});
-      progress.RunStarted(0, "transport=uring,value_size=4KiB,op=get", 0, "bare");
+      progress.RunStarted(0, "transport=uring,value_size=4KiB,op=get", 0, "bare", Seconds(2));
       progress.Interval(0, SecondOf(0, 123'456'789));
     }
     for (absl::string_view drawn : absl::StrSplit(screen.text(), '\r')) {
@@ -125,9 +125,9 @@ TEST(Progress, ANarrowTerminalIsNeverWrapped) {
 TEST(Progress, ARunDoesNotInheritTheRateOfTheOneBefore) {
   Screen screen;
   Progress progress({.out = screen.file(), .live = true});
-  progress.RunStarted(0, "a", 0, "bare");
+  progress.RunStarted(0, "a", 0, "bare", Seconds(2));
   progress.Interval(0, SecondOf(0, 1000));
-  progress.RunStarted(1, "b", 0, "sampled");
+  progress.RunStarted(1, "b", 0, "sampled", Seconds(1));
   progress.Phase("connect");
   EXPECT_THAT(screen.text(), ::testing::EndsWith("[2/0] b rep 0 sampled  connect\x1b[K"));
 }
@@ -144,7 +144,7 @@ TEST(Progress, ANoteIsShownEvenWhenQuietAndColouredOnlyWhenAsked) {
 TEST(Progress, AnEmptyIntervalIsNoRate) {
   Screen screen;
   Progress progress({.out = screen.file(), .live = true});
-  progress.RunStarted(0, "a", 0, "bare");
+  progress.RunStarted(0, "a", 0, "bare", Seconds(2));
   progress.Interval(0, result::Interval());
   EXPECT_THAT(screen.text(), Not(HasSubstr("ops/s")));
 }

@@ -124,6 +124,11 @@ TEST(RunSpec, InjectsOnlyWhatIsAskedFor) {
   EXPECT_TRUE(MakeRunSpec(s, {}).inject().relay());
   EXPECT_EQ(MakeRunSpec(s, {}).inject().relay_ns(), 5);
   s = Settings();
+  s.inject_relay.reset();
+  s.relay_rate = 1'000'000;
+  EXPECT_TRUE(MakeRunSpec(s, {}).inject().relay());
+  EXPECT_EQ(MakeRunSpec(s, {}).inject().relay_rate(), 1'000'000);
+  s.relay_rate = 0;
   s.inject_relay = Nanos(0);
   EXPECT_TRUE(MakeRunSpec(s, {}).inject().relay()) << "without a delay it is still there";
 }

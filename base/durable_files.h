@@ -20,6 +20,8 @@ absl::Status WriteDurably(const std::string& path, absl::string_view content);
 absl::Status ReplaceDurably(const std::string& path, absl::string_view content);
 // AlreadyExists when `to` exists: nothing is ever overwritten.
 absl::Status RenameDurably(const std::string& from, const std::string& to);
+// The same bytes under another name: a link, or a copy where the file system does not link.
+absl::Status LinkOrCopyDurably(const std::string& from, const std::string& to);
 // AlreadyExists when it does, so that only one can have made it.
 absl::Status MakeNewDirectory(const std::string& path);
 absl::Status MakeDirectories(const std::string& path);

@@ -1,9 +1,9 @@
-#include "controller/durable_files.h"
+#include "base/durable_files.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/controller/result_rig.h"
+#include "tests/base/scratch_files.h"
 
 namespace kbench {
 namespace {

@@ -1,4 +1,4 @@
-#include "controller/durable_files.h"
+#include "base/durable_files.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -75,6 +75,12 @@ absl::Status RenameDurably(const std::string& from, const std::string& to) {
     return FileError(absl::StrCat("rename ", from, " to"), to, errno);
   }
   return SyncDirectory(fs::path(to).parent_path());
+}
+
+absl::Status LinkOrCopyDurably(const std::string& from, const std::string& to) {
+  if (link(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string content, ReadFile(from));
+  return WriteDurably(to, content);
 }
 
 absl::Status MakeNewDirectory(const std::string& path) {

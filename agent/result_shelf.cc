@@ -1,0 +1,116 @@
+#include "agent/result_shelf.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "base/durable_files.h"
+#include "base/status_macros.h"
+
+namespace kbench {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr absl::string_view kSuffix = ".result";
+constexpr size_t kLongestId = 100;
+
+absl::Status CheckId(const std::string& run_id) {
+  const auto plain = [](unsigned char c) { return absl::ascii_isalnum(c) || c == '-' || c == '_'; };
+  if (!run_id.empty() && run_id.size() <= kLongestId &&
+      std::all_of(run_id.begin(), run_id.end(), plain)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", run_id, "' is no run id: up to ", kLongestId, " letters, digits, - and _"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ResultShelf>> ResultShelf::Open(const std::string& directory) {
+  RETURN_IF_ERROR(MakeDirectories(directory));
+  if (access(directory.c_str(), R_OK | W_OK | X_OK) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot keep results in ", directory, ": ", strerror(errno)));
+  }
+  return std::unique_ptr<ResultShelf>(new ResultShelf(directory));
+}
+
+std::string ResultShelf::PathOf(const std::string& run_id) const {
+  return absl::StrCat(directory_, "/", run_id, kSuffix);
+}
+
+absl::Status ResultShelf::Put(const std::string& run_id, const std::string& bytes) {
+  RETURN_IF_ERROR(CheckId(run_id));
+  std::lock_guard lock(mutex_);
+  MakeRoom(bytes.size());
+  return ReplaceDurably(PathOf(run_id), bytes);
+}
+
+std::vector<KeptResult> ResultShelf::List() const {
+  std::lock_guard lock(mutex_);
+  return ListLocked();
+}
+
+std::vector<KeptResult> ResultShelf::ListLocked() const {
+  std::vector<KeptResult> kept;
+  std::error_code error;
+  fs::directory_iterator entry(directory_, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    struct stat file = {};
+    if (!absl::EndsWith(name, kSuffix) || stat(entry->path().c_str(), &file) != 0) continue;
+    kept.push_back({.run_id = std::string(absl::StripSuffix(name, kSuffix)),
+                    .bytes = static_cast<uint64_t>(file.st_size),
+                    .ended_unix_s = file.st_mtim.tv_sec});
+  }
+  std::sort(kept.begin(), kept.end(), [](const KeptResult& a, const KeptResult& b) {
+    return std::pair(a.ended_unix_s, a.run_id) < std::pair(b.ended_unix_s, b.run_id);
+  });
+  return kept;
+}
+
+absl::StatusOr<std::string> ResultShelf::Read(const std::string& run_id) const {
+  RETURN_IF_ERROR(CheckId(run_id));
+  std::lock_guard lock(mutex_);
+  absl::StatusOr<std::string> bytes = ReadFile(PathOf(run_id));
+  if (absl::IsNotFound(bytes.status())) {
+    return absl::NotFoundError(absl::StrCat("no result of run ", run_id, " is kept here"));
+  }
+  return bytes;
+}
+
+absl::Status ResultShelf::Drop(const std::string& run_id) {
+  RETURN_IF_ERROR(CheckId(run_id));
+  std::lock_guard lock(mutex_);
+  if (unlink(PathOf(run_id).c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  return absl::InternalError(
+      absl::StrCat("cannot remove the result of run ", run_id, ": ", strerror(errno)));
+}
+
+void ResultShelf::MakeRoom(uint64_t bytes) {
+  const std::vector<KeptResult> kept = ListLocked();
+  size_t count = kept.size() + 1;
+  for (const KeptResult& result : kept) bytes += result.bytes;
+  for (const KeptResult& oldest : kept) {
+    if (count <= kMostKept && bytes <= kMostBytes) return;
+    std::cerr << absl::StrCat("kbench-agent: run ", oldest.run_id,
+                              ": its result was never acknowledged and gives way to newer ones\n")
+              << std::flush;
+    unlink(PathOf(oldest.run_id).c_str());
+    --count;
+    bytes -= oldest.bytes;
+  }
+}
+
+}  // namespace kbench

@@ -1,0 +1,53 @@
+// Results that no controller has acknowledged: a controller that dies, or a link that goes, does
+// not take a measurement with it. One file a run, whole or not at all, in a directory that outlives
+// the agent; a controller fetches them by run id, and what it has stored it acknowledges.
+//
+// At most kMostKept results and kMostBytes: the oldest give way, and the log says so.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace kbench {
+
+struct KeptResult {
+  std::string run_id;
+  uint64_t bytes = 0;
+  int64_t ended_unix_s = 0;  // of its file
+};
+
+class ResultShelf {
+ public:
+  static constexpr size_t kMostKept = 256;
+  static constexpr uint64_t kMostBytes = uint64_t{4} << 30;
+
+  // Makes the directory if it is not there, and says now if nothing can be written to it.
+  static absl::StatusOr<std::unique_ptr<ResultShelf>> Open(const std::string& directory);
+
+  // Durable when it returns; replaces an earlier result of the same run. `bytes` is a serialised
+  // RunResult. InvalidArgument for an id that cannot be a file's name.
+  absl::Status Put(const std::string& run_id, const std::string& bytes);
+  // Oldest first.
+  std::vector<KeptResult> List() const;
+  // NotFound when there is none.
+  absl::StatusOr<std::string> Read(const std::string& run_id) const;
+  // Dropping what is not there is no error: it may have been acknowledged twice.
+  absl::Status Drop(const std::string& run_id);
+
+ private:
+  explicit ResultShelf(std::string directory) : directory_(std::move(directory)) {}
+  std::string PathOf(const std::string& run_id) const;
+  std::vector<KeptResult> ListLocked() const;
+  void MakeRoom(uint64_t bytes);
+
+  const std::string directory_;
+  mutable std::mutex mutex_;  // of the directory
+};
+
+}  // namespace kbench

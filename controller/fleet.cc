@@ -1,0 +1,138 @@
+#include "controller/fleet.h"
+
+#include <future>
+#include <numeric>
+#include <utility>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/status_macros.h"
+
+namespace kbench {
+namespace {
+
+constexpr Nanos kAcknowledgeTimeout = Seconds(2);
+
+absl::Status CheckAgent(const Campaign& campaign, const std::string& address,
+                        const control::HelloReply& reply) {
+  RETURN_IF_ERROR(CheckIdle(address, reply));
+  for (const Cell& cell : campaign.cells) {
+    if (absl::c_linear_search(reply.transports(), cell.settings.transport)) continue;
+    return absl::InvalidArgumentError(absl::StrCat("agent ", address, " cannot run transport ",
+                                                   cell.settings.transport, "; it has ",
+                                                   absl::StrJoin(reply.transports(), ", ")));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Fleet>> Fleet::Meet(const Campaign& campaign,
+                                                   const FleetOptions& options) {
+  std::unique_ptr<Fleet> fleet(new Fleet(options));
+  std::vector<std::string> addresses = campaign.agents;
+  if (options.local_agents > 0) {
+    ASSIGN_OR_RETURN(fleet->local_, LocalFleet::Start(campaign, {.agents = options.local_agents,
+                                                                 .bin_dir = options.bin_dir,
+                                                                 .log_dir = options.log_dir,
+                                                                 .cpus = options.local_cpus}));
+    addresses = fleet->local_->agents();
+  }
+  for (const std::string& address : addresses) {
+    fleet->links_.push_back(std::make_unique<AgentLink>(address, options.credentials));
+  }
+  RETURN_IF_ERROR(fleet->MeetAgents(campaign));
+  RETURN_IF_ERROR(fleet->MeetObserver(campaign.cells.front().settings.observer));
+  return fleet;
+}
+
+std::vector<AgentLink*> Fleet::agents() const {
+  std::vector<AgentLink*> agents;
+  for (const auto& link : links_) agents.push_back(link.get());
+  return agents;
+}
+
+std::string Fleet::ServerFor(const Settings& settings) const {
+  return settings.EmbeddedServer() ? local_->ServerFor(settings) : settings.server_address;
+}
+
+absl::Status Fleet::MeetAgents(const Campaign& campaign) {
+  ASSIGN_OR_RETURN(const std::vector<control::HelloReply> replies,
+                   Dispatcher::HelloAll(agents(), options_.limits.hello));
+  for (size_t i = 0; i < replies.size(); ++i) {
+    RETURN_IF_ERROR(CheckAgent(campaign, links_[i]->address(), replies[i]));
+    places_.push_back(PlaceOf(links_[i]->address(), replies[i]));
+    keeps_results_.push_back(replies[i].keeps_results());
+  }
+  present_.resize(links_.size());
+  std::iota(present_.begin(), present_.end(), size_t{0});
+  return absl::OkStatus();
+}
+
+// The agent on the server's host, which may be one of those that make the load.
+absl::Status Fleet::MeetObserver(const std::string& address) {
+  if (address.empty()) return absl::OkStatus();
+  for (const auto& link : links_) {
+    if (link->address() == address) observer_ = link.get();
+  }
+  if (observer_ != nullptr) return absl::OkStatus();
+  observer_link_ = std::make_unique<AgentLink>(address, options_.credentials);
+  observer_ = observer_link_.get();
+  const auto reply = observer_->Hello(options_.limits.hello);
+  return Annotate(reply.status(), "phase hello, server.observer");
+}
+
+AgentPlace Fleet::PlaceOf(const std::string& address, const control::HelloReply& reply) const {
+  if (options_.local_agents > 0) return {.host = "this host", .cpus = options_.local_cpus};
+  AgentPlace place{.host = reply.host().hostname()};
+  if (place.host.empty()) place.host = address;
+  for (const uint32_t cpu : reply.host().cpu_numbers()) {
+    place.cpus.usable.push_back(static_cast<int>(cpu));
+  }
+  return place;
+}
+
+std::vector<std::string> Fleet::absent() const {
+  std::vector<std::string> absent;
+  for (size_t i = 0; i < links_.size(); ++i) {
+    if (!absl::c_linear_search(present_, i)) absent.push_back(links_[i]->address());
+  }
+  return absent;
+}
+
+void Fleet::AskAgain(const std::string& our_run) {
+  const auto is_there = [&](AgentLink* agent) {
+    const auto reply = agent->Hello(options_.limits.hello);
+    if (!reply.ok()) return false;
+    if (reply->active_run().empty()) return true;
+    if (reply->active_run() == our_run) {
+      control::ReleaseRequest release;
+      release.set_run_id(our_run);
+      release.set_reason("its own controller, which had lost it");
+      (void)agent->Release(release,
+                           options_.limits.hello);  // it is asked again before the next run
+    }
+    return false;
+  };
+  std::vector<std::future<bool>> answers;
+  for (const auto& link : links_) {
+    answers.push_back(std::async(std::launch::async, is_there, link.get()));
+  }
+  present_.clear();
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (answers[i].get()) present_.push_back(i);
+  }
+}
+
+void Fleet::Acknowledge(const std::string& run_id) {
+  std::vector<std::future<absl::Status>> told;
+  for (size_t i : present_) {
+    if (!keeps_results_[i]) continue;
+    told.push_back(std::async(std::launch::async, [this, i, &run_id] {
+      return links_[i]->Acknowledge({run_id}, kAcknowledgeTimeout);
+    }));
+  }
+}
+
+}  // namespace kbench

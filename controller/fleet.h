@@ -1,0 +1,71 @@
+// The agents of one campaign: who they are, who of them is there now, and the one on the server's
+// host. At the beginning all have to be there. One that is lost later is asked again before each
+// run, as long as the campaign goes on without it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "controller/agent_credentials.h"
+#include "controller/agent_link.h"
+#include "controller/campaign.h"
+#include "controller/cpu_placement.h"
+#include "controller/dispatcher.h"
+#include "controller/local_fleet.h"
+
+namespace kbench {
+
+struct FleetOptions {
+  int local_agents = 0;  // above 0: they and their servers are started here
+  std::string bin_dir;   // of kbench-agent and kbench-server, for local_agents
+  std::string log_dir;
+  HostCpus local_cpus;
+  AgentCredentials credentials;
+  PhaseLimits limits;
+};
+
+class Fleet {
+ public:
+  // Starts what is to be started and meets everybody. The first failure names the agent.
+  static absl::StatusOr<std::unique_ptr<Fleet>> Meet(const Campaign& campaign,
+                                                     const FleetOptions& options);
+
+  size_t size() const { return links_.size(); }
+  AgentLink* agent(size_t index) const { return links_[index].get(); }
+  std::vector<AgentLink*> agents() const;
+  const std::vector<AgentPlace>& places() const { return places_; }
+  AgentLink* observer() const { return observer_; }  // that server.observer names; null: none
+  // HOST:PORT of the server of a cell.
+  std::string ServerFor(const Settings& settings) const;
+
+  // Indices of those that were there when last asked.
+  const std::vector<size_t>& present() const { return present_; }
+  std::vector<std::string> absent() const;  // addresses
+  // Asks everybody again. An agent at work for somebody else is absent; one that is still at work
+  // for run `ours_run` is told to stop.
+  void AskAgain(const std::string& our_run);
+
+  // Agents may forget the results of this run: they are stored. An agent that does not hear it
+  // keeps them a while longer, which harms nobody.
+  void Acknowledge(const std::string& run_id);
+
+ private:
+  explicit Fleet(const FleetOptions& options) : options_(options) {}
+  absl::Status MeetAgents(const Campaign& campaign);
+  absl::Status MeetObserver(const std::string& address);
+  AgentPlace PlaceOf(const std::string& address, const control::HelloReply& reply) const;
+
+  const FleetOptions options_;
+  std::unique_ptr<LocalFleet> local_;
+  std::vector<std::unique_ptr<AgentLink>> links_;
+  std::vector<AgentPlace> places_;
+  std::vector<bool> keeps_results_;
+  std::vector<size_t> present_;
+  std::unique_ptr<AgentLink> observer_link_;  // when it is none of links_
+  AgentLink* observer_ = nullptr;
+};
+
+}  // namespace kbench
