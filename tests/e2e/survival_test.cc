@@ -125,8 +125,8 @@ TEST_F(Survival, ACampaignWithoutAnyAgentLeftEnds) {
 
 TEST_F(Survival, AKilledControllersRunsAreNotRepeated) {
   Agents(1);
-  const std::string yaml =
-      Yaml("killed", "warmup: 0s, duration: 300ms, repetitions: 12", "transport: [socket, epoll]\n");
+  const std::string yaml = Yaml("killed", "warmup: 0s, duration: 300ms, repetitions: 12",
+                                "transport: [socket, epoll]\n");
   Child kbench(RunArgv(dir_, yaml, {"--set", "run.seed=9"}));
   kbench.WaitForOutput("[4/24]", seconds(60));
   kbench.Signal(SIGKILL);
@@ -261,12 +261,12 @@ TEST_F(Survival, FrozenProcessesAreGivenUp) {
   const TempDir elsewhere;
   const std::string run = "warmup: 0s, duration: 120s, repetitions: 1";
   Child frozen(RunArgv(dir_, Yaml("frozen", run), {}));
-  Child waiting(RunArgv(elsewhere,
-                        absl::StrCat("name: waiting\nagents: ['", other.address(),
-                                     "']\nserver: {address: '", server_.address(),
-                                     "'}\nworkload: {op: get, keys: 16}\nrun: {", run,
-                                     "}\nprobes: {passes: [bare], baselines: none}\n"),
-                        {}));
+  Child waiting(
+      RunArgv(elsewhere,
+              absl::StrCat("name: waiting\nagents: ['", other.address(), "']\nserver: {address: '",
+                           server_.address(), "'}\nworkload: {op: get, keys: 16}\nrun: {", run,
+                           "}\nprobes: {passes: [bare], baselines: none}\n"),
+              {}));
   frozen.WaitForOutput("ops/s", seconds(30));
   waiting.WaitForOutput("ops/s", seconds(30));
   frozen.Signal(SIGSTOP);
@@ -283,8 +283,8 @@ TEST_F(Survival, FrozenProcessesAreGivenUp) {
 
 TEST_F(Survival, TheDoctorSaysWhatWouldGoWrong) {
   Agents(1);
-  const Finished good =
-      Kbench({"doctor", "--agents", Addresses(), "--server", server_.address(), "--format", "json"});
+  const Finished good = Kbench(
+      {"doctor", "--agents", Addresses(), "--server", server_.address(), "--format", "json"});
   EXPECT_EQ(good.code, kDone) << good.out << good.err;
   std::vector<std::string> checked;
   for (const auto& checkup : nlohmann::json::parse(good.out)) {
