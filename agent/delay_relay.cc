@@ -30,6 +30,7 @@ constexpr Nanos kSpin = Micros(60);
 constexpr size_t kChunkBytes = 65536;
 // Of a link with a rate, which passes on whole chunks: what is a link passes on packets.
 constexpr size_t kShapedChunkBytes = 16384;
+constexpr size_t kPacketBytes = 1448;
 
 struct Chunk {
   MonoTime arrived;
@@ -195,6 +196,14 @@ class DelayRelay::Loop {
     const MonoTime now = MonoNow();
     const auto size = static_cast<size_t>(n);
     p->held += size;
+    // The rest of a message, which would wake its reader a second time, goes with what is before
+    // it.
+    const bool rest = p->link->rate > 0 && size < kPacketBytes;
+    if (rest && !p->queue.empty() && p->queue.back().sent == 0) {
+      p->queue.back().bytes.append(buffer_.data(), size);
+      p->queue.back().due = p->link->Pass(now, size) + relay_->options_.delay;
+      return;
+    }
     p->queue.push_back({.arrived = now,
                         .due = p->link->Pass(now, size) + relay_->options_.delay,
                         .bytes = std::string(buffer_.data(), size)});
