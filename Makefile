@@ -1,6 +1,6 @@
 # The front door. Each target is a thin call of a CMake preset; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help packages build demo check truth table fleet fleet-packages deb dev asan tsan fuzz tidy bench format clean
+.PHONY: help packages build demo check truth table soak fleet fleet-packages deb dev asan tsan fuzz tidy bench format clean
 
 PRESET ?= release
 
@@ -26,6 +26,9 @@ truth: build  ## only the tests that hold the separation against injected delays
 table: build  ## the long table of known truths (root, about 15 minutes), as Markdown
 	@rm -f build/$(PRESET)/acceptance.md
 	@ctest --preset $(PRESET) -C table -L table; status=$$?; cat build/$(PRESET)/acceptance.md; exit $$status
+
+soak: build  ## fifty faults in a row (root, about 20 minutes)
+	@ctest --preset $(PRESET) -C soak -L soak -V
 
 fleet-packages: packages
 	@cmake/install-packages.sh fleet-packages.txt

@@ -77,6 +77,8 @@ std::string Caveats(const CampaignAnalysis& analysis) {
 
 std::string Requests(const CampaignAnalysis& analysis) {
   std::string out = absl::StrCat("<p class=\"note\">", Escape(CountsLine(analysis)), "</p>\n");
+  const std::string skew = SkewLine(StartSkewOf(analysis));
+  if (!skew.empty()) absl::StrAppend(&out, "<p class=\"note\">", Escape(skew), "</p>\n");
   if (analysis.runs_left_out == 0) return out;
   out += "<ul class=\"note\">\n";
   for (const std::string& run : LeftOut(analysis)) {

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/units.h"
 
 namespace kbench::analysis {
 namespace {
@@ -138,6 +139,30 @@ std::string CountsLine(const CampaignAnalysis& analysis) {
       "%d + lost %d",
       analysis.runs.size() - static_cast<size_t>(analysis.runs_left_out), sum.due, sum.sent,
       sum.unsent, sum.answered, sum.failed, sum.lost);
+}
+
+StartSkew StartSkewOf(const CampaignAnalysis& analysis) {
+  StartSkew skew;
+  std::vector<int64_t> apart;
+  for (const AnalysedRun& run : analysis.runs) {
+    if (!run.usable || run.evidence->agents.size() < 2) continue;
+    apart.push_back(run.evidence->first_send_skew_ns);
+    skew.clock_error_ns = std::max(skew.clock_error_ns, run.evidence->clock_error_bound_ns);
+  }
+  skew.runs = apart.size();
+  if (apart.empty()) return skew;
+  std::sort(apart.begin(), apart.end());
+  skew.p50_ns = apart[(apart.size() - 1) / 2];
+  skew.p99_ns = apart[(apart.size() * 99 + 99) / 100 - 1];
+  return skew;
+}
+
+std::string SkewLine(const StartSkew& skew) {
+  if (skew.runs == 0) return "";
+  return absl::StrCat(
+      "First requests of the agents: ", HumanDuration(static_cast<double>(skew.p99_ns)),
+      " apart (p99 of ", skew.runs, " runs; p50 ", HumanDuration(static_cast<double>(skew.p50_ns)),
+      "), their clocks being known to ", HumanDuration(static_cast<double>(skew.clock_error_ns)));
 }
 
 std::string ShortAxis(const std::string& axis) {

@@ -35,6 +35,16 @@ std::vector<std::string> VaryingAxes(const CampaignAnalysis& analysis, const std
 // The requests of all runs in the statistics, in a line that adds up.
 std::string CountsLine(const CampaignAnalysis& analysis);
 
+// How far apart the agents' first requests were, in runs of several agents.
+struct StartSkew {
+  size_t runs = 0;  // 0: none had several agents
+  int64_t p50_ns = 0;
+  int64_t p99_ns = 0;          // by nearest rank: of fewer than 100 runs the largest
+  int64_t clock_error_ns = 0;  // within which the agents' clocks are known; the worst run
+};
+StartSkew StartSkewOf(const CampaignAnalysis& analysis);
+std::string SkewLine(const StartSkew& skew);  // empty without runs
+
 // "passed on ...", or that there is none.
 std::string SelftestText(const CampaignEvidence& campaign);
 

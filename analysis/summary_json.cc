@@ -216,6 +216,13 @@ std::string SummaryJson(const CampaignEvidence& campaign) {
   json["caveats"] = CaveatsJson(analysis);
   json["runs_total"] = campaign.runs.size();
   json["runs_left_out"] = analysis.runs_left_out;
+  const StartSkew skew = StartSkewOf(analysis);
+  if (skew.runs > 0) {
+    json["start_skew"] = {{"runs", skew.runs},
+                          {"p50_ns", skew.p50_ns},
+                          {"p99_ns", skew.p99_ns},
+                          {"clock_error_ns", skew.clock_error_ns}};
+  }
   json["runs"] = RunsJson(analysis);
   json["cells"] = CellsJson(analysis);
   json["selftest"] = campaign.selftest ? Json{{"passed", campaign.selftest->passed},

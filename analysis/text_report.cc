@@ -81,6 +81,8 @@ std::string TextReport(const CampaignEvidence& campaign, const ReportOptions& op
   out += Wrap(Printable(SelftestText(campaign)), width, "self-test: ", "  ");
   absl::StrAppend(&out, "\n", TextCaveats(analysis, width, paint), "\n");
   out += Wrap(CountsLine(analysis), width, "", "  ");
+  const std::string skew = SkewLine(StartSkewOf(analysis));
+  if (!skew.empty()) out += Wrap(skew, width, "", "  ");
   for (const std::string& run : LeftOut(analysis)) {
     out += Wrap(Printable(absl::StrCat("left out: ", run)), width, "", "  ");
   }
@@ -119,6 +121,8 @@ std::string MarkdownReport(const CampaignEvidence& campaign) {
                     "\n");
   }
   absl::StrAppend(&out, "\n", CountsLine(analysis), "\n");
+  const std::string skew = SkewLine(StartSkewOf(analysis));
+  if (!skew.empty()) absl::StrAppend(&out, "\n", skew, "\n");
   if (analysis.runs_left_out > 0) out += "\n";
   for (const std::string& run : LeftOut(analysis)) {
     absl::StrAppend(&out, "- left out: ", safe(run), "\n");

@@ -1,11 +1,11 @@
 #include "controller/dispatcher.h"
 
-#include <future>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "base/units.h"
+#include "controller/in_parallel.h"
 #include "controller/run_attempt.h"
 
 namespace kbench {
@@ -40,15 +40,13 @@ Dispatcher::Dispatcher(PhaseLimits limits, const Interrupts* interrupts, Progres
 
 absl::StatusOr<std::vector<control::HelloReply>> Dispatcher::HelloAll(
     const std::vector<AgentLink*>& agents, Nanos timeout) {
-  std::vector<std::future<absl::StatusOr<control::HelloReply>>> pending;
-  for (AgentLink* agent : agents) {
-    pending.push_back(
-        std::async(std::launch::async, [agent, timeout] { return agent->Hello(timeout); }));
-  }
+  std::vector<absl::StatusOr<control::HelloReply>> answers(agents.size(),
+                                                           absl::UnknownError("not asked"));
+  InParallel(agents.size(), kHellosAtOnce,
+             [&](size_t i) { answers[i] = agents[i]->Hello(timeout); });
   std::vector<control::HelloReply> replies;
   absl::Status first;
-  for (auto& reply : pending) {
-    absl::StatusOr<control::HelloReply> one = reply.get();
+  for (absl::StatusOr<control::HelloReply>& one : answers) {
     if (one.ok()) {
       replies.push_back(*std::move(one));
     } else if (first.ok()) {
@@ -72,7 +70,7 @@ RunOutcome Dispatcher::Execute(const RunRequest& request) {
   while (true) {
     outcome = RunOutcome();
     RunAttempt attempt(limits_, interrupts_, progress_, request,
-                       observation ? &*observation : nullptr);
+                       observation ? &*observation : nullptr, armings);
     outcome.status = attempt.Run();
     ++armings;
     if (outcome.status.ok() || !attempt.missed_start() || armings == kArmings ||

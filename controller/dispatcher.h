@@ -62,6 +62,7 @@ struct RunOutcome {
 class Dispatcher {
  public:
   static constexpr int kPings = 21;
+  static constexpr size_t kHellosAtOnce = 64;
   static constexpr int kArmings = 4;  // the first and three more
 
   // All are borrowed and outlive the dispatcher.

@@ -1,6 +1,5 @@
 #include "controller/fleet.h"
 
-#include <future>
 #include <numeric>
 #include <utility>
 
@@ -8,11 +7,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
+#include "controller/in_parallel.h"
 
 namespace kbench {
 namespace {
 
 constexpr Nanos kAcknowledgeTimeout = Seconds(2);
+constexpr size_t kAcknowledgementsAtOnce = 16;
 
 absl::Status CheckAgent(const Campaign& campaign, const std::string& address,
                         const control::HelloReply& reply) {
@@ -115,24 +116,20 @@ void Fleet::AskAgain(const std::string& our_run) {
     }
     return false;
   };
-  std::vector<std::future<bool>> answers;
-  for (const auto& link : links_) {
-    answers.push_back(std::async(std::launch::async, is_there, link.get()));
-  }
+  std::vector<char> answers(links_.size());  // not of bool: threads write neighbours
+  InParallel(links_.size(), Dispatcher::kHellosAtOnce,
+             [&](size_t i) { answers[i] = is_there(links_[i].get()); });
   present_.clear();
   for (size_t i = 0; i < answers.size(); ++i) {
-    if (answers[i].get()) present_.push_back(i);
+    if (answers[i] != 0) present_.push_back(i);
   }
 }
 
 void Fleet::Acknowledge(const std::string& run_id) {
-  std::vector<std::future<absl::Status>> told;
-  for (size_t i : present_) {
-    if (!keeps_results_[i]) continue;
-    told.push_back(std::async(std::launch::async, [this, i, &run_id] {
-      return links_[i]->Acknowledge({run_id}, kAcknowledgeTimeout);
-    }));
-  }
+  InParallel(present_.size(), kAcknowledgementsAtOnce, [&](size_t at) {
+    const size_t i = present_[at];
+    if (keeps_results_[i]) (void)links_[i]->Acknowledge({run_id}, kAcknowledgeTimeout);
+  });
 }
 
 }  // namespace kbench

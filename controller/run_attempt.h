@@ -17,9 +17,10 @@ namespace kbench {
 
 class RunAttempt {
  public:
-  // `observation`, of the run's server, may be null.
+  // `observation`, of the run's server, may be null. `arming` counts from 0: later ones leave the
+  // agents more time until the start.
   RunAttempt(const PhaseLimits& limits, const Interrupts* interrupts, Progress* progress,
-             const RunRequest& request, ServerObservation* observation);
+             const RunRequest& request, ServerObservation* observation, int arming);
 
   // Bounds everything that Run() does.
   static Nanos TimeFor(const control::RunSpec& spec, const PhaseLimits& limits);
@@ -74,6 +75,7 @@ class RunAttempt {
   Progress* const progress_;
   const RunRequest& request_;
   ServerObservation* const observation_;
+  const int arming_;
   RunInbox inbox_;
   std::vector<AgentState> agents_;  // after inbox_: streams end before the inbox does
   bool started_ = false;

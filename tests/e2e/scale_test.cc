@@ -1,10 +1,15 @@
-// Ten thousand connections at once: one server process, one agent process, one campaign.
+// Ten thousand connections at once, and a hundred agents at once.
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <fstream>
+#include <iostream>
+#include <memory>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tests/e2e/campaign_run.h"
@@ -64,6 +69,58 @@ TEST(Scale, TenThousandConnectionsOnTheServerAndOnOneAgent) {
                      static_cast<double>(kConnections)
               << " KiB\n";
   }
+}
+
+// User and system time of a process that runs, in seconds.
+double CpuSeconds(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string stat;
+  std::getline(file, stat);
+  std::istringstream fields(stat.substr(stat.rfind(')') + 2));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;
+  double user = 0, system = 0;
+  fields >> user >> system;
+  return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+// A hundred agents in one campaign: barriers, live view, start at one instant, merge.
+TEST(Scale, AHundredAgents) {
+  constexpr size_t kAgents = 100;
+  Daemon server("kbench-server", {"--residence-records", "0"});
+  std::vector<std::unique_ptr<Daemon>> agents;
+  std::string addresses;
+  for (size_t i = 0; i < kAgents; ++i) {
+    agents.push_back(
+        std::make_unique<Daemon>("kbench-agent", std::vector<std::string>{"--plaintext"}));
+    absl::StrAppend(&addresses, i == 0 ? "'" : ", '", agents.back()->address(), "'");
+  }
+  const TempDir dir;
+  Child kbench(RunArgv(
+      dir,
+      absl::StrCat("name: fleet\nagents: [", addresses, "]\nserver: {address: '", server.address(),
+                   "'}\nworkload: {op: noop}\nworkers: {cpus: none}\n"
+                   "load: {mode: open, rate_per_agent: 20/s, depth: 4}\n"
+                   "probes: {passes: [bare], baselines: none}\n"
+                   "run: {warmup: 500ms, duration: 4s, repetitions: 2}\n"),
+      {}));
+  kbench.WaitForOutput("[2/2]", seconds(200));
+  // The live view of all agents, and the controller's cost so far.
+  kbench.WaitForOutput("measure", seconds(200));
+  const uint64_t memory = MostMemoryKib(kbench.pid());
+  const double cpu = CpuSeconds(kbench.pid());
+  ASSERT_EQ(kbench.Wait(seconds(200)), 0) << kbench.err();
+  const CampaignRun run = Look(dir, {});
+  for (const std::string& path : FindFiles(run.result_dirs.front(), "run.json")) {
+    EXPECT_EQ(ReadJson(path).at("agents").size(), kAgents) << path;
+  }
+  const nlohmann::json summary = ReadJson(run.result_dirs.front() + "/summary.json");
+  const nlohmann::json& skew = summary.at("start_skew");
+  EXPECT_EQ(skew.at("runs"), 2);
+  std::cout << kAgents << " agents: controller " << memory / 1024 << " MiB, " << cpu
+            << " s of CPU up to the second run's window; first requests "
+            << skew.at("p99_ns").get<double>() / 1e6 << " ms apart, clocks known to "
+            << skew.at("clock_error_ns").get<double>() / 1e6 << " ms\n";
 }
 
 }  // namespace

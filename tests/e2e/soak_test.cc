@@ -1,0 +1,264 @@
+// Fifty bad days in a row: agents, servers and controllers are killed or frozen at random instants,
+// disks fill, a second controller comes along. After each the campaign has ended with a documented
+// exit code, what was measured is there, whatever still lives is idle, and the rest can be made.
+// `make soak`; KBENCH_SOAK_FAULTS and KBENCH_SOAK_SEED for more, or for the same again.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/random.h"
+#include "tests/e2e/campaign_run.h"
+
+namespace kbench::e2e {
+namespace {
+
+uint64_t FromEnvironment(const char* name, uint64_t usual) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? usual : std::strtoull(text, nullptr, 10);
+}
+
+enum class Victim { kAgent, kServer, kController };
+enum class Blow { kKill, kFreezeShortly, kFreeze, kFillDisk, kRival };
+
+struct Fault {
+  Victim victim = Victim::kAgent;
+  Blow blow = Blow::kKill;
+  Nanos after;  // the campaign's start
+
+  std::string Text() const {
+    static const char* const kVictims[] = {"agent", "server", "controller"};
+    static const char* const kBlows[] = {"killed", "frozen for 3 s", "frozen for 25 s",
+                                         "its disk full", "a rival controller"};
+    return absl::StrCat(kVictims[static_cast<int>(victim)], " ", kBlows[static_cast<int>(blow)],
+                        " after ", after.seconds(), " s");
+  }
+};
+
+Fault Draw(Random* random) {
+  Fault fault{.after = Millis(static_cast<int64_t>(random->Below(6000)))};
+  fault.victim = static_cast<Victim>(random->Below(3));
+  switch (random->Below(8)) {
+    case 0:
+      fault.blow = Blow::kFreeze;
+      break;
+    case 1:
+    case 2:
+      fault.blow = Blow::kFreezeShortly;
+      break;
+    case 3:
+      fault.blow = fault.victim == Victim::kServer ? Blow::kKill : Blow::kFillDisk;
+      break;
+    case 4:
+      fault.blow = Blow::kRival;
+      break;
+    default:
+      fault.blow = Blow::kKill;
+  }
+  return fault;
+}
+
+// A disk of its own for what is written below `path`.
+class SmallDisk {
+ public:
+  explicit SmallDisk(const std::string& path) : path_(path) {
+    std::filesystem::create_directories(path);
+    mounted_ = mount("tmpfs", path.c_str(), "tmpfs", 0, "size=64m") == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) umount2(path_.c_str(), MNT_DETACH);
+  }
+  bool mounted() const { return mounted_; }
+  // What is there stays; nothing more fits, until Free().
+  void Fill() const {
+    mount("tmpfs", path_.c_str(), "tmpfs", MS_REMOUNT, absl::StrCat("size=", Used()).c_str());
+  }
+  void Free() const { mount("tmpfs", path_.c_str(), "tmpfs", MS_REMOUNT, "size=64m"); }
+
+ private:
+  uint64_t Used() const {
+    std::error_code ignored;
+    const auto space = std::filesystem::space(path_, ignored);
+    return space.capacity - space.free + 4096;
+  }
+
+  const std::string path_;
+  bool mounted_ = false;
+};
+
+class Soak : public testing::Test {
+ protected:
+  static constexpr int kAgents = 2;
+
+  Soak() {
+    server_ = std::make_unique<Daemon>("kbench-server", std::vector<std::string>{});
+    for (int i = 0; i < kAgents; ++i) StartAgent(i, "127.0.0.1:0");
+  }
+
+  void StartAgent(int i, const std::string& listen) {
+    auto agent = std::make_unique<Daemon>(
+        "kbench-agent",
+        std::vector<std::string>{"--plaintext", "--results",
+                                 absl::StrCat(agent_disk_.path(), "/disk/kept", i)},
+        listen);
+    if (static_cast<size_t>(i) < agents_.size()) {
+      agents_[static_cast<size_t>(i)] = std::move(agent);
+    } else {
+      agents_.push_back(std::move(agent));
+    }
+  }
+
+  std::string Addresses() const {
+    return absl::StrCat(agents_[0]->address(), ",", agents_[1]->address());
+  }
+  std::string Yaml(const std::string& run) const {
+    return absl::StrCat("name: soak\nagents: [", Addresses(), "]\nserver: {address: '",
+                        server_->address(), "'}\nworkload: {op: put, keys: 16}\n",
+                        "run: {warmup: 0s, op_timeout: 4s, connect_timeout: 2s, ", run,
+                        "}\nprobes: {passes: [sampled], baselines: none}\n");
+  }
+  // Of a campaign of about six seconds.
+  static std::string Short() { return "duration: 500ms, repetitions: 10, lost_agent: continue"; }
+
+  Finished Kbench(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), Program("kbench"));
+    return e2e::Run(arguments, seconds(120));
+  }
+
+  Child& Of(const Fault& fault, Child* controller) {
+    if (fault.victim == Victim::kController) return *controller;
+    return fault.victim == Victim::kServer ? server_->child() : agents_[1]->child();
+  }
+
+  // Whatever was killed is started again where it was.
+  void Mend(const Fault& fault) {
+    if (fault.blow != Blow::kKill || fault.victim == Victim::kController) return;
+    if (fault.victim == Victim::kServer) {
+      const std::string address = server_->address();
+      server_.reset();
+      server_ = std::make_unique<Daemon>("kbench-server", std::vector<std::string>{}, address);
+    } else {
+      const std::string address = agents_[1]->address();
+      agents_[1].reset();
+      StartAgent(1, address);
+    }
+  }
+
+  // Both agents say so within the lease; the wait has an end.
+  bool BecomesIdle() const {
+    const MonoTime deadline = MonoNow() + Seconds(60);
+    while (MonoNow() < deadline) {
+      const std::string said = Kbench({"agents", "ping", "--agents", Addresses()}).out;
+      const size_t first = said.find("idle");
+      if (first != std::string::npos && said.find("idle", first + 1) != std::string::npos) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  const TempDir agent_disk_;
+  const SmallDisk disk_of_agents_{agent_disk_.path() + "/disk"};
+  std::unique_ptr<Daemon> server_;
+  std::vector<std::unique_ptr<Daemon>> agents_;
+};
+
+// The instants of the blows are the test's input: nothing is waited for by them.
+void WaitUntil(MonoTime at) {
+  const Fd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
+  const itimerspec until = {
+      .it_interval = {},
+      .it_value = {.tv_sec = at.ns() / 1'000'000'000, .tv_nsec = at.ns() % 1'000'000'000}};
+  uint64_t expired = 0;
+  if (timerfd_settime(timer.get(), TFD_TIMER_ABSTIME, &until, nullptr) != 0 ||
+      read(timer.get(), &expired, sizeof(expired)) != sizeof(expired)) {
+    std::abort();
+  }
+}
+
+TEST_F(Soak, RandomFaultsInARow) {
+  if (!disk_of_agents_.mounted()) GTEST_SKIP() << "needs root: cannot mount a tmpfs";
+  const uint64_t faults = FromEnvironment("KBENCH_SOAK_FAULTS", 50);
+  const uint64_t seed = FromEnvironment("KBENCH_SOAK_SEED", static_cast<uint64_t>(time(nullptr)));
+  std::cout << faults << " faults, KBENCH_SOAK_SEED=" << seed << std::endl;
+  Random random(seed);
+  // 1: the controller's disk was full. 8: a server that is not there when a run begins.
+  const std::set<int> documented = {0, 1, 6, 8, 11, 137};
+  std::map<int, int> codes;
+  for (uint64_t i = 0; i < faults; ++i) {
+    const Fault fault = Draw(&random);
+    SCOPED_TRACE(absl::StrCat("fault ", i, ": ", fault.Text()));
+    const TempDir dir;
+    const SmallDisk disk_of_controller(dir.path() + "/results");
+    const MonoTime begun = MonoNow();
+    Child controller(RunArgv(dir, Yaml(Short()), {}));
+    WaitUntil(begun + fault.after);
+    Child& victim = Of(fault, &controller);
+    switch (fault.blow) {
+      case Blow::kKill:
+        victim.Signal(SIGKILL);
+        break;
+      case Blow::kFreezeShortly:
+      case Blow::kFreeze:
+        victim.Signal(SIGSTOP);
+        WaitUntil(MonoNow() + (fault.blow == Blow::kFreeze ? Seconds(25) : Seconds(3)));
+        victim.Signal(SIGCONT);
+        break;
+      case Blow::kFillDisk:
+        (fault.victim == Victim::kAgent ? disk_of_agents_ : disk_of_controller).Fill();
+        break;
+      case Blow::kRival: {
+        const TempDir elsewhere;
+        const CampaignRun rival =
+            RunCampaign(elsewhere, Yaml("duration: 200ms, repetitions: 1"), {}, seconds(120));
+        EXPECT_TRUE(rival.finished.code == 0 || rival.finished.code == 6) << rival.finished.err;
+        break;
+      }
+    }
+    const int code = controller.Wait(seconds(120));
+    std::cout << i << ": " << fault.Text() << ": exit " << code << ", "
+              << (MonoNow() - begun).seconds() << " s" << std::endl;
+    ++codes[code];
+    EXPECT_TRUE(documented.contains(code)) << controller.err();
+    disk_of_agents_.Free();
+    disk_of_controller.Free();
+    Mend(fault);
+    ASSERT_TRUE(BecomesIdle()) << "an agent stays at work";
+    // Nothing is half-written, and nothing that was measured is lost.
+    const CampaignRun left = Look(dir, {});
+    EXPECT_LE(left.result_dirs.size() + left.partial_dirs.size(), 1u);
+    std::vector<std::string> kept = left.result_dirs;
+    kept.insert(kept.end(), left.partial_dirs.begin(), left.partial_dirs.end());
+    for (const std::string& directory : kept) {
+      const Finished report = Kbench({"report", directory});
+      EXPECT_EQ(report.code, 0) << report.err;
+      if (code == 0) continue;
+      const Finished rest =
+          Kbench({"run", "--resume", directory, "--results", dir.path() + "/results"});
+      // Two: every run had been made before the blow fell.
+      const bool was_whole = rest.code == 2 && absl::StrContains(rest.err, "is complete");
+      EXPECT_TRUE(rest.code == 0 || was_whole) << rest.err;
+    }
+    ASSERT_FALSE(HasFatalFailure());
+    if (HasNonfatalFailure()) break;  // with all its words, not under fifty others
+  }
+  for (const auto& [code, times] : codes) {
+    std::cout << "exit code " << code << ": " << times << std::endl;
+  }
+}
+
+}  // namespace
+}  // namespace kbench::e2e
