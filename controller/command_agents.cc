@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "base/address.h"
 #include "base/durable_files.h"
 #include "base/status_macros.h"
@@ -195,16 +196,38 @@ void AgentSelection::AddTo(CLI::App* command) {
   AddCredentials(command, &credentials);
 }
 
+absl::Status AgentSelection::TakeInventory() {
+  if (inventory.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(hosts, Inventory::Read(inventory));
+  ASSIGN_OR_RETURN(addresses, hosts->Find(group, Inventory::Kind::kAgent));
+  return absl::OkStatus();
+}
+
+absl::Status AgentSelection::Resolve(absl::string_view option, Inventory::Kind kind,
+                                     std::string* address) const {
+  absl::string_view name = *address;
+  if (!absl::ConsumePrefix(&name, "@")) return absl::OkStatus();
+  if (!hosts) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(option, " ", *address, ": add --inventory FILE, to look it up in"));
+  }
+  const auto found = hosts->Find(name, kind);
+  if (!found.ok()) return Annotate(found.status(), option);
+  if (found->size() != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(option, " ", *address, " is ", found->size(), " hosts; name one"));
+  }
+  *address = found->front();
+  return absl::OkStatus();
+}
+
 absl::Status AgentSelection::Complete() {
   if (addresses.empty() && inventory.empty()) {
     return absl::InvalidArgumentError(
         "which agents? give --agents HOST:PORT,... or --inventory FILE, whose group 'agents' it "
         "is");
   }
-  if (!inventory.empty()) {
-    ASSIGN_OR_RETURN(const Inventory hosts, Inventory::Read(inventory));
-    ASSIGN_OR_RETURN(addresses, hosts.Find(group, Inventory::Kind::kAgent));
-  }
+  RETURN_IF_ERROR(TakeInventory());
   std::vector<std::string> seen;
   for (std::string& text : addresses) {
     const absl::StatusOr<HostPort> address = ParseHostPort(text);

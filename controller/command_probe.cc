@@ -26,7 +26,7 @@ namespace {
 constexpr int kPlainWidth = 160;
 
 struct ProbeArguments {
-  std::vector<std::string> agents;
+  AgentSelection fleet;
   std::string server;
   std::string server_agent;
   std::string duration = "1s";
@@ -37,7 +37,6 @@ struct ProbeArguments {
   bool local = false;
   std::string bin_dir;
   std::string format = "text";
-  AgentCredentials credentials;
 };
 
 // Two agents and a server on this host, and a place for what they log.
@@ -64,7 +63,7 @@ class LocalTrial {
         fleet_,
         LocalFleet::Start(
             campaign, {.agents = 2, .bin_dir = bin_dir, .log_dir = logs_, .cpus = LocalCpus()}));
-    arguments->agents = fleet_->agents();
+    arguments->fleet.addresses = fleet_->agents();
     arguments->server = fleet_->ServerFor(campaign.cells.front().settings);
     return absl::OkStatus();
   }
@@ -84,11 +83,11 @@ absl::StatusOr<std::string> Address(absl::string_view option, const std::string&
 
 absl::Status Check(const ProbeArguments& given) {
   if (given.local) return absl::OkStatus();
-  if (given.agents.empty()) {
+  if (given.fleet.addresses.empty()) {
     return absl::InvalidArgumentError(
         "no agents: add --agents HOST:PORT,..., or try --local, which starts two");
   }
-  if (given.server.empty() && given.server_agent.empty() && given.agents.size() < 2) {
+  if (given.server.empty() && given.server_agent.empty() && given.fleet.addresses.size() < 2) {
     return absl::InvalidArgumentError(
         "one agent alone has no path: add --server, --server-agent or another agent");
   }
@@ -142,7 +141,7 @@ class Probing {
       server_.tls = given_.tls;
       ASSIGN_OR_RETURN(server_.tls_ca, ReadAuthorities(given_.ca_file));
     }
-    for (const std::string& text : given_.agents) {
+    for (const std::string& text : given_.fleet.addresses) {
       ASSIGN_OR_RETURN(const std::string address, Address("--agents", text));
       for (const auto& agent : agents_) {
         if (agent->address() == address) {
@@ -150,7 +149,7 @@ class Probing {
               absl::StrCat("--agents: ", address, " is listed twice"));
         }
       }
-      agents_.push_back(std::make_unique<AgentLink>(address, given_.credentials));
+      agents_.push_back(std::make_unique<AgentLink>(address, given_.fleet.credentials));
       RETURN_IF_ERROR(Meet(agents_.back().get()));
     }
     if (given_.server_agent.empty()) return absl::OkStatus();
@@ -160,7 +159,7 @@ class Probing {
       return absl::InvalidArgumentError(absl::StrCat(
           "--server-agent: ", address, " is one of --agents already; drop one of them"));
     }
-    server_agent_ = std::make_unique<AgentLink>(address, given_.credentials);
+    server_agent_ = std::make_unique<AgentLink>(address, given_.fleet.credentials);
     return Meet(server_agent_.get());
   }
 
@@ -189,10 +188,14 @@ class Probing {
 };
 
 ExitCode Probe(ProbeArguments given) {
-  if (const absl::Status good = Check(given); !good.ok()) return Fail(good);
-  if (const absl::Status complete = given.credentials.Complete(); !complete.ok()) {
-    return Fail(complete);
+  absl::Status good = given.fleet.TakeInventory();
+  if (good.ok()) good = given.fleet.Resolve("--server", Inventory::Kind::kServer, &given.server);
+  if (good.ok()) {
+    good = given.fleet.Resolve("--server-agent", Inventory::Kind::kAgent, &given.server_agent);
   }
+  if (good.ok()) good = Check(given);
+  if (good.ok()) good = given.fleet.credentials.Complete();
+  if (!good.ok()) return Fail(good);
   LocalTrial trial;
   if (given.local) {
     if (const absl::Status up = trial.Start(given.bin_dir, &given); !up.ok()) return Fail(up);
@@ -220,8 +223,7 @@ void AddProbeCommand(CommandLine* line) {
   CLI::App* command = line->app.add_subcommand(
       "probe", "Measure the paths between agents and server, without a workload");
   auto given = std::make_shared<ProbeArguments>();
-  CLI::Option* agents =
-      command->add_option("--agents", given->agents, "HOST:PORT,HOST:PORT,...")->delimiter(',');
+  given->fleet.AddTo(command);
   CLI::Option* server =
       command->add_option("--server", given->server, "HOST:PORT of the Kinetic server");
   CLI::Option* server_agent = command->add_option("--server-agent", given->server_agent,
@@ -238,7 +240,8 @@ void AddProbeCommand(CommandLine* line) {
   CLI::Option* ca = command->add_option("--ca-file", given->ca_file,
                                         "PEM file of authorities (default: any certificate)");
   command->add_flag("--local", given->local, "Start two agents and a server here, to try it")
-      ->excludes(agents)
+      ->excludes(command->get_option("--agents"))
+      ->excludes(command->get_option("--inventory"))
       ->excludes(server)
       ->excludes(server_agent)
       ->excludes(identity)
@@ -251,7 +254,6 @@ void AddProbeCommand(CommandLine* line) {
   command->add_option("--format", given->format, "Of what goes to stdout")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
-  AddCredentials(command, &given->credentials);
   command->callback([line, given] { line->code = Probe(*given); });
 }
 

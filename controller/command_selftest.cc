@@ -19,6 +19,7 @@ namespace {
 constexpr int kWidth = 132;
 
 struct Arguments {
+  AgentSelection fleet;
   SelftestOptions options;
   std::vector<std::string> dosed;  // ADDRESS=OP=TIME
   std::string format = "text";
@@ -67,7 +68,17 @@ SelftestRecord RecordOf(const SelftestOutcome& outcome) {
 }
 
 ExitCode Selftest(Arguments* given) {
-  absl::Status status = TakeDosedServers(given);
+  SelftestOptions& options = given->options;
+  absl::Status status = given->fleet.TakeInventory();
+  options.agents = given->fleet.addresses;
+  options.run.credentials = given->fleet.credentials;
+  if (status.ok()) {
+    status = given->fleet.Resolve("--server", Inventory::Kind::kServer, &options.server);
+  }
+  if (status.ok()) {
+    status = given->fleet.Resolve("--observer", Inventory::Kind::kAgent, &options.observer);
+  }
+  if (status.ok()) status = TakeDosedServers(given);
   if (status.ok()) status = Check(*given);
   if (status.ok()) status = given->options.run.credentials.Complete();
   if (!status.ok()) return Fail(status);
@@ -106,8 +117,7 @@ void AddSelftestCommand(CommandLine* line) {
       "selftest", "Prove the attribution on these hosts with delays of known size");
   auto given = std::make_shared<Arguments>();
   SelftestOptions& o = given->options;
-  CLI::Option* agents =
-      command->add_option("--agents", o.agents, "HOST:PORT,HOST:PORT,...")->delimiter(',');
+  given->fleet.AddTo(command);
   CLI::Option* server = command->add_option(
       "--server", o.server, "HOST:PORT of a Kinetic server, for the delays in client and network");
   CLI::Option* observer =
@@ -117,7 +127,8 @@ void AddSelftestCommand(CommandLine* line) {
       "HOST:PORT=TIME of a kbench-server that was started with that service time; three or more");
   command->add_option("--local", o.run.local_agents, "Start that many agents, and servers, here")
       ->check(CLI::Range(1, 16))
-      ->excludes(agents)
+      ->excludes(command->get_option("--agents"))
+      ->excludes(command->get_option("--inventory"))
       ->excludes(server)
       ->excludes(observer)
       ->excludes(dosed);
@@ -134,7 +145,6 @@ void AddSelftestCommand(CommandLine* line) {
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   command->add_flag("--quiet", given->quiet, "No progress; warnings and errors only");
-  AddCredentials(command, &o.run.credentials);
   command->callback([line, given] { line->code = Selftest(given.get()); });
 }
 

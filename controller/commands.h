@@ -16,6 +16,7 @@
 #include "controller/agent_link.h"
 #include "controller/campaign.h"
 #include "controller/exit_codes.h"
+#include "controller/inventory.h"
 
 namespace kbench {
 
@@ -55,9 +56,16 @@ struct AgentSelection {
   std::string group = "agents";  // of the inventory
   AgentCredentials credentials;
 
+  std::optional<Inventory> hosts;  // of `inventory`, after TakeInventory()
+
+  // Adds --agents, --inventory, --group and the credentials' options.
   void AddTo(CLI::App* command);
-  // Fills `addresses` and `credentials` in; each address has a port and stands once.
+  // Fills `addresses` in from the inventory, if there is one.
+  absl::Status TakeInventory();
+  // TakeInventory(), and the credentials; each address has a port and stands once.
   absl::Status Complete();
+  // '@NAME' is one host of the inventory; anything else stays as it is.
+  absl::Status Resolve(absl::string_view option, Inventory::Kind kind, std::string* address) const;
   // After Complete().
   std::vector<std::unique_ptr<AgentLink>> Links() const;
 };

@@ -1,6 +1,12 @@
 // `kbench probe` between real agents and a real server, and what it says when a path is not there.
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/e2e/campaign_run.h"
 
@@ -101,6 +107,49 @@ TEST(Probe, AnAgentThatIsNotThereEndsIt) {
   const Finished finished = Probe({"--agents", gone, "--server", "127.0.0.1:1"});
   EXPECT_EQ(finished.code, 6) << finished.err;
   ExpectSaid(finished.err, gone);
+}
+
+// Ansible itself is not needed: what `ansible-inventory --list` would print comes from a script.
+TEST(Probe, AnInventoryNamesAgentsAndServer) {
+  Daemon server("kbench-server", {});
+  Daemon agent("kbench-agent", {"--plaintext"});
+  const auto port = [](const Daemon& of) {
+    return std::stoi(of.address().substr(of.address().rfind(':') + 1));
+  };
+  const nlohmann::json list = {
+      {"_meta",
+       {{"hostvars",
+         {{"client1", {{"ansible_host", "127.0.0.1"}, {"kbench_agent_port", port(agent)}}},
+          {"drive7", {{"ansible_host", "127.0.0.1"}, {"kbench_server_port", port(server)}}}}}}},
+      {"all", {{"children", {"agents", "servers"}}}},
+      {"agents", {{"hosts", {"client1"}}}},
+      {"servers", {{"hosts", {"drive7"}}}}};
+  const TempDir dir;
+  const std::string script =
+      dir.Write("ansible-inventory", "#!/bin/sh\necho '" + list.dump() + "'\n");
+  ASSERT_EQ(chmod(script.c_str(), 0755), 0);
+  const auto kbench = [&](std::vector<std::string> arguments) {
+    const char* path = std::getenv("PATH");
+    arguments.insert(arguments.begin(),
+                     {"/usr/bin/env", "PATH=" + dir.path() + ":" + (path == nullptr ? "" : path),
+                      Program("kbench")});
+    arguments.insert(arguments.end(), {"--inventory", dir.Write("hosts.ini", "")});
+    return e2e::Run(arguments, seconds(60));
+  };
+  const Finished listed = kbench({"agents", "list"});
+  EXPECT_EQ(listed.code, 0) << listed.err;
+  EXPECT_EQ(listed.out, agent.address() + "\n");
+  ExpectSaid(kbench({"agents", "ping", "--group", "client1"}).out, "idle");
+  const Finished probed =
+      kbench({"probe", "--server", "@drive7", "--duration", "50ms", "--format", "json"});
+  EXPECT_EQ(probed.code, 0) << probed.err;
+  EXPECT_EQ(PathsOf(probed).size(), 1u);
+  const Finished unknown = kbench({"probe", "--server", "@drive8"});
+  EXPECT_EQ(unknown.code, 2);
+  ExpectSaid(unknown.err, "drive8");
+  const Finished no_inventory = Probe({"--agents", agent.address(), "--server", "@drive7"});
+  EXPECT_EQ(no_inventory.code, 2);
+  ExpectSaid(no_inventory.err, "--inventory");
 }
 
 TEST(Probe, SaysWhatIsMissingOnTheCommandLine) {
