@@ -27,7 +27,7 @@ table: build  ## the long table of known truths (root, about 15 minutes), as Mar
 	@rm -f build/$(PRESET)/acceptance.md
 	@ctest --preset $(PRESET) -C table -L table; status=$$?; cat build/$(PRESET)/acceptance.md; exit $$status
 
-soak: build  ## fifty faults in a row (root, about 20 minutes)
+soak: build  ## random faults in a row (root, about 20 minutes)
 	@ctest --preset $(PRESET) -C soak -L soak -V
 
 fleet-packages: packages

@@ -1,4 +1,4 @@
-// Fifty bad days in a row: agents, servers and controllers are killed or frozen at random instants,
+// A hundred and twenty bad days in a row: agents, servers and controllers are killed or frozen at random instants,
 // disks fill, a second controller comes along. After each the campaign has ended with a documented
 // exit code, what was measured is there, whatever still lives is idle, and the rest can be made.
 // `make soak`; KBENCH_SOAK_FAULTS and KBENCH_SOAK_SEED for more, or for the same again.
@@ -191,7 +191,7 @@ void WaitUntil(MonoTime at) {
 
 TEST_F(Soak, RandomFaultsInARow) {
   if (!disk_of_agents_.mounted()) GTEST_SKIP() << "needs root: cannot mount a tmpfs";
-  const uint64_t faults = FromEnvironment("KBENCH_SOAK_FAULTS", 50);
+  const uint64_t faults = FromEnvironment("KBENCH_SOAK_FAULTS", 120);
   const uint64_t seed = FromEnvironment("KBENCH_SOAK_SEED", static_cast<uint64_t>(time(nullptr)));
   std::cout << faults << " faults, KBENCH_SOAK_SEED=" << seed << std::endl;
   Random random(seed);
@@ -253,7 +253,7 @@ TEST_F(Soak, RandomFaultsInARow) {
       EXPECT_TRUE(rest.code == 0 || was_whole) << rest.err;
     }
     ASSERT_FALSE(HasFatalFailure());
-    if (HasNonfatalFailure()) break;  // with all its words, not under fifty others
+    if (HasNonfatalFailure()) break;  // with all its words, not under a hundred others
   }
   for (const auto& [code, times] : codes) {
     std::cout << "exit code " << code << ": " << times << std::endl;
