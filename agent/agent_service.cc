@@ -13,7 +13,6 @@
 #include "agent/results_service.h"
 #include "agent/run_proto.h"
 #include "agent/run_stream.h"
-#include "agent/runner.h"
 #include "base/units.h"
 #include "base/version.h"
 
@@ -128,7 +127,7 @@ grpc::ServerUnaryReactor* AgentService::Release(grpc::CallbackServerContext* con
       reply->set_run_id(active_.run_id);
       reply->set_owner(active_.owner);
       const std::string caller = CallerName(*context);
-      active_.runner->Stop(absl::StrCat(
+      active_.stop(absl::StrCat(
           "released by ", request->reason().empty() ? "another controller" : request->reason(),
           caller.empty() ? "" : absl::StrCat(" (certificate ", caller, ")")));
     }
@@ -181,18 +180,23 @@ void AgentService::GiveBackPort(uint32_t port) {
 
 void AgentService::StopActive(absl::string_view reason) {
   std::lock_guard lock(mutex_);
-  if (active_.runner != nullptr) active_.runner->Stop(reason);
+  if (active_.runner != nullptr) active_.stop(std::string(reason));
 }
 
 absl::Status AgentService::Claim(Runner* runner, const std::string& run_id,
-                                 const std::string& owner) {
+                                 const std::string& owner,
+                                 std::function<void(const std::string&)> stop) {
   std::lock_guard lock(mutex_);
   if (active_.runner != nullptr) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "this agent is busy with run ", active_.run_id, " of ", active_.owner, " since ",
         HumanDuration(static_cast<double>((MonoNow() - active_.since).count()))));
   }
-  active_ = {.runner = runner, .run_id = run_id, .owner = owner, .since = MonoNow()};
+  active_ = {.runner = runner,
+             .run_id = run_id,
+             .owner = owner,
+             .since = MonoNow(),
+             .stop = std::move(stop)};
   return absl::OkStatus();
 }
 

@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -67,8 +68,10 @@ class AgentService final : public control::Agent::CallbackService {
   // Ends the active run, if any; its controller gets what was measured, marked aborted.
   void StopActive(absl::string_view reason);
 
-  // For run streams. A run is claimed by its runner, and given back before the runner dies.
-  absl::Status Claim(Runner* runner, const std::string& run_id, const std::string& owner);
+  // For run streams. A run is claimed by its runner, and given back before the runner dies. `stop`
+  // ends it, whatever it is at; it is called with the service locked.
+  absl::Status Claim(Runner* runner, const std::string& run_id, const std::string& owner,
+                     std::function<void(const std::string& reason)> stop);
   void GiveBack(Runner* runner);
   std::string address() const;
   // For observe streams: one at a time for a port.
@@ -102,6 +105,7 @@ class AgentService final : public control::Agent::CallbackService {
     std::string run_id;
     std::string owner;
     MonoTime since;
+    std::function<void(const std::string&)> stop;
   };
 
   static constexpr int kTurnsMost = 16;  // of each side

@@ -43,7 +43,18 @@ absl::StatusOr<std::unique_ptr<ResultShelf>> ResultShelf::Open(const std::string
     return absl::FailedPreconditionError(
         absl::StrCat("cannot keep results in ", directory, ": ", strerror(errno)));
   }
-  return std::unique_ptr<ResultShelf>(new ResultShelf(directory));
+  Fd lock = TryLockDirectory(directory);
+  if (!lock.valid()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        directory, " holds the results of another agent that runs; give each its own"));
+  }
+  // Of an agent that was killed while it wrote.
+  std::error_code error;
+  fs::directory_iterator entry(directory, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    if (entry->path().extension() == ".new") unlink(entry->path().c_str());
+  }
+  return std::unique_ptr<ResultShelf>(new ResultShelf(directory, std::move(lock)));
 }
 
 std::string ResultShelf::PathOf(const std::string& run_id) const {
@@ -53,7 +64,7 @@ std::string ResultShelf::PathOf(const std::string& run_id) const {
 absl::Status ResultShelf::Put(const std::string& run_id, const std::string& bytes) {
   RETURN_IF_ERROR(CheckId(run_id));
   std::lock_guard lock(mutex_);
-  MakeRoom(bytes.size());
+  MakeRoom(run_id, bytes.size());
   return ReplaceDurably(PathOf(run_id), bytes);
 }
 
@@ -98,8 +109,11 @@ absl::Status ResultShelf::Drop(const std::string& run_id) {
       absl::StrCat("cannot remove the result of run ", run_id, ": ", strerror(errno)));
 }
 
-void ResultShelf::MakeRoom(uint64_t bytes) {
-  const std::vector<KeptResult> kept = ListLocked();
+void ResultShelf::MakeRoom(const std::string& run_id, uint64_t bytes) {
+  std::vector<KeptResult> kept = ListLocked();
+  kept.erase(std::remove_if(kept.begin(), kept.end(),
+                            [&](const KeptResult& result) { return result.run_id == run_id; }),
+             kept.end());
   size_t count = kept.size() + 1;
   for (const KeptResult& result : kept) bytes += result.bytes;
   for (const KeptResult& oldest : kept) {

@@ -9,10 +9,12 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/fd.h"
 
 namespace kbench {
 
@@ -41,12 +43,15 @@ class ResultShelf {
   absl::Status Drop(const std::string& run_id);
 
  private:
-  explicit ResultShelf(std::string directory) : directory_(std::move(directory)) {}
+  ResultShelf(std::string directory, Fd lock)
+      : directory_(std::move(directory)), lock_(std::move(lock)) {}
   std::string PathOf(const std::string& run_id) const;
   std::vector<KeptResult> ListLocked() const;
-  void MakeRoom(uint64_t bytes);
+  // For a result of so many bytes, which may replace one.
+  void MakeRoom(const std::string& run_id, uint64_t bytes);
 
   const std::string directory_;
+  const Fd lock_;             // against another agent with the same directory
   mutable std::mutex mutex_;  // of the directory
 };
 

@@ -102,7 +102,9 @@ grpc::Status RunStream::Prepare(const control::Prepare& prepare) {
     return grpc::Status::OK;
   }
   auto runner = std::make_unique<Runner>(*spec);
-  const absl::Status claimed = service_->Claim(runner.get(), spec->run_id, Named(prepare.owner()));
+  const absl::Status claimed =
+      service_->Claim(runner.get(), spec->run_id, Named(prepare.owner()),
+                      [this](const std::string& reason) { StopWaiting(reason); });
   if (!claimed.ok()) {
     return {grpc::StatusCode::RESOURCE_EXHAUSTED, std::string(claimed.message())};
   }
@@ -119,8 +121,9 @@ grpc::Status RunStream::Prepare(const control::Prepare& prepare) {
   if (!prepared.ok()) {
     Log(spec->run_id, prepared.message());
     SendFailed(ToProto(prepared));
+    service_->GiveBack(
+        runner_.get());  // before the lock: whoever stops us holds the service's first
     std::lock_guard lock(mutex_);
-    service_->GiveBack(runner_.get());
     runner_.reset();
     return grpc::Status::OK;
   }
@@ -177,6 +180,13 @@ void RunStream::StopRunner(const std::string& reason) {
   } else if (stopped_.empty()) {
     stopped_ = reason;
   }
+}
+
+void RunStream::StopWaiting(const std::string& reason) {
+  StopRunner(reason);
+  control::RunCommand stop;
+  stop.mutable_stop()->set_reason(reason);
+  Inject(std::move(stop));
 }
 
 }  // namespace kbench

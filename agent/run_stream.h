@@ -37,6 +37,8 @@ class RunStream final : public ServedStream<control::RunCommand, control::RunEve
   bool SendResult(const RunOutcome& outcome);
   bool SendFailed(const control::Failed& failed);
   void StopRunner(const std::string& reason);
+  // For the agent's owner, and for another controller: also when it waits for its controller.
+  void StopWaiting(const std::string& reason);
 
   std::unique_ptr<Runner> runner_;  // made by the stream's thread; stopped by others under mutex_
   std::string spec_sha256_;

@@ -88,6 +88,13 @@ class ServedStream : public grpc::ServerBidiReactor<Command, Event> {
     return command;
   }
 
+  // As if it had come from the controller.
+  void Inject(Command command) {
+    std::lock_guard lock(mutex_);
+    commands_.push_back(std::move(command));
+    changed_.notify_all();
+  }
+
   // Blocks until grpc has taken it. False: the controller is gone.
   bool Send(const Event& event) {
     {

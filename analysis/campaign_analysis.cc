@@ -30,6 +30,9 @@ const OpSummary* FindOp(const RunSummary& summary, const std::string& op) {
 std::string WhyLeftOut(const RunEvidence& run) {
   if (run.status == RunStatus::kFailed) return absl::StrCat("failed: ", run.status_text);
   if (run.status == RunStatus::kAborted) return absl::StrCat("aborted: ", run.status_text);
+  // Fewer agents are another experiment: compared with whole runs, or pooled with them, they would
+  // answer a question that nobody asked.
+  if (run.status == RunStatus::kDegraded) return absl::StrCat("degraded: ", run.status_text);
   if (run.agents.empty()) return "no agent delivered a result";
   for (const result::RunResult& agent : run.agents) {
     if (agent.aborted()) {
@@ -44,22 +47,6 @@ AnalysedRun AnalyseRun(const RunEvidence& run) {
   analysed.left_out = WhyLeftOut(run);
   analysed.usable = analysed.left_out.empty();
   return analysed;
-}
-
-// A cell and pass that has whole runs shows them alone. One that had to make do with fewer agents
-// shows that, and its caveats say so.
-void LeaveOutDegraded(CampaignAnalysis* analysis) {
-  for (AnalysedRun& run : analysis->runs) {
-    if (run.evidence->status != RunStatus::kDegraded || !run.usable) continue;
-    const bool replaced = absl::c_any_of(analysis->runs, [&](const AnalysedRun& other) {
-      return other.usable && other.evidence->status == RunStatus::kComplete &&
-             other.evidence->cell == run.evidence->cell &&
-             other.evidence->pass == run.evidence->pass;
-    });
-    if (!replaced) continue;
-    run.left_out = absl::StrCat("degraded: ", run.evidence->status_text);
-    run.usable = false;
-  }
 }
 
 std::string LevelsButTransport(const CellInfo& cell) {
@@ -394,7 +381,6 @@ CampaignAnalysis Analyse(const CampaignEvidence& campaign) {
   for (const RunEvidence& run : campaign.runs) {
     analysis.runs.push_back(AnalyseRun(run));
   }
-  LeaveOutDegraded(&analysis);
   for (const AnalysedRun& run : analysis.runs) analysis.runs_left_out += !run.usable;
   FillRows(&analysis);
   CaveatCollector collector;

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
@@ -108,8 +110,11 @@ absl::Status MakeFilesReadOnly(const std::string& directory) {
   constexpr fs::perms kWrite =
       fs::perms::owner_write | fs::perms::group_write | fs::perms::others_write;
   for (const auto& entry : fs::recursive_directory_iterator(directory, error)) {
-    if (!entry.is_regular_file()) continue;
+    struct stat file = {};
+    if (stat(entry.path().c_str(), &file) != 0 || !S_ISREG(file.st_mode)) continue;
+    if ((file.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH)) == 0) continue;
     fs::permissions(entry.path(), kWrite, fs::perm_options::remove, error);
+    if (error == std::errc::no_such_file_or_directory) error.clear();  // it came and went
     if (error) return FileError("protect", entry.path(), error.value());
   }
   if (error) return FileError("walk", directory, error.value());
@@ -130,10 +135,19 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   }
 }
 
+// Who looks (IsLocked) holds a shared lock for an instant: a second look a little later is enough.
 Fd TryLockDirectory(const std::string& path) {
   Fd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.valid() && flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return Fd();
-  return fd;
+  for (int i = 0; fd.valid() && i < 20; ++i) {
+    if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return Fd();
+}
+
+bool IsLocked(const std::string& path) {
+  const Fd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return fd.valid() && flock(fd.get(), LOCK_SH | LOCK_NB) != 0;
 }
 
 }  // namespace kbench

@@ -33,5 +33,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path);
 
 // An exclusive lock on a directory, held while the object lives. Empty when somebody holds it.
 Fd TryLockDirectory(const std::string& path);
+// Whether somebody holds it. Looking hinders nobody else who looks.
+bool IsLocked(const std::string& path);
 
 }  // namespace kbench

@@ -87,6 +87,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // no bound
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
   return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
@@ -109,8 +110,9 @@ control::Version ControllerVersion() {
 absl::Status CheckIdle(const std::string& address, const control::HelloReply& reply) {
   if (reply.active_run().empty()) return absl::OkStatus();
   return absl::DataLossError(absl::StrFormat(
-      "agent %s is busy with run %s of %s for %.1f s; wait for it, or stop its owner", address,
-      reply.active_run(), reply.active_owner(), Nanos(reply.active_for_ns()).seconds()));
+      "agent %s is busy with run %s of %s for %.1f s; wait for it, stop its owner, or take it from "
+      "it with kbench agents release",
+      address, reply.active_run(), reply.active_owner(), Nanos(reply.active_for_ns()).seconds()));
 }
 
 RunStream::RunStream(control::Agent::Stub* stub, const std::string& address, size_t index,

@@ -1,5 +1,7 @@
 #include "controller/campaign_runner.h"
 
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <ctime>
 #include <map>
@@ -7,6 +9,7 @@
 #include <optional>
 #include <random>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "absl/algorithm/container.h"
@@ -27,6 +30,9 @@
 
 namespace kbench {
 namespace {
+
+constexpr Nanos kPatience = Seconds(10);
+constexpr std::chrono::milliseconds kAskEvery(200);
 
 std::string NewRunId() {
   std::random_device entropy;
@@ -118,7 +124,7 @@ class CampaignRun {
                                                   .runs_planned = plan_.runs.size()}));
     cancel_watch_.emplace(store_->partial_dir(), interrupts_);
     progress_->CampaignStarted(campaign_.name, plan_.runs.size(), plan_.measuring);
-    progress_->PublishIn(store_->partial_dir());
+    progress_->PublishIn(store_->partial_dir(), evidence_.run_id);
     ASSIGN_OR_RETURN(fleet_, Fleet::Meet(campaign_, {.local_agents = options_.local_agents,
                                                      .bin_dir = options_.bin_dir,
                                                      .log_dir = store_->log_dir(),
@@ -144,6 +150,9 @@ class CampaignRun {
     evidence_.constants = campaign_.constants;
     evidence_.constants["agents"] = absl::StrCat(agents);
     evidence_.constants["fleet"] = options_.local_agents > 0 ? "local" : "remote";
+    if (options_.local_agents == 0) {
+      evidence_.constants["agent_addresses"] = absl::StrJoin(campaign_.agents, ",");
+    }
     if (options_.local_agents > 0) evidence_.constants["placement"] = DescribePlacement();
     for (const Cell& cell : campaign_.cells) evidence_.cells.push_back(cell.info);
     const std::string fleet = FleetKey(campaign_.agents, options_.local_agents > 0);
@@ -155,13 +164,17 @@ class CampaignRun {
 
   void DescribeResumption(const Resumption& resumption) {
     const analysis::CampaignEvidence& before = resumption.stored.evidence;
+    for (const result::Caveat& earlier : before.caveats) {
+      if (earlier.code() == "resumed") evidence_.caveats.push_back(earlier);
+    }
     result::Caveat& caveat = evidence_.caveats.emplace_back();
     caveat.set_code("resumed");
     caveat.set_text(absl::StrCat(
-        resumption.complete.size(), " of ", plan_.runs.size(), " runs were made by campaign ",
+        resumption.complete.size(), " of ", plan_.runs.size(), " runs are taken from campaign ",
         before.run_id, ", which began at ", before.started_utc,
         before.version == evidence_.version ? "" : absl::StrCat(" with kbench ", before.version),
-        " and did not end; what drifted meanwhile lies between them and the others"));
+        " and did not end; what drifted meanwhile lies between them and the others, and the "
+        "network's baselines are those of the resumption"));
   }
 
   // Every server of the campaign, in the order of its cells.
@@ -225,33 +238,45 @@ class CampaignRun {
   }
 
   absl::Status RunAll() {
+    RETURN_IF_ERROR(AdoptRuns());
     left_ = plan_.measuring;
     for (const PlannedRun& run : plan_.runs) {
       const Settings& settings = campaign_.cells[static_cast<size_t>(run.cell)].settings;
-      ASSIGN_OR_RETURN(const bool adopted, Adopt(run));
-      if (!adopted) RETURN_IF_ERROR(RunOne(run));
+      if (!adopted_.contains(run.ordinal)) RETURN_IF_ERROR(RunOne(run));
       left_ = left_ - settings.warmup - settings.duration;
-      if (settings.verify) wrong_values_ += WrongValues(evidence_.runs.back());
     }
-    if (!first_loss_.ok()) return first_loss_;
-    if (wrong_values_ == 0) return absl::OkStatus();
-    return absl::AbortedError(
-        absl::StrCat(wrong_values_,
-                     " values that were read are not those that were written; the "
-                     "report's caveats name the runs"));
+    if (wrong_values_ > 0) {
+      return absl::AbortedError(
+          absl::StrCat(wrong_values_,
+                       " values that were read are not those that were written; the report's "
+                       "caveats name the runs",
+                       first_loss_.ok() ? "" : "; and an agent was lost: ", first_loss_.message()));
+    }
+    return first_loss_;
   }
 
-  // What the campaign that is resumed has of this run, if it is complete.
-  absl::StatusOr<bool> Adopt(const PlannedRun& run) {
-    if (options_.resumption == nullptr) return false;
-    const auto found = options_.resumption->complete.find(run.ordinal);
-    if (found == options_.resumption->complete.end()) return false;
+  // What the campaign that is resumed has of complete runs, all of it before anything is run anew:
+  // so the new result never holds less than the old one.
+  absl::Status AdoptRuns() {
+    if (options_.resumption == nullptr) return absl::OkStatus();
     const StoredCampaign& stored = options_.resumption->stored;
-    const analysis::RunEvidence& evidence = stored.evidence.runs[found->second];
-    const absl::Status adopted = store_->AdoptRun(stored.directory, run.ordinal, evidence);
-    if (!adopted.ok()) return StoreFailed(adopted);
-    evidence_.runs.push_back(evidence);
-    return true;
+    for (const auto& [ordinal, index] : options_.resumption->complete) {
+      const analysis::RunEvidence& evidence = stored.evidence.runs[index];
+      const absl::Status adopted = store_->AdoptRun(stored.directory, ordinal, evidence);
+      if (!adopted.ok()) return StoreFailed(adopted);
+      adopted_.insert(ordinal);
+      Remember(ordinal, evidence);
+    }
+    return absl::OkStatus();
+  }
+
+  void Remember(int ordinal, analysis::RunEvidence evidence) {
+    const Cell& cell = campaign_.cells[static_cast<size_t>(evidence.cell)];
+    if (cell.settings.verify) wrong_values_ += WrongValues(evidence);
+    const auto place = std::upper_bound(ordinals_.begin(), ordinals_.end(), ordinal);
+    evidence_.runs.insert(evidence_.runs.begin() + (place - ordinals_.begin()),
+                          std::move(evidence));
+    ordinals_.insert(place, ordinal);
   }
 
   absl::Status RunOne(const PlannedRun& run) {
@@ -266,12 +291,19 @@ class CampaignRun {
     evidence.caveats.insert(evidence.caveats.end(), placement.caveats.begin(),
                             placement.caveats.end());
     MarkDegraded(&evidence);
-    progress_->RunEnded(Summarize(outcome));
+    std::string summary = Summarize(outcome);
+    if (evidence.status == analysis::RunStatus::kDegraded) {
+      absl::StrAppend(&summary, " (degraded: ", evidence.status_text, ")");
+    }
+    progress_->RunEnded(summary);
     if (evidence.server_wire) SayOnce(*evidence.server_wire);
     const absl::Status stored = store_->AddRun(run.ordinal, evidence, outcome.spec_sha256);
     if (!stored.ok()) return StoreFailed(stored);
-    fleet_->Acknowledge(evidence.run_id);
-    evidence_.runs.push_back(std::move(evidence));
+    std::vector<size_t> whose;
+    for (const result::RunResult& agent : evidence.agents) whose.push_back(agent.agent_index());
+    fleet_->Acknowledge(evidence.run_id, whose);
+    last_own_run_ = evidence.run_id;
+    Remember(run.ordinal, std::move(evidence));
     if (outcome.status.ok()) return absl::OkStatus();
     absl::Status ended = Annotate(
         outcome.status, absl::StrCat("run ", run.ordinal + 1, " of ", plan_.runs.size(), " (",
@@ -284,10 +316,16 @@ class CampaignRun {
     return absl::OkStatus();
   }
 
-  // Under `run.lost_agent: continue`: who was lost is asked again before each run.
+  // Under `run.lost_agent: continue`: who was lost is asked again before each run. When nobody is
+  // left, for a while: a service manager starts an agent again within seconds.
   absl::Status LookForTheLost() {
     if (!somebody_is_lost_) return absl::OkStatus();
-    fleet_->AskAgain(evidence_.runs.back().run_id);
+    const MonoTime deadline = MonoNow() + kPatience;
+    fleet_->AskAgain(last_own_run_);
+    while (fleet_->present().empty() && MonoNow() < deadline && !interrupts_->stop()) {
+      std::this_thread::sleep_for(kAskEvery);
+      fleet_->AskAgain(last_own_run_);
+    }
     const std::vector<std::string> absent = fleet_->absent();
     progress_->Absent(absent);
     somebody_is_lost_ = !absent.empty();
@@ -374,10 +412,10 @@ class CampaignRun {
   void Keep(CampaignOutcome* outcome) {
     const bool complete = outcome->status.ok() || absl::IsAborted(outcome->status);
     const bool all_run = evidence_.runs.size() == plan_.runs.size() && !plan_.runs.empty();
-    evidence_.status = complete                             ? "complete"
-                       : absl::IsCancelled(outcome->status) ? "aborted"
-                       : !first_loss_.ok() && all_run       ? "degraded"
-                                                            : "failed";
+    evidence_.status = complete                                                         ? "complete"
+                       : absl::IsCancelled(outcome->status)                             ? "aborted"
+                       : !first_loss_.ok() && all_run && outcome->status == first_loss_ ? "degraded"
+                                                                                        : "failed";
     if (store_ == nullptr) return;
     if (evidence_.runs.empty()) {
       store_->Discard();
@@ -407,6 +445,9 @@ class CampaignRun {
   std::unique_ptr<ResultStore> store_;
   std::optional<CancelWatch> cancel_watch_;
   std::unique_ptr<Fleet> fleet_;
+  std::set<int> adopted_;       // ordinals
+  std::vector<int> ordinals_;   // of evidence_.runs, ascending
+  std::string last_own_run_;    // id; empty: none yet
   std::set<std::string> said_;  // why there was no observation
   uint64_t wrong_values_ = 0;   // in runs that verify
   Nanos left_;                  // warm-up and measurement of the runs to come

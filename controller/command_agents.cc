@@ -1,7 +1,9 @@
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <functional>
 #include <memory>
+#include <thread>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
@@ -24,6 +26,7 @@ namespace {
 constexpr int kPings = 21;
 constexpr Nanos kPatience = Seconds(5);
 constexpr Nanos kFetch = Seconds(300);
+constexpr std::chrono::milliseconds kAskEvery(100);
 
 struct AgentArguments {
   AgentSelection selection;
@@ -80,6 +83,7 @@ absl::Status AwaitIdle(AgentLink* link, const std::string& run_id) {
     const auto hello = link->Hello(kPatience);
     if (!hello.ok()) return hello.status();
     if (hello->active_run() != run_id) return absl::OkStatus();
+    std::this_thread::sleep_for(kAskEvery);
   }
   return absl::DeadlineExceededError(absl::StrCat("agent ", link->address(), " still has run ",
                                                   run_id, " 30 s after it was told to stop"));
@@ -135,8 +139,12 @@ absl::Status CollectOne(AgentLink* link, const std::string& run_id, const std::s
   }
   const std::string path =
       absl::StrCat(directory, "/", run_id, "-", PathComponent(link->address()), ".pb");
-  const absl::Status written = WriteDurably(path, *bytes);
-  if (!written.ok()) return written;
+  // What an earlier collection wrote, and could not acknowledge, is as good.
+  const auto before = ReadFile(path);
+  if (!before.ok() || *before != *bytes) {
+    RETURN_IF_ERROR(WriteDurably(path, *bytes));
+    RETURN_IF_ERROR(SyncDirectory(directory));
+  }
   uint64_t answered = 0;
   for (const result::OpResult& op : result.ops()) answered += op.answered_in_window();
   absl::PrintF("%s: %d answered in %s%s\n", path, answered,
@@ -146,7 +154,9 @@ absl::Status CollectOne(AgentLink* link, const std::string& run_id, const std::s
 }
 
 ExitCode Collect(const AgentArguments& arguments, const Links& links) {
-  if (const absl::Status made = MakeDirectories(arguments.output); !made.ok()) return Fail(made);
+  absl::Status made = MakeDirectories(arguments.output);
+  if (made.ok()) made = SyncDirectory(absl::StrCat(arguments.output, "/.."));
+  if (!made.ok()) return Fail(made);
   size_t found = 0;
   const ExitCode code = ForEach(links, [&](AgentLink* link) -> absl::Status {
     const auto results = link->Results(kPatience);

@@ -79,25 +79,34 @@ std::string Line(const LiveStatus& s) {
 
 ExitCode Status(const LiveArguments& arguments) {
   const std::vector<ResultListing> running = Running(arguments.results_dir);
+  std::vector<std::string> json;
   for (const ResultListing& listing : running) {
     const absl::StatusOr<LiveStatus> live = ReadLiveStatus(listing.directory);
     if (!live.ok()) continue;  // it has just ended
-    if (arguments.format == "json") {
-      std::fputs(LiveStatusJson(*live).c_str(), stdout);
-    } else {
-      absl::PrintF("%s  %s  by %s: %s\n", listing.manifest->campaign.run_id, live->campaign,
-                   live->controller, Line(*live));
-    }
+    json.push_back(LiveStatusJson(*live));
+    if (arguments.format == "json") continue;
+    absl::PrintF("%s  %s  by %s: %s\n", live->run_id, live->campaign, live->controller,
+                 Line(*live));
   }
+  if (arguments.format == "json") absl::PrintF("[%s]\n", absl::StrJoin(json, ","));
   if (running.empty() && arguments.format == "text") {
     absl::FPrintF(stderr, "kbench: no campaign runs below %s\n", arguments.results_dir);
   }
   return ExitCode::kDone;
 }
 
+bool Contains(const std::vector<ResultListing>& listings, const std::string& run_id) {
+  return std::any_of(listings.begin(), listings.end(), [&](const ResultListing& listing) {
+    return listing.manifest.ok() && listing.manifest->campaign.run_id == run_id;
+  });
+}
+
 // How a campaign that ran ended: its own exit code. Nothing while it still runs.
 std::optional<ExitCode> HowItEnded(const LiveArguments& arguments, const std::string& run_id) {
-  for (const ResultListing& listing : ListResults(arguments.results_dir)) {
+  // Twice: the directory may get its final name while it is looked for.
+  std::vector<ResultListing> listings = ListResults(arguments.results_dir);
+  if (!Contains(listings, run_id)) listings = ListResults(arguments.results_dir);
+  for (const ResultListing& listing : listings) {
     if (!listing.manifest.ok() || listing.manifest->campaign.run_id != run_id) continue;
     if (listing.in_progress) return std::nullopt;
     if (listing.partial) {
@@ -177,8 +186,10 @@ void AddLiveCommands(CommandLine* line) {
       ->capture_default_str();
 
   auto watch = std::make_shared<LiveArguments>();
-  command = AddLive(line, "watch", "Follow a campaign to its end, and end with its exit code",
-                    watch, Watch);
+  command =
+      AddLive(line, "watch",
+              "Follow a campaign to its end, and end with its exit code (6: it kept no result)",
+              watch, Watch);
   command->add_option("run", watch->name, kWhich);
 
   auto cancel = std::make_shared<LiveArguments>();

@@ -41,6 +41,9 @@ absl::StatusOr<Campaign> Load(RunArguments* arguments, std::optional<Resumption>
   ASSIGN_OR_RETURN(*resumption, Resume(*arguments));
   arguments->options.resumption = &**resumption;
   arguments->options.local_agents = (*resumption)->local_agents;
+  if (arguments->options.label.empty()) {
+    arguments->options.label = (*resumption)->stored.manifest.label;
+  }
   return (*resumption)->campaign;
 }
 
@@ -77,7 +80,12 @@ ExitCode Run(RunArguments* arguments) {
     progress.Note(absl::StrCat("results: ", outcome.directory, " (", outcome.evidence.status,
                                ")\nreport:  ", outcome.directory, "/report.html"));
     if (outcome.evidence.status != "complete") {
-      progress.Note(absl::StrCat("the rest:  kbench run --resume ", outcome.evidence.run_id));
+      progress.Note(absl::StrCat(
+          "the rest:  kbench run --resume ", outcome.directory,
+          options.results_dir == "results" ? "" : absl::StrCat(" --results ", options.results_dir),
+          arguments->campaign.inventory.empty()
+              ? ""
+              : absl::StrCat(" --inventory ", arguments->campaign.inventory)));
     }
   }
   if (!outcome.status.ok()) Fail(outcome.status);

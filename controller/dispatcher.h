@@ -35,7 +35,7 @@ struct PhaseLimits {
   Nanos load = Seconds(30);                 // beyond the time for the bytes
   int64_t load_bytes_per_second = 2 << 20;  // slower than this is stuck
   int64_t load_keys_per_second = 100;
-  Nanos clock = Seconds(5);
+  Nanos clock = Seconds(20);    // as long as the lease
   Nanos measure = Seconds(40);  // beyond warm-up, window and op time-out: fetching records, results
   Nanos stop = Seconds(5);      // beyond the op time-out (at most 10 s of it)
   Nanos goodbye = Seconds(2);   // from the last chunk to the stream's end

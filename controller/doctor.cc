@@ -122,7 +122,8 @@ void ExamineAbilities(const control::HelloReply& hello, Examination* into) {
 
 }  // namespace
 
-std::vector<Checkup> ExamineAgent(AgentLink* agent, absl::Status* status) {
+std::vector<Checkup> ExamineAgent(AgentLink* agent, const std::vector<std::string>& transports,
+                                  absl::Status* status) {
   Examination examination(agent->address());
   const absl::StatusOr<control::HelloReply> hello = agent->Hello(kHello);
   *status = hello.status();
@@ -140,6 +141,13 @@ std::vector<Checkup> ExamineAgent(AgentLink* agent, absl::Status* status) {
   ExamineClock(agent, &examination);
   ExamineLimits(*hello, &examination);
   ExamineAbilities(*hello, &examination);
+  for (const std::string& transport : transports) {
+    const auto problem = hello->abilities().transports().find(transport);
+    if (problem != hello->abilities().transports().end() && problem->second.empty()) continue;
+    examination.Add(absl::StrCat("transport ", transport), Finding::kBad,
+                    "the campaign needs it, and it cannot be used here",
+                    "take it out of the campaign, or see what is said of it above");
+  }
   return examination.Take();
 }
 

@@ -22,7 +22,9 @@ struct Checkup {
 
 // The agent itself: version, idle, clock, limits, what its kernel lets it do. When it does not
 // answer there is that one finding, and `status` says why in exit_codes.h's meaning.
-std::vector<Checkup> ExamineAgent(AgentLink* agent, absl::Status* status);
+// `transports` are those that it will be asked for; without them it is no good.
+std::vector<Checkup> ExamineAgent(AgentLink* agent, const std::vector<std::string>& transports,
+                                  absl::Status* status);
 
 // From the agent to a Kinetic server: handshake and NOOPs.
 Checkup ExamineTarget(AgentLink* agent, const KineticServer& server, const Interrupts* interrupts,

@@ -1,6 +1,8 @@
 #include "controller/fleet.h"
 
+#include <chrono>
 #include <numeric>
+#include <thread>
 #include <utility>
 
 #include "absl/algorithm/container.h"
@@ -14,6 +16,8 @@ namespace {
 
 constexpr Nanos kAcknowledgeTimeout = Seconds(2);
 constexpr size_t kAcknowledgementsAtOnce = 16;
+constexpr Nanos kDrain = Seconds(20);
+constexpr std::chrono::milliseconds kAskEvery(100);
 
 absl::Status CheckAgent(const Campaign& campaign, const std::string& address,
                         const control::HelloReply& reply) {
@@ -25,6 +29,22 @@ absl::Status CheckAgent(const Campaign& campaign, const std::string& address,
                                                    absl::StrJoin(reply.transports(), ", ")));
   }
   return absl::OkStatus();
+}
+
+// An agent of ours that has not heard, or not yet done, what ended the run. It drains first.
+bool BecomesIdle(AgentLink* agent, const std::string& our_run) {
+  const MonoTime deadline = MonoNow() + kDrain;
+  control::ReleaseRequest release;
+  release.set_run_id(our_run);
+  release.set_reason("its own controller, which had lost it");
+  (void)agent->Release(release, kAcknowledgeTimeout);
+  while (MonoNow() < deadline) {
+    const auto reply = agent->Hello(kAcknowledgeTimeout);
+    if (!reply.ok()) return false;
+    if (reply->active_run() != our_run) return reply->active_run().empty();
+    std::this_thread::sleep_for(kAskEvery);
+  }
+  return false;
 }
 
 }  // namespace
@@ -107,14 +127,7 @@ void Fleet::AskAgain(const std::string& our_run) {
     const auto reply = agent->Hello(options_.limits.hello);
     if (!reply.ok()) return false;
     if (reply->active_run().empty()) return true;
-    if (reply->active_run() == our_run) {
-      control::ReleaseRequest release;
-      release.set_run_id(our_run);
-      release.set_reason("its own controller, which had lost it");
-      (void)agent->Release(release,
-                           options_.limits.hello);  // it is asked again before the next run
-    }
-    return false;
+    return reply->active_run() == our_run && BecomesIdle(agent, our_run);
   };
   std::vector<char> answers(links_.size());  // not of bool: threads write neighbours
   InParallel(links_.size(), Dispatcher::kHellosAtOnce,
@@ -125,9 +138,9 @@ void Fleet::AskAgain(const std::string& our_run) {
   }
 }
 
-void Fleet::Acknowledge(const std::string& run_id) {
-  InParallel(present_.size(), kAcknowledgementsAtOnce, [&](size_t at) {
-    const size_t i = present_[at];
+void Fleet::Acknowledge(const std::string& run_id, const std::vector<size_t>& whose) {
+  InParallel(whose.size(), kAcknowledgementsAtOnce, [&](size_t at) {
+    const size_t i = whose[at];
     if (keeps_results_[i]) (void)links_[i]->Acknowledge({run_id}, kAcknowledgeTimeout);
   });
 }

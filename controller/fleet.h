@@ -48,9 +48,9 @@ class Fleet {
   // for run `ours_run` is told to stop.
   void AskAgain(const std::string& our_run);
 
-  // Agents may forget the results of this run: they are stored. An agent that does not hear it
-  // keeps them a while longer, which harms nobody.
-  void Acknowledge(const std::string& run_id);
+  // The agents with these indices may forget their results of this run: they are stored. One that
+  // does not hear it keeps them a while longer, which harms nobody.
+  void Acknowledge(const std::string& run_id, const std::vector<size_t>& whose);
 
  private:
   explicit Fleet(const FleetOptions& options) : options_(options) {}

@@ -25,6 +25,7 @@ std::string CancelPath(const std::string& partial_dir) { return partial_dir + "/
 
 std::string LiveStatusJson(const LiveStatus& status) {
   const nlohmann::ordered_json json = {{"campaign", status.campaign},
+                                       {"run_id", status.run_id},
                                        {"controller", status.controller},
                                        {"updated_unix_ms", status.updated_unix_ms},
                                        {"runs", status.runs},
@@ -42,6 +43,7 @@ absl::StatusOr<LiveStatus> ParseLiveStatus(absl::string_view text) {
     const auto json = nlohmann::json::parse(text.begin(), text.end());
     LiveStatus status;
     json.at("campaign").get_to(status.campaign);
+    json.at("run_id").get_to(status.run_id);
     json.at("controller").get_to(status.controller);
     json.at("updated_unix_ms").get_to(status.updated_unix_ms);
     json.at("runs").get_to(status.runs);

@@ -2,7 +2,7 @@
 // in its .partial directory, so that whoever can read the results can look, whoever can write them
 // can cancel, and nobody needs a port:
 //
-//   status.json    replaced at every phase, and twice a second while a run measures
+//   status.json    replaced at every phase, and about once a second while a run measures
 //   cancel         "stop" or "hard", made by `kbench cancel`
 //
 // Neither is part of the result: both go before the directory gets its final name.
@@ -24,6 +24,7 @@ namespace kbench {
 
 struct LiveStatus {
   std::string campaign;
+  std::string run_id;
   std::string controller;  // user@host pid 42
   int64_t updated_unix_ms = 0;
   uint64_t runs = 0;

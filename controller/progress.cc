@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -41,7 +42,8 @@ void Progress::CampaignStarted(absl::string_view name, size_t runs, Nanos measur
   std::fflush(options_.out);
 }
 
-void Progress::PublishIn(const std::string& partial_dir) {
+void Progress::PublishIn(const std::string& partial_dir, const std::string& run_id) {
+  status_.run_id = run_id;
   published_in_ = partial_dir;
   status_.controller = ThisController();
   Publish();
@@ -64,7 +66,8 @@ void Progress::RunStarted(int ordinal, absl::string_view label, int repetition,
                           absl::string_view pass, Nanos left) {
   status_.run = static_cast<uint64_t>(ordinal) + 1;
   status_.what = absl::StrCat(label, " rep ", repetition, " ", pass);
-  status_.left_ms = left.count() / 1'000'000;
+  left_at_start_ms_ = left.count() / 1'000'000;
+  run_started_ = MonoNow();
   head_ = absl::StrCat("[", status_.run, "/", runs_, "] ", status_.what);
   phase_.clear();
   ops_per_second_.clear();
@@ -97,6 +100,10 @@ void Progress::Publish() {
   published_ = MonoNow();
   status_.updated_unix_ms = RealNow().ns() / 1'000'000;
   status_.phase = phase_;
+  if (run_started_.is_set()) {
+    const int64_t passed = (MonoNow() - run_started_).count() / 1'000'000;
+    status_.left_ms = std::max(int64_t{0}, left_at_start_ms_ - passed);
+  }
   status_.ops_per_s = 0;
   for (const auto& [agent, rate] : ops_per_second_) status_.ops_per_s += rate;
   WriteLiveStatus(published_in_, status_);

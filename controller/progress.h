@@ -36,7 +36,7 @@ class Progress {
 
   void CampaignStarted(absl::string_view name, size_t runs, Nanos measuring);
   // From now on also for other terminals, in this directory (controller/live_status.h).
-  void PublishIn(const std::string& partial_dir);
+  void PublishIn(const std::string& partial_dir, const std::string& run_id);
   void Absent(std::vector<std::string> agents);
   // Until the first run starts.
   void BaselinesStarted();
@@ -66,6 +66,8 @@ class Progress {
   std::string published_in_;  // empty: nowhere
   LiveStatus status_;
   MonoTime published_;
+  MonoTime run_started_;
+  int64_t left_at_start_ms_ = 0;
 };
 
 }  // namespace kbench

@@ -152,7 +152,7 @@ std::vector<ResultListing> ListResults(const std::string& results_dir) {
       if (!fs::exists(entry / "manifest.json", error)) continue;
       ResultListing listing{.directory = entry, .manifest = ReadManifest(entry)};
       listing.partial = IsPartial(entry);
-      listing.in_progress = listing.partial && !TryLockDirectory(listing.directory).valid();
+      listing.in_progress = listing.partial && IsLocked(listing.directory);
       listings.push_back(std::move(listing));
     }
   }
@@ -162,6 +162,7 @@ std::vector<ResultListing> ListResults(const std::string& results_dir) {
       if (earlier.manifest.ok() &&
           earlier.manifest->campaign.run_id == later.manifest->resumed_from) {
         earlier.resumed_as = later.manifest->campaign.run_id;
+        earlier.in_progress = false;  // it is its resumption that holds the lock
       }
     }
   }

@@ -1,5 +1,6 @@
 #include "controller/result_store.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -136,13 +137,16 @@ absl::Status ResultStore::WriteRun(int ordinal, const analysis::RunEvidence& evi
 
 void ResultStore::AddToManifest(int ordinal, const analysis::RunEvidence& evidence,
                                 const std::string& directory) {
-  manifest_.runs.push_back({.ordinal = ordinal,
-                            .cell = evidence.cell,
-                            .repetition = evidence.repetition,
-                            .pass = evidence.pass,
-                            .run_id = evidence.run_id,
-                            .status = std::string(analysis::Name(evidence.status)),
-                            .directory = directory});
+  const auto place =
+      std::upper_bound(manifest_.runs.begin(), manifest_.runs.end(), ordinal,
+                       [](int wanted, const ManifestRun& run) { return wanted < run.ordinal; });
+  manifest_.runs.insert(place, {.ordinal = ordinal,
+                                .cell = evidence.cell,
+                                .repetition = evidence.repetition,
+                                .pass = evidence.pass,
+                                .run_id = evidence.run_id,
+                                .status = std::string(analysis::Name(evidence.status)),
+                                .directory = directory});
 }
 
 absl::Status ResultStore::AdoptRun(const std::string& from_result, int ordinal,
@@ -193,7 +197,9 @@ absl::Status ResultStore::FinishSteps(const analysis::CampaignEvidence& evidence
   RETURN_IF_ERROR(ReplaceDurably(partial_dir_ + "/manifest.json", ManifestJson(manifest_)));
   RETURN_IF_ERROR(MakeFilesReadOnly(partial_dir_));
   RETURN_IF_ERROR(SyncDirectory(partial_dir_));
-  return RenameDurably(partial_dir_, final_dir_);
+  RETURN_IF_ERROR(RenameDurably(partial_dir_, final_dir_));
+  RemoveLiveFiles(final_dir_);  // a cancellation that came too late
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> ResultStore::Finish(const analysis::CampaignEvidence& evidence,

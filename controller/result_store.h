@@ -58,7 +58,7 @@ class ResultStore {
   absl::Status AddRun(int ordinal, const analysis::RunEvidence& evidence,
                       const std::vector<std::string>& spec_sha256);
 
-  // `evidence` is the campaign with its runs, in the order of AddRun. Gives the final directory.
+  // `evidence` is the campaign with its runs, in the order of the plan. Gives the final directory.
   absl::StatusOr<std::string> Finish(const analysis::CampaignEvidence& evidence, int exit_code,
                                      const std::string& exit_text, const std::string& ended_utc);
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/durable_files.h"
 #include "base/status_macros.h"
 #include "controller/plan.h"
@@ -62,7 +63,16 @@ absl::StatusOr<Resumption> OpenForResume(const std::string& directory, const Inv
                                                        .overrides = std::move(overrides),
                                                        .inventory = inventory}));
   const Campaign& campaign = resumption.campaign;
-  if (resumption.local_agents == 0) agents = campaign.agents.size();
+  if (resumption.local_agents == 0) {
+    agents = campaign.agents.size();
+    const auto before = evidence.constants.find("agent_addresses");
+    const std::string now = absl::StrJoin(campaign.agents, ",");
+    if (before != evidence.constants.end() && before->second != now) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(directory, " cannot be resumed with other agents: it had ", before->second,
+                       ", the inventory has ", now, "; run ", directory, "/campaign.yaml anew"));
+    }
+  }
   if (PlanJson(campaign, MakePlan(campaign, agents), agents) != plan_json) {
     return absl::InvalidArgumentError(absl::StrCat(
         directory,

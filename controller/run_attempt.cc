@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/digest.h"
@@ -273,16 +274,20 @@ absl::Status RunAttempt::ApplyResult(AgentState* agent, const control::ResultChu
   if (agent->result.agent().empty()) agent->result.set_agent(address);
   agent->done = true;
   if (!agent->result.aborted()) return absl::OkStatus();
+  // Neither we nor the server ended it: its owner did, or another controller.
+  agent->lost = !stopping_ && !absl::StartsWith(agent->result.abort_reason(), "SERVER_LOST");
   return absl::DataLossError(
       absl::StrCat("agent ", address, " aborted the run: ", agent->result.abort_reason()));
 }
 
 std::string RunAttempt::Missing(Reached reached) {
   std::vector<std::string> names;
+  // When nobody has reached it, it is not the agents that are to blame.
+  const bool some = std::any_of(agents_.begin(), agents_.end(), reached);
   for (AgentState& agent : agents_) {
     if (reached(agent)) continue;
     names.push_back(absl::StrCat("agent ", agent.link->address()));
-    agent.lost |= !stopping_;
+    agent.lost |= some && !stopping_;
   }
   return absl::StrJoin(names, ", ");
 }

@@ -15,6 +15,7 @@ TEST(LiveStatus, IsReadAsItWasWritten) {
   const TempDir dir;
   EXPECT_TRUE(absl::IsNotFound(ReadLiveStatus(dir.path()).status()));
   const LiveStatus status{.campaign = "c \xff",
+                          .run_id = "00c0ffee",
                           .controller = "me@here pid 1",
                           .updated_unix_ms = 1'700'000'000'123,
                           .runs = 54,
@@ -27,6 +28,7 @@ TEST(LiveStatus, IsReadAsItWasWritten) {
   WriteLiveStatus(dir.path(), status);
   const auto read = ReadLiveStatus(dir.path());
   ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->run_id, "00c0ffee");
   EXPECT_EQ(read->controller, status.controller);
   EXPECT_EQ(read->updated_unix_ms, status.updated_unix_ms);
   EXPECT_EQ(read->runs, 54u);

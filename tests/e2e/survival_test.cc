@@ -109,8 +109,27 @@ TEST_F(Survival, ACampaignGoesOnWithoutALostAgentAndTheRestIsMadeLater) {
   const Finished again = Live({"run", "--resume", Look(dir_, {}).result_dirs.back()});
   EXPECT_EQ(again.code, kUsage);
   ExpectSaid(again.err, "is complete");
-  EXPECT_EQ(AskAgents({"results"}).out.find("-000"), std::string::npos)
-      << "what is stored was acknowledged";
+  const Finished kept = AskAgents({"results"});
+  EXPECT_EQ(kept.code, kDone) << kept.err;
+  EXPECT_EQ(kept.out.find("-000"), std::string::npos) << "what is stored was acknowledged";
+}
+
+// As when a service manager starts it again: told to stop, and back soon.
+TEST_F(Survival, AnAgentThatComesBackTakesPartAgain) {
+  Agents(2);
+  const std::string address = agents_[1]->address();
+  Child kbench(RunArgv(
+      dir_, Yaml("back", "warmup: 0s, duration: 2s, repetitions: 6, lost_agent: continue"), {}));
+  kbench.WaitForOutput("ops/s", seconds(30));
+  agents_[1]->child().Signal(SIGTERM);
+  EXPECT_EQ(agents_[1]->child().Wait(seconds(30)), 0);
+  agents_.pop_back();
+  StartAgent(address);
+  EXPECT_EQ(kbench.Wait(seconds(60)), kIncomplete) << kbench.err();
+  const std::vector<std::string> statuses = Statuses(Look(dir_, {}).Manifest());
+  ASSERT_EQ(statuses.size(), 6u);
+  EXPECT_EQ(statuses.front(), "aborted");
+  EXPECT_EQ(statuses.back(), "complete") << kbench.err();
 }
 
 TEST_F(Survival, ACampaignWithoutAnyAgentLeftEnds) {
@@ -151,7 +170,7 @@ TEST_F(Survival, AKilledControllersRunsAreNotRepeated) {
     EXPECT_EQ(ReadFile(path), ReadFile(whole.result_dirs[0] + below)) << below;
     ++taken_over;
   }
-  ExpectSaid(resumed.out, absl::StrCat(taken_over, " of 24 runs were made by campaign"));
+  ExpectSaid(resumed.out, absl::StrCat(taken_over, " of 24 runs are taken from campaign"));
   // The result is as good as any: every number can be computed again.
   const Finished report = Kbench({"report", whole.result_dirs[0]});
   EXPECT_EQ(report.code, kDone) << report.err;
@@ -168,9 +187,32 @@ TEST_F(Survival, WhatIsResumedMustBeTheSamePlan) {
   kbench.Signal(SIGKILL);
   EXPECT_EQ(kbench.Wait(seconds(10)), 137);
   const std::string partial = Look(dir_, {}).partial_dirs.at(0);
+  AwaitIdle();
+  // While it is resumed there is one campaign to be seen, not two.
+  Child resuming({Program("kbench"), "run", "--resume", partial, "--results", results()});
+  resuming.WaitForOutput("/12]", seconds(30));
+  const auto live = nlohmann::json::parse(Live({"status", "--format", "json"}).out);
+  EXPECT_EQ(live.size(), 1u) << live;
+  ExpectSaid(Live({"list"}).out, "resumed");
+  EXPECT_EQ(Live({"cancel"}).code, kDone);
+  EXPECT_EQ(resuming.Wait(seconds(30)), kInterrupted) << resuming.err();
+  // Every run of the old one is in the new one, however early that was.
+  const nlohmann::json newer = Look(dir_, {}).Manifest();
+  EXPECT_GE(Count(Statuses(newer), "complete"),
+            static_cast<int>(FindFiles(partial, "run.json").size()));
+
+  const std::string manifest = partial + "/manifest.json";
+  auto other = ReadJson(manifest);
+  other["constants"]["agent_addresses"] = "10.0.0.1:7100";
+  dir_.Write("manifest.json", other.dump());
+  std::filesystem::copy_file(dir_.path() + "/manifest.json", manifest,
+                             std::filesystem::copy_options::overwrite_existing);
+  const Finished moved = Live({"run", "--resume", partial});
+  EXPECT_EQ(moved.code, kUsage);
+  ExpectSaid(moved.err, "with other agents");
   std::filesystem::remove(partial + "/campaign.yaml");
   const Finished damaged = Live({"run", "--resume", partial});
-  EXPECT_NE(damaged.code, kDone);
+  EXPECT_EQ(damaged.code, kUsage);
   ExpectSaid(damaged.err, "campaign.yaml");
 }
 
@@ -181,7 +223,7 @@ TEST_F(Survival, ACampaignIsSeenFollowedAndCancelledFromAnotherTerminal) {
   kbench.WaitForOutput("ops/s", seconds(30));
   const Finished status = Live({"status", "--format", "json"});
   EXPECT_EQ(status.code, kDone) << status.err;
-  const auto live = nlohmann::json::parse(status.out);
+  const auto live = nlohmann::json::parse(status.out).at(0);
   EXPECT_EQ(live["campaign"], "seen");
   EXPECT_EQ(live["run"], 1);
   EXPECT_EQ(live["runs"], 2);
@@ -208,8 +250,11 @@ TEST_F(Survival, AHardCancellationWaitsForNobody) {
   Agents(1);
   Child kbench(RunArgv(dir_, Yaml("hard", "warmup: 0s, duration: 60s, repetitions: 1"), {}));
   kbench.WaitForOutput("ops/s", seconds(30));
-  EXPECT_EQ(Live({"cancel", "--hard"}).code, kDone);
-  EXPECT_EQ(kbench.Wait(seconds(30)), kInterrupted) << kbench.err();
+  // A soft one would wait for the agent, which is frozen, 15 s.
+  agents_[0]->child().Signal(SIGSTOP);
+  EXPECT_EQ(Live({"cancel", "--hard", "--no-wait"}).code, kDone);
+  EXPECT_EQ(kbench.Wait(seconds(10)), kInterrupted) << kbench.err();
+  agents_[0]->child().Signal(SIGCONT);
 }
 
 TEST_F(Survival, AnAgentIsTakenFromItsControllerOnPurpose) {
@@ -224,6 +269,22 @@ TEST_F(Survival, AnAgentIsTakenFromItsControllerOnPurpose) {
   EXPECT_EQ(kbench.Wait(seconds(30)), kIncomplete) << kbench.err();
   ExpectSaid(kbench.err(), "released by");
   ExpectSaid(AskAgents({"release"}).out, "idle");
+}
+
+// Prepared, and no word from its controller since: a frozen one would block the agent for its
+// lease.
+TEST_F(Survival, AnAgentThatWaitsForItsControllerIsTakenToo) {
+  Agents(1);
+  Child kbench(RunArgv(
+      dir_, Yaml("waits", "warmup: 0s, duration: 60s, repetitions: 1", "inject: {relay: 0us}\n"),
+      {}));
+  while (!absl::StrContains(AskAgents({"ping"}).out, "run ")) continue;
+  kbench.Signal(SIGSTOP);
+  const Finished released = AskAgents({"release"});
+  EXPECT_EQ(released.code, kDone) << released.err;
+  AwaitIdle();
+  kbench.Signal(SIGCONT);
+  EXPECT_EQ(kbench.Wait(seconds(60)), kIncomplete) << kbench.err();
 }
 
 TEST_F(Survival, WhatADeadControllerHadMeasuredIsCollectedByItsId) {
