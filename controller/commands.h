@@ -26,6 +26,7 @@ void AddCampaignCommands(CommandLine* line);  // validate, plan
 void AddResultCommands(CommandLine* line);    // list, show, report, compare
 void AddAgentCommands(CommandLine* line);     // agents ping
 void AddProbeCommand(CommandLine* line);      // probe
+void AddSearchCommand(CommandLine* line);     // search
 void AddSelftestCommand(CommandLine* line);   // selftest
 
 // What run, validate and plan have in common.
