@@ -21,9 +21,9 @@ absl::Status Hold(const Caps& caps, RunSpec* spec) {
   if (caps.rate > 0 && !spec->open) {
     return Refuse("a closed loop has no rate that --max-rate could hold; take load.mode: open");
   }
-  if (caps.rate > 0 && spec->open->rate > caps.rate) {
-    return Refuse(
-        absl::StrFormat("%.0f requests/s are above --max-rate %.0f", spec->open->rate, caps.rate));
+  if (caps.rate > 0 && spec->open->peak() > caps.rate) {
+    return Refuse(absl::StrFormat("%.0f requests/s are above --max-rate %.0f", spec->open->peak(),
+                                  caps.rate));
   }
   if (caps.duration > Nanos() && spec->warmup + spec->duration > caps.duration) {
     return Refuse(absl::StrCat("warm-up and duration of ",

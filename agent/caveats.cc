@@ -207,6 +207,7 @@ class Judge {
                           totals_.unsent, totals_.due, spec_.depth));
     }
     if (!spec_.open.has_value()) return Little();
+    RateVaries();
     if (outcome_.drain.seconds() > kDrainShare * outcome_.measured.seconds()) {
       Add("long_drain",
           absl::StrFormat("when the window of %s was over it took another %s until nothing was "
@@ -227,6 +228,20 @@ class Judge {
         absl::StrFormat("requests were started up to %s after they were due (p99), which is more "
                         "than %.0f %% of the response time's p99 of %s",
                         Human(late), 100 * kLatenessShare, Human(whole)));
+  }
+
+  void RateVaries() {
+    if (spec_.open->stretches.empty()) return;
+    double least = spec_.open->stretches.front().from;
+    for (const RateStretch& stretch : spec_.open->stretches) {
+      least = std::min({least, stretch.from, stretch.to});
+    }
+    Add("rate_varies",
+        absl::StrFormat("by order (%s) the offered rate of this agent was between %g/s and %g/s "
+                        "over the window: counts, response times and utilisations are of the whole "
+                        "window, and of none of these rates; intervals.csv has what was due and "
+                        "answered when",
+                        Name(spec_.open->arrival), least, spec_.open->peak()));
   }
 
   // A closed loop keeps every place occupied: the time that requests spent in flight fills them.

@@ -119,6 +119,7 @@ void Pump::Publish(const Stage& stage) const {
   const Progress& p = stage.recorder->progress();
   stage.progress->completed.store(p.completed, std::memory_order_relaxed);
   stage.progress->failed.store(p.failed, std::memory_order_relaxed);
+  stage.progress->due.store(p.due, std::memory_order_relaxed);
   stage.progress->request_bytes.store(p.request_bytes, std::memory_order_relaxed);
   stage.progress->response_bytes.store(p.response_bytes, std::memory_order_relaxed);
 }

@@ -23,6 +23,7 @@ namespace kbench {
 struct SharedProgress {
   std::atomic<uint64_t> completed = 0;
   std::atomic<uint64_t> failed = 0;
+  std::atomic<uint64_t> due = 0;
   std::atomic<uint64_t> request_bytes = 0;
   std::atomic<uint64_t> response_bytes = 0;
 };

@@ -79,11 +79,13 @@ void Recorder::Sent(uint32_t op, uint64_t request_bytes) {
   ++stats.counts.sent;
   stats.request_bytes += request_bytes;
   progress_.request_bytes += request_bytes;
+  ++progress_.due;
 }
 
 void Recorder::Unsent(uint32_t op) {
   ++ops_[op].counts.due;
   ++ops_[op].counts.unsent;
+  ++progress_.due;
 }
 
 void Recorder::Answered(const OpRecord& record, const Completion& completion, bool measured) {

@@ -122,6 +122,7 @@ struct Completion {
 
 // What interval reports are made of: what happened within the window.
 struct Progress {
+  uint64_t due = 0;        // sent, or counted as unsent
   uint64_t completed = 0;  // good answers decoded
   uint64_t failed = 0;     // other answers, and requests given up
   uint64_t request_bytes = 0;

@@ -103,8 +103,9 @@ void RequestMaker::Append(const kinetic::Command& command, uint32_t value_size, 
 Bytes RequestMaker::AppendPut(uint64_t word, std::string* head) {
   constexpr int kWriteBits = 44;
   const ValuePool& values = *options_.values;
-  Append(command_, values.value_size(), head);
-  if (!values.labelled()) return values.BodyOf(word);
+  const uint32_t size = values.SizeOf(word);
+  Append(command_, size, head);
+  if (!ValuePool::labelled(size)) return values.BodyOf(word);
   const uint64_t version = uint64_t{options_.flow} << kWriteBits | ++writes_;
   std::array<uint8_t, kValueLabelSize> label;
   EncodeValueLabel(values.LabelOf(word, version), label.data());

@@ -214,6 +214,7 @@ result::Interval ToProto(const Interval& interval) {
   result::Interval to;
   to.set_start_offset_ns(interval.start_offset.count());
   to.set_length_ns(interval.length.count());
+  to.set_due(interval.progress.due);
   to.set_completed(interval.progress.completed);
   to.set_failed(interval.progress.failed);
   to.set_request_bytes(interval.progress.request_bytes);

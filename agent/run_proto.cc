@@ -25,6 +25,8 @@ constexpr uint32_t kMostBatchOps = 100'000;
 constexpr uint32_t kMostSocketBuffer = 1u << 30;
 constexpr uint32_t kMostSamples = 1u << 24;
 constexpr double kMostRate = 1e9;
+constexpr uint32_t kMostBurst = 1u << 20;
+constexpr int kMostStretches = 10'000;
 constexpr int64_t kMostInjected = 1'000'000'000;       // ns
 constexpr int64_t kMostRelayRate = 1'000'000'000'000;  // bit/s
 
@@ -128,6 +130,51 @@ absl::Status TakeShape(const control::RunSpec& from, RunSpec* to) {
   return Assign("flush", ParseFlushMode(from.flush()), &to->flush);
 }
 
+absl::Status CheckRate(absl::string_view field, double rate) {
+  if (rate > 0 && rate <= kMostRate) return absl::OkStatus();
+  return BadField(
+      field, absl::StrCat(rate, " is not above 0 and at most ", kMostRate, " requests per second"));
+}
+
+// What some arrivals have beside their rate, and others must not have.
+absl::Status TakeArrival(const control::OpenLoop& from, Nanos duration, OpenLoop* to) {
+  const bool bursts = to->arrival == ArrivalKind::kBursts;
+  if (bursts != (from.burst() > 0)) {
+    return BadField("open.burst", absl::StrCat(from.burst(), " with ", Name(to->arrival),
+                                               " arrivals: bursts have a size, others none"));
+  }
+  if (bursts) {
+    RETURN_IF_ERROR(CheckRange("open.burst", from.burst(), 1u, kMostBurst));
+    to->burst = from.burst();
+  }
+  const bool varies = to->arrival == ArrivalKind::kRamp || to->arrival == ArrivalKind::kSteps;
+  if (varies != (from.stretches_size() > 0) || from.stretches_size() > kMostStretches) {
+    return BadField(
+        "open.stretches",
+        absl::StrCat(from.stretches_size(), " with ", Name(to->arrival),
+                     " arrivals: ramp and steps have 1 to ", kMostStretches, ", others none"));
+  }
+  Nanos sum;
+  for (int i = 0; i < from.stretches_size(); ++i) {
+    const control::RateStretch& stretch = from.stretches(i);
+    const std::string field = absl::StrCat("open.stretches[", i, "]");
+    RETURN_IF_ERROR(CheckRate(field + ".from", stretch.from()));
+    RETURN_IF_ERROR(CheckRate(field + ".to", stretch.to()));
+    RETURN_IF_ERROR(CheckPositive(field + ".length_ns", stretch.length_ns()));
+    if (to->arrival == ArrivalKind::kSteps && stretch.from() != stretch.to()) {
+      return BadField(field, "goes from one rate to another, and a step has one");
+    }
+    to->stretches.push_back({stretch.from(), stretch.to(), Nanos(stretch.length_ns())});
+    sum += to->stretches.back().length;
+  }
+  if (varies && sum != duration) {
+    return BadField("open.stretches",
+                    absl::StrCat("they are ", sum.count(), " ns long, and the window is ",
+                                 duration.count(), " ns"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status TakeLoop(const control::RunSpec& from, RunSpec* to) {
   switch (from.mode_case()) {
     case control::RunSpec::kClosed:
@@ -137,10 +184,8 @@ absl::Status TakeLoop(const control::RunSpec& from, RunSpec* to) {
       RETURN_IF_ERROR(
           Assign("open.arrival", ParseArrivalKind(from.open().arrival()), &open.arrival));
       open.rate = from.open().rate();
-      if (!(open.rate > 0 && open.rate <= kMostRate)) {
-        return BadField("open.rate", absl::StrCat(open.rate, " is not above 0 and at most ",
-                                                  kMostRate, " requests per second"));
-      }
+      RETURN_IF_ERROR(CheckRate("open.rate", open.rate));
+      RETURN_IF_ERROR(TakeArrival(from.open(), Nanos(from.duration_ns()), &open));
       to->open = open;
       return absl::OkStatus();
     }
@@ -148,6 +193,61 @@ absl::Status TakeLoop(const control::RunSpec& from, RunSpec* to) {
       break;
   }
   return BadField("mode", "is neither closed nor open");
+}
+
+// Of the skewed orders, each has its own numbers and no others.
+absl::Status TakeKeyOrder(const control::RunSpec& from, RunSpec* to) {
+  RETURN_IF_ERROR(Assign("key_order", ParseKeyOrder(from.key_order()), &to->key_order));
+  const bool zipf = to->key_order == KeyOrder::kZipf || to->key_order == KeyOrder::kLatest;
+  if (zipf != (from.zipf_theta() != 0)) {
+    return BadField("zipf_theta", absl::StrCat(from.zipf_theta(), " with key_order ",
+                                               from.key_order(), ": zipf and latest have one"));
+  }
+  if (zipf) {
+    RETURN_IF_ERROR(CheckRange("zipf_theta", from.zipf_theta(), 0.01, 10.0));
+    to->zipf_theta = from.zipf_theta();
+  }
+  const bool hot = to->key_order == KeyOrder::kHotspot;
+  if (hot != (from.hot_keys() != 0) || hot != (from.hot_requests() != 0)) {
+    return BadField("hot_keys",
+                    absl::StrCat(from.hot_keys(), " and hot_requests ", from.hot_requests(),
+                                 " with key_order ", from.key_order(), ": hotspot has both"));
+  }
+  if (!hot) return absl::OkStatus();
+  RETURN_IF_ERROR(CheckRange("hot_keys", from.hot_keys(), 1e-9, 1.0));
+  RETURN_IF_ERROR(CheckRange("hot_requests", from.hot_requests(), 1e-9, 1.0));
+  to->hot_keys = from.hot_keys();
+  to->hot_requests = from.hot_requests();
+  return absl::OkStatus();
+}
+
+absl::Status TakeValues(const control::RunSpec& from, RunSpec* to) {
+  RETURN_IF_ERROR(CheckRange("value_bytes", from.value_bytes(), 0u, kinetic::kSpecMaxValueSize));
+  to->value_bytes = from.value_bytes();
+  RETURN_IF_ERROR(CheckRange("compressible", from.compressible(), 0.0, 1.0));
+  to->compressible = from.compressible();
+  if (!from.value_sizes().empty()) {
+    const auto sizes = ValueSizes::Parse(from.value_sizes());
+    if (!sizes.ok()) return BadField("value_sizes", sizes.status().message());
+    if (sizes->largest() != from.value_bytes()) {
+      return BadField("value_sizes", absl::StrCat("the largest is ", sizes->largest(),
+                                                  ", and value_bytes is ", from.value_bytes()));
+    }
+    if (to->transport == TransportKind::kNull) {
+      return BadField("value_sizes", "is set, but the null transport has values of one size");
+    }
+    to->value_sizes = *sizes;
+  }
+  to->verify = from.verify();
+  if (to->verify && to->sizes().smallest() < kValueLabelSize) {
+    return BadField("verify", absl::StrCat("values of ", to->sizes().smallest(),
+                                           " bytes are too short to say what they are; it takes ",
+                                           kValueLabelSize));
+  }
+  if (to->verify && to->transport == TransportKind::kNull) {
+    return BadField("verify", "is set, but the null transport keeps no values");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TakeWorkload(const control::RunSpec& from, RunSpec* to) {
@@ -175,7 +275,7 @@ absl::Status TakeWorkload(const control::RunSpec& from, RunSpec* to) {
   RETURN_IF_ERROR(CheckRange("keys", from.keys(), uint64_t{1}, KeyGenerator::kMostKeys));
   RETURN_IF_ERROR(
       CheckRange("key_bytes", from.key_bytes(), KeyGenerator::kSmallestKey, kMostKeyBytes));
-  RETURN_IF_ERROR(CheckRange("value_bytes", from.value_bytes(), 0u, kinetic::kSpecMaxValueSize));
+  RETURN_IF_ERROR(TakeValues(from, to));
   RETURN_IF_ERROR(CheckRange("range_keys", from.range_keys(), 1u, kMostRangeKeys));
   to->range_keys = from.range_keys();
   RETURN_IF_ERROR(CheckRange("batch_ops", from.batch_ops(), 1u, kMostBatchOps));
@@ -186,22 +286,12 @@ absl::Status TakeWorkload(const control::RunSpec& from, RunSpec* to) {
                                               kMostInFlight, " messages in flight on one agent"));
   }
   to->batch_ops = from.batch_ops();
-  to->verify = from.verify();
-  if (to->verify && from.value_bytes() < kValueLabelSize) {
-    return BadField("verify", absl::StrCat("values of ", from.value_bytes(),
-                                           " bytes are too short to say what they are; it takes ",
-                                           kValueLabelSize));
-  }
-  if (to->verify && to->transport == TransportKind::kNull) {
-    return BadField("verify", "is set, but the null transport keeps no values");
-  }
   to->keys = from.keys();
   to->key_bytes = from.key_bytes();
-  to->value_bytes = from.value_bytes();
   to->seed = from.seed();
   to->key_seed = from.key_seed();
   to->load = from.load();
-  RETURN_IF_ERROR(Assign("key_order", ParseKeyOrder(from.key_order()), &to->key_order));
+  RETURN_IF_ERROR(TakeKeyOrder(from, to));
   return Assign("synchronization", ParseSynchronization(from.synchronization()),
                 &to->synchronization);
 }

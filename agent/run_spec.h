@@ -12,15 +12,11 @@
 #include "agent/workload.h"
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/value_sizes.h"
 #include "kinetic/types.h"
 #include "transport/transport.h"
 
 namespace kbench {
-
-struct OpenLoop {
-  ArrivalKind arrival = ArrivalKind::kConstant;
-  double rate = 1;  // requests per second of this agent, all flows together
-};
 
 // Delays of known size, to prove the attribution and to find sensitivities.
 struct Inject {
@@ -51,10 +47,15 @@ struct RunSpec {
   std::vector<OpWeight> ops;
   uint64_t keys = 1;
   KeyOrder key_order = KeyOrder::kUniform;
+  double zipf_theta = 0.99;  // zipf, latest
+  double hot_keys = 0.2;     // hotspot: share of the keys, and of the requests to them
+  double hot_requests = 0.8;
   bool load = false;
   bool verify = false;  // look at every value that is read
   uint32_t key_bytes = 16;
-  uint32_t value_bytes = 0;
+  uint32_t value_bytes = 0;               // of the largest value
+  std::optional<ValueSizes> value_sizes;  // none: all of value_bytes
+  double compressible = 0;                // share of the bytes behind a value's label
   uint32_t range_keys = 100;
   uint32_t batch_ops = 10;  // puts of a batch
   uint64_t seed = 0;
@@ -80,6 +81,8 @@ struct RunSpec {
   uint64_t max_ops_per_flow = 0;
   uint32_t max_bytes_per_call = 0;
   bool leave_stamps = false;  // TransportOptions::leave_stamps
+
+  ValueSizes sizes() const { return value_sizes ? *value_sizes : ValueSizes::Fixed(value_bytes); }
 
   // Frames of a batch but the last; 0 when the mix has none.
   uint32_t batch_parts() const {

@@ -31,7 +31,8 @@ bool AllReady(const std::vector<std::future<Result>>& futures, MonoTime deadline
 }
 
 Progress Difference(const Progress& later, const Progress& earlier) {
-  return {.completed = later.completed - earlier.completed,
+  return {.due = later.due - earlier.due,
+          .completed = later.completed - earlier.completed,
           .failed = later.failed - earlier.failed,
           .request_bytes = later.request_bytes - earlier.request_bytes,
           .response_bytes = later.response_bytes - earlier.response_bytes};
@@ -61,7 +62,7 @@ absl::Status Runner::Prepare() {
                                                 .delay = spec_.inject.relay_delay,
                                                 .rate = spec_.inject.relay_rate}));
   }
-  values_ = std::make_unique<ValuePool>(spec_.seed, spec_.value_bytes);
+  values_ = std::make_unique<ValuePool>(spec_.seed, spec_.sizes(), spec_.compressible);
   for (uint32_t i = 0; i < spec_.workers; ++i) {
     workers_.push_back(
         std::make_unique<Worker>(Worker::Options{.spec = &spec_,
@@ -233,6 +234,7 @@ Progress Runner::SumProgress() const {
     const SharedProgress& p = worker->progress();
     sum.completed += p.completed.load(std::memory_order_relaxed);
     sum.failed += p.failed.load(std::memory_order_relaxed);
+    sum.due += p.due.load(std::memory_order_relaxed);
     sum.request_bytes += p.request_bytes.load(std::memory_order_relaxed);
     sum.response_bytes += p.response_bytes.load(std::memory_order_relaxed);
   }

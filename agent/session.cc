@@ -280,11 +280,21 @@ void Session::Land(Slot* slot) {
   if (slot->record.probed && --probes_in_flight_ == 0) transport_->ProbesAnswered(options_.flow);
 }
 
-absl::string_view Session::ValueFault(const Reply& reply, const Slot& slot) const {
+std::optional<uint64_t> Session::KeyOf(const Reply& reply, const Slot& slot) const {
   // A neighbour's value is that of the key that came with it.
   const bool neighbour = slot.kind == OpKind::kNext || slot.kind == OpKind::kPrevious;
-  const std::optional<uint64_t> key =
-      neighbour ? maker_.keys().WordOf(reply.key) : std::optional<uint64_t>(slot.key);
+  return neighbour ? maker_.keys().WordOf(reply.key) : std::optional<uint64_t>(slot.key);
+}
+
+std::optional<uint32_t> Session::ExpectedSize(const Reply& reply, const Slot& slot) const {
+  const ValuePool* values = options_.requests.values;
+  if (values == nullptr || values->sizes().fixed()) return options_.value_bytes;
+  const std::optional<uint64_t> key = KeyOf(reply, slot);
+  return key ? std::optional<uint32_t>(values->SizeOf(*key)) : std::nullopt;
+}
+
+absl::string_view Session::ValueFault(const Reply& reply, const Slot& slot) const {
+  const std::optional<uint64_t> key = KeyOf(reply, slot);
   if (!key.has_value()) return "its key is none that kbench wrote";
   return reader_.value_fault(*key);
 }
@@ -303,7 +313,7 @@ Completion Session::Complete(const Reply& reply, const Slot& slot) const {
     completion.verdict = Verdict::kWrongHmac;
   } else if (success && !expected) {
     completion.verdict = Verdict::kUnexpectedHit;
-  } else if (expected && ReadsValue(slot.kind) && reply.value_size != options_.value_bytes) {
+  } else if (expected && ReadsValue(slot.kind) && reply.value_size != ExpectedSize(reply, slot)) {
     completion.verdict = Verdict::kWrongValueLength;
   } else if (expected && ReadsValue(slot.kind) && options_.verify) {
     const absl::string_view fault = ValueFault(reply, slot);

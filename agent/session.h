@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,7 +63,9 @@ class Session {
     uint64_t sample_seed = 0;
     uint32_t batch_parts = 0;  // frames of a batch but the last; 0: there are no batches
     bool verify = false;       // look at every value that is read
-    uint32_t value_bytes = 0;  // what reads a value and gets another length has failed
+    // What reads a value and gets another length has failed; where requests.values has lengths by
+    // key, these.
+    uint32_t value_bytes = 0;
     RequestMaker::Options requests;
     NowFunction now = &MonoNow;
   };
@@ -135,7 +138,10 @@ class Session {
   void Land(Slot* slot);
   void Judge(const Reply& reply, const TransportEvent& event, Slot* slot);
   Completion Complete(const Reply& reply, const Slot& slot) const;
+  std::optional<uint64_t> KeyOf(const Reply& reply, const Slot& slot) const;
   absl::string_view ValueFault(const Reply& reply, const Slot& slot) const;
+  // Of the value that the reply must carry; nothing when its key is none of ours.
+  std::optional<uint32_t> ExpectedSize(const Reply& reply, const Slot& slot) const;
   void Lose(Slot* slot, LostWhy why, absl::string_view text, MonoTime now);
   void Release(Slot* slot);
   // Into the trace, with all the stamps it will get.

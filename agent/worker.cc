@@ -278,24 +278,29 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
     const uint64_t seed = SessionSeed(spec_.seed, spec_.agent_index, flow);
     const auto first_key =
         static_cast<uint64_t>(static_cast<unsigned __int128>(spec_.keys) * flow / spec_.flows);
-    streams.push_back(std::make_unique<OpStream>(OpStream::Options{.ops = spec_.ops,
-                                                                   .keys = spec_.keys,
-                                                                   .order = spec_.key_order,
-                                                                   .seed = seed,
-                                                                   .first_key = first_key,
-                                                                   .batch_ops = spec_.batch_ops,
-                                                                   .flow = flow,
-                                                                   .flows = spec_.flows}));
+    streams.push_back(
+        std::make_unique<OpStream>(OpStream::Options{.ops = spec_.ops,
+                                                     .keys = spec_.keys,
+                                                     .order = spec_.key_order,
+                                                     .zipf_theta = spec_.zipf_theta,
+                                                     .hot_keys = spec_.hot_keys,
+                                                     .hot_requests = spec_.hot_requests,
+                                                     .seed = seed,
+                                                     .first_key = first_key,
+                                                     .batch_ops = spec_.batch_ops,
+                                                     .flow = flow,
+                                                     .flows = spec_.flows}));
     if (spec_.open.has_value()) {
       // The flows' streams together are the agent's, and the agents' are the run's: evenly
-      // interleaved, or a Poisson process.
-      arrivals.push_back(std::make_unique<Arrival>(Arrival::Options{
-          .kind = spec_.open->arrival,
-          .rate = spec_.open->rate / spec_.flows,
-          .phase =
-              (flow + static_cast<double>(spec_.agent_index) / spec_.agent_count) / spec_.flows,
-          .seed = Mix64(seed ^ 0x617272697661),  // "arriva": a stream of its own
-          .start = window.start}));
+      // interleaved, bursts and ramps of one, or a Poisson process.
+      arrivals.push_back(std::make_unique<Arrival>(
+          Arrival::StreamOf(*spec_.open,
+                            {.flow = flow,
+                             .flows = spec_.flows,
+                             .agent = spec_.agent_index,
+                             .agents = spec_.agent_count},
+                            Mix64(seed ^ 0x617272697661),  // "arriva": a stream of its own
+                            window.start, window.measure_from - window.start)));
     }
     const uint64_t max_ops = spec_.max_ops_per_flow == 0 ? UINT64_MAX : spec_.max_ops_per_flow;
     sessions_[i]->Begin({.ops = streams.back().get(),

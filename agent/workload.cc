@@ -49,6 +49,10 @@ constexpr bool EveryOpStandsInItsPlace() {
 }
 static_assert(EveryOpStandsInItsPlace());
 
+bool IsSkewed(KeyOrder order) {
+  return order != KeyOrder::kUniform && order != KeyOrder::kSequential;
+}
+
 }  // namespace
 
 absl::StatusOr<OpKind> ParseOpKind(absl::string_view name) {
@@ -68,13 +72,6 @@ bool ReadsValue(OpKind kind) { return Traits(kind).reads_value; }
 
 kinetic::StatusCode ExpectedStatus(OpKind kind) {
   return kind == OpKind::kGetMiss ? kinetic::StatusCode::kNotFound : kinetic::StatusCode::kSuccess;
-}
-
-absl::StatusOr<KeyOrder> ParseKeyOrder(absl::string_view name) {
-  if (name == "uniform") return KeyOrder::kUniform;
-  if (name == "sequential") return KeyOrder::kSequential;
-  return absl::InvalidArgumentError(
-      absl::StrCat("'", name, "' is no key order; there are uniform and sequential"));
 }
 
 KeyGenerator::KeyGenerator(uint64_t seed, uint32_t agent_index, uint32_t key_bytes, uint64_t run)
@@ -104,8 +101,9 @@ std::optional<uint64_t> KeyGenerator::WordOf(absl::string_view key) const {
   return word;
 }
 
-ValuePool::ValuePool(uint64_t seed, uint32_t value_bytes) : value_bytes_(value_bytes) {
-  const size_t used = value_bytes + (kVariants - 1) * kAlignment;
+ValuePool::ValuePool(uint64_t seed, ValueSizes sizes, double compressible)
+    : sizes_(std::move(sizes)) {
+  const size_t used = sizes_.largest() + (kVariants - 1) * kAlignment;
   const size_t words = used / 8 + 1;
   storage_.reset(new uint8_t[words * 8 + kAlignment]);
   const auto address = reinterpret_cast<uintptr_t>(storage_.get());
@@ -115,7 +113,24 @@ ValuePool::ValuePool(uint64_t seed, uint32_t value_bytes) : value_bytes_(value_b
     const uint64_t word = random.Next();
     std::memcpy(start_ + 8 * i, &word, 8);
   }
-  for (uint64_t i = 0; i < kVariants; ++i) body_crcs_[i] = ValueCrc(0, Body(i));
+  // Bodies begin a label's length behind a boundary, so zeros do, too.
+  const auto zeros = static_cast<size_t>(std::lround(compressible * kBlock));
+  for (size_t i = kValueLabelSize; zeros > 0 && i < words * 8; i += kBlock) {
+    std::memset(start_ + i, 0, std::min(zeros, words * 8 - i));
+  }
+  body_crcs_.resize(kVariants * sizes_.sizes().size());
+  for (uint64_t variant = 0; variant < kVariants; ++variant) {
+    // Of each length in ascending order, going on from the one before.
+    uint32_t crc = 0;
+    size_t done = kValueLabelSize;
+    for (size_t i = 0; i < sizes_.sizes().size(); ++i) {
+      const size_t size = sizes_.sizes()[i];
+      if (!labelled(static_cast<uint32_t>(size))) continue;
+      crc = ValueCrc(crc, Bytes(start_ + variant * kAlignment + done, size - done));
+      done = size;
+      body_crcs_[variant * sizes_.sizes().size() + i] = crc;
+    }
+  }
 }
 
 OpStream::OpStream(const Options& options)
@@ -123,6 +138,14 @@ OpStream::OpStream(const Options& options)
       random_(options.seed),
       next_key_(options.first_key),
       next_new_(options.flow) {
+  if (IsSkewed(options_.order)) {
+    skewed_.emplace(SkewedKeys::Options{.order = options_.order,
+                                        .keys = options_.keys,
+                                        .zipf_theta = options_.zipf_theta,
+                                        .hot_keys = options_.hot_keys,
+                                        .hot_requests = options_.hot_requests,
+                                        .seed = Mix64(options_.seed ^ 0x736b6577)});  // "skew"
+  }
   double total = 0;
   for (const OpWeight& op : options_.ops) total += op.weight;
   double sum = 0;
@@ -133,7 +156,7 @@ OpStream::OpStream(const Options& options)
 Op OpStream::Next() {
   // Both draws are made whatever they decide, so that the keys do not depend on the weights.
   const double pick = random_.Uniform();
-  const uint64_t uniform_key = random_.Below(options_.keys);
+  const uint64_t drawn_key = skewed_ ? skewed_->Draw(next_key_) : random_.Below(options_.keys);
   const auto it = std::upper_bound(upto_.begin(), upto_.end(), pick);
   Op op;
   op.index = static_cast<uint32_t>(
@@ -142,13 +165,18 @@ Op OpStream::Next() {
   if (op.kind == OpKind::kPutNew) {
     op.key = next_new_;
     next_new_ += options_.flows;
-  } else if (options_.order == KeyOrder::kUniform) {
-    op.key = uniform_key;
+  } else if (!InSequence(op.kind)) {
+    op.key = drawn_key;
   } else if (HasKey(op.kind)) {
     op.key = next_key_;
     next_key_ = (next_key_ + (op.kind == OpKind::kBatch ? options_.batch_ops : 1)) % options_.keys;
   }
   return op;
+}
+
+bool OpStream::InSequence(OpKind kind) const {
+  return options_.order == KeyOrder::kSequential ||
+         (options_.order == KeyOrder::kLatest && WritesValue(kind));
 }
 
 uint64_t SessionSeed(uint64_t seed, uint32_t agent, uint32_t flow) {

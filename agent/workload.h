@@ -5,7 +5,6 @@
 // stack is given the same bytes to send.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -14,9 +13,11 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "agent/key_order.h"
 #include "agent/value_label.h"
 #include "base/bytes.h"
 #include "base/random.h"
+#include "base/value_sizes.h"
 #include "kinetic/types.h"
 
 namespace kbench {
@@ -51,9 +52,6 @@ struct OpWeight {
   OpKind kind = OpKind::kNoop;
   double weight = 1;
 };
-
-enum class KeyOrder : uint8_t { kUniform, kSequential };
-absl::StatusOr<KeyOrder> ParseKeyOrder(absl::string_view name);
 
 // Key number i of one agent. Keys of all agents of a run are distinct by construction: (agent, i)
 // is one 64-bit word, mixed with the seed by a bijection, and written in front of the key: as 16
@@ -94,34 +92,42 @@ class KeyGenerator {
 
 // Values, made once and never written again: frames point into it. The value of a key is its label
 // (agent/value_label.h), which goes into the frame's head, and then a window into seeded noise. The
-// window begins a label's length behind one of a few page boundaries, so that keys differ. Values
-// too short for a label are noise alone.
+// window begins a label's length behind one of a few page boundaries, so that keys differ; its
+// length is the key's own. Values too short for a label are noise alone.
+//
+// Of what is behind the label a share may be zeros, so that a server finds something to compress:
+// in each block of 256 bytes the first ones.
 class ValuePool {
  public:
   static constexpr size_t kAlignment = 4096;
   static constexpr uint64_t kVariants = 16;
+  static constexpr size_t kBlock = 256;
 
-  ValuePool(uint64_t seed, uint32_t value_bytes);
+  ValuePool(uint64_t seed, ValueSizes sizes, double compressible = 0);
+  ValuePool(uint64_t seed, uint32_t value_bytes)
+      : ValuePool(seed, ValueSizes::Fixed(value_bytes)) {}
 
-  uint32_t value_size() const { return value_bytes_; }
-  bool labelled() const { return value_bytes_ >= kValueLabelSize; }
+  const ValueSizes& sizes() const { return sizes_; }
+  uint32_t SizeOf(uint64_t word) const { return sizes_.Of(word); }
+  static bool labelled(uint32_t size) { return size >= kValueLabelSize; }
   // What follows the label of the value with this word. Valid as long as the pool.
-  Bytes BodyOf(uint64_t word) const { return Body(word % kVariants); }
+  Bytes BodyOf(uint64_t word) const {
+    const uint32_t size = SizeOf(word);
+    return Bytes(start_ + (word % kVariants) * kAlignment, size)
+        .subspan(labelled(size) ? kValueLabelSize : 0);
+  }
+  // Precondition: its size is that of one with a label.
   ValueLabel LabelOf(uint64_t word, uint64_t version) const {
-    return {.length = value_bytes_,
+    const size_t index = sizes_.IndexOf(word);
+    return {.length = sizes_.sizes()[index],
             .key = word,
             .version = version,
-            .body_crc = body_crcs_[word % kVariants]};
+            .body_crc = body_crcs_[(word % kVariants) * sizes_.sizes().size() + index]};
   }
 
  private:
-  Bytes Body(uint64_t variant) const {
-    return Bytes(start_ + variant * kAlignment, value_bytes_)
-        .subspan(labelled() ? kValueLabelSize : 0);
-  }
-
-  uint32_t value_bytes_;
-  std::array<uint32_t, kVariants> body_crcs_ = {};
+  ValueSizes sizes_;
+  std::vector<uint32_t> body_crcs_;  // by variant, then by size
   std::unique_ptr<uint8_t[]> storage_;
   uint8_t* start_;
 };
@@ -140,8 +146,11 @@ class OpStream {
     std::vector<OpWeight> ops;
     uint64_t keys = 1;
     KeyOrder order = KeyOrder::kUniform;
+    double zipf_theta = 0.99;  // zipf, latest
+    double hot_keys = 0.2;     // hotspot
+    double hot_requests = 0.8;
     uint64_t seed = 0;       // of this session: see SessionSeed()
-    uint64_t first_key = 0;  // sequential order begins here
+    uint64_t first_key = 0;  // what goes in sequence begins here
     uint32_t batch_ops = 1;  // keys that a batch takes
     // New keys are numbered by all flows together: flow, flow + flows, flow + 2 flows, ...
     uint32_t flow = 0;
@@ -152,7 +161,10 @@ class OpStream {
   Op Next();
 
  private:
+  bool InSequence(OpKind kind) const;
+
   Options options_;
+  std::optional<SkewedKeys> skewed_;
   std::vector<double> upto_;  // cumulative weights, the last one 1
   Random random_;
   uint64_t next_key_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "analysis/gate.h"
 #include "proto/result.pb.h"
 
 namespace kbench::analysis {
@@ -75,6 +76,7 @@ struct CampaignEvidence {
   std::vector<std::string> axes;                 // swept fields, in the campaign's order
   std::map<std::string, std::string> constants;  // every other field, resolved
   std::vector<CellInfo> cells;
+  std::vector<Gate> gates;                         // that every cell is to hold
   std::vector<RunEvidence> runs;                   // in the order of execution
   std::optional<SelftestSummary> selftest;         // none: never made here
   std::vector<result::NetworkBaseline> baselines;  // before the first run

@@ -9,6 +9,7 @@
 #include "analysis/campaign_analysis.h"
 #include "analysis/charts.h"
 #include "analysis/findings.h"
+#include "analysis/gates.h"
 #include "analysis/html_style.h"
 #include "analysis/report.h"
 #include "analysis/report_sections.h"
@@ -85,6 +86,14 @@ std::string Requests(const CampaignAnalysis& analysis) {
     absl::StrAppend(&out, "<li>left out: ", Escape(run), "</li>\n");
   }
   return out + "</ul>\n";
+}
+
+std::string Gates(const CampaignAnalysis& analysis) {
+  const std::vector<GateResult> results = JudgeGates(analysis);
+  if (results.empty()) return "";
+  const TableSection section = GatesSection(results);
+  return absl::StrCat(Section(section.title, absl::StrCat(GatesLine(results), ". ", section.note)),
+                      HtmlTable(section.table));
 }
 
 std::string PartsSection(const CampaignAnalysis& analysis) {
@@ -289,7 +298,7 @@ std::string HtmlReport(const CampaignEvidence& campaign) {
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
       Escape(campaign.name), " - kbench</title>\n<style>", kHtmlStyle,
       "</style>\n</head>\n<body>\n", ChartDefinitions(), Header(analysis), Caveats(analysis),
-      Requests(analysis));
+      Requests(analysis), Gates(analysis));
   if (analysis.rows.empty()) {
     out += "<p>No complete run: nothing to show.</p>\n";
   } else {

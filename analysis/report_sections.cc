@@ -312,6 +312,23 @@ std::vector<std::string> EvidenceLines(const CampaignAnalysis& analysis, const s
   return lines;
 }
 
+TableSection GatesSection(const std::vector<GateResult>& gates) {
+  TableSection section{
+      .title = "Gates",
+      .note =
+          "median over the repetitions of the headline's pass, in brackets its 95 % interval "
+          "(below "
+          "3 repetitions: the least and the most); inconclusive: the bound lies within, or there "
+          "are too few requests"};
+  section.table = {.header = {"cell", "gate", "verdict", "value", "why"}, .text_columns = 5};
+  for (const GateResult& result : gates) {
+    section.table.rows.push_back({Printable(result.cell->Label()), Printable(result.gate->text),
+                                  std::string(Name(result.verdict)), result.ValueText(),
+                                  Printable(result.reason)});
+  }
+  return section;
+}
+
 std::vector<TableSection> TableSections(const CampaignAnalysis& analysis) {
   std::vector<TableSection> sections;
   for (const std::string& op : analysis.ops()) sections.push_back(Causes(analysis, op));

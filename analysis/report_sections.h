@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "analysis/campaign_analysis.h"
+#include "analysis/gates.h"
 #include "analysis/table.h"
 
 namespace kbench::analysis {
@@ -19,6 +20,9 @@ struct TableSection {
 // "parts from the full pass: client edges from packets, server from packets on its host": by what
 // evidence the parts of `op` were cut; one line per way.
 std::vector<std::string> EvidenceLines(const CampaignAnalysis& analysis, const std::string& op);
+
+// What the campaign promises, cell by cell.
+TableSection GatesSection(const std::vector<GateResult>& gates);
 
 // Only those that have something to show.
 std::vector<TableSection> TableSections(const CampaignAnalysis& analysis);

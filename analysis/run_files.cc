@@ -188,14 +188,15 @@ std::string HealthJson(const RunEvidence& run) {
 std::string IntervalsCsv(const RunEvidence& run) {
   std::string out =
       "agent_index,start_offset_ns,length_ns,completed,failed,request_bytes,response_bytes,"
-      "completed_per_s\n";
+      "completed_per_s,due,due_per_s\n";
   for (const result::RunResult& agent : run.agents) {
     for (const result::Interval& i : agent.intervals()) {
       const double seconds = static_cast<double>(i.length_ns()) / 1e9;
-      absl::StrAppendFormat(&out, "%d,%d,%d,%d,%d,%d,%d,%.3f\n", agent.agent_index(),
+      absl::StrAppendFormat(&out, "%d,%d,%d,%d,%d,%d,%d,%.3f,%d,%.3f\n", agent.agent_index(),
                             i.start_offset_ns(), i.length_ns(), i.completed(), i.failed(),
                             i.request_bytes(), i.response_bytes(),
-                            seconds > 0 ? static_cast<double>(i.completed()) / seconds : 0.0);
+                            seconds > 0 ? static_cast<double>(i.completed()) / seconds : 0.0,
+                            i.due(), seconds > 0 ? static_cast<double>(i.due()) / seconds : 0.0);
     }
   }
   return out;

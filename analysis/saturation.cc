@@ -307,6 +307,11 @@ Saturation SaturationOf(const CampaignAnalysis& analysis, const CellOp& row) {
         "no known resource is full but perhaps the server, which had a request inside all the "
         "time: it is saturated unless it serves requests side by side; a sweep of ",
         open ? "the rate" : "load.depth", " tells (", KnownText(s), ")");
+  } else if (const std::string arrival = SettingOf(*analysis.campaign, *row.cell, "arrival");
+             open && (arrival == "ramp" || arrival == "steps")) {
+    s.sentence = absl::StrCat("over the whole window no known resource was full (", KnownText(s),
+                              "), but the offered rate changed in it (", arrival,
+                              "): what was full at its highest is not known");
   } else {
     s.sentence = absl::StrCat(
         "no known resource is full (", KnownText(s), "): ",

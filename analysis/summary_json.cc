@@ -2,6 +2,7 @@
 #include "analysis/bracket.h"
 #include "analysis/campaign_analysis.h"
 #include "analysis/findings.h"
+#include "analysis/gates.h"
 #include "analysis/json_forms.h"
 #include "analysis/ladder.h"
 #include "analysis/report.h"
@@ -184,6 +185,25 @@ Json ComparisonsJson(const CampaignAnalysis& analysis) {
   return json;
 }
 
+// `value`, `low` and `high` are in ns, shares or 1/s, as `unit` says.
+Json GatesJson(const CampaignAnalysis& analysis) {
+  Json json = Json::array();
+  for (const GateResult& result : JudgeGates(analysis)) {
+    const bool has_value = result.value.n() > 0;
+    json.push_back({{"gate", result.gate->text},
+                    {"cell", result.cell->index},
+                    {"verdict", std::string(Name(result.verdict))},
+                    {"reason", result.reason},
+                    {"unit", std::string(UnitOf(*result.gate))},
+                    {"bound", result.gate->bound},
+                    {"value", has_value ? Json(result.value.value) : Json()},
+                    {"low", result.range ? Json(result.range->low) : Json()},
+                    {"high", result.range ? Json(result.range->high) : Json()},
+                    {"repetitions", result.value.n()}});
+  }
+  return json;
+}
+
 Json RunsJson(const CampaignAnalysis& analysis) {
   Json json = Json::array();
   for (const AnalysedRun& run : analysis.runs) {
@@ -225,6 +245,7 @@ std::string SummaryJson(const CampaignEvidence& campaign) {
   }
   json["runs"] = RunsJson(analysis);
   json["cells"] = CellsJson(analysis);
+  json["gates"] = GatesJson(analysis);
   json["selftest"] = campaign.selftest ? Json{{"passed", campaign.selftest->passed},
                                               {"sentence", campaign.selftest->sentence}}
                                        : Json();

@@ -7,6 +7,7 @@
 #include "absl/strings/str_replace.h"
 #include "analysis/campaign_analysis.h"
 #include "analysis/findings.h"
+#include "analysis/gates.h"
 #include "analysis/report.h"
 #include "analysis/report_sections.h"
 #include "analysis/report_tables.h"
@@ -54,6 +55,14 @@ std::string TextCaveats(const CampaignAnalysis& analysis, int width, Paint paint
   return out;
 }
 
+std::string TextGates(const CampaignAnalysis& analysis, int width, Paint paint) {
+  const std::vector<GateResult> results = JudgeGates(analysis);
+  if (results.empty()) return "";
+  std::string out = "\n" + paint.Bold(GatesLine(results)) + "\n";
+  const TableSection section = GatesSection(results);
+  return absl::StrCat(out, Wrap(section.note, width, "", ""), TextTable(section.table, width));
+}
+
 std::string TextSentences(const CampaignAnalysis& analysis, int width, Paint paint) {
   std::string out = paint.Bold("What can be said") + "\n";
   for (const CellOp& row : analysis.rows) {
@@ -83,6 +92,7 @@ std::string TextReport(const CampaignEvidence& campaign, const ReportOptions& op
   out += Wrap(CountsLine(analysis), width, "", "  ");
   const std::string skew = SkewLine(StartSkewOf(analysis));
   if (!skew.empty()) out += Wrap(skew, width, "", "  ");
+  out += TextGates(analysis, width, paint);
   for (const std::string& run : LeftOut(analysis)) {
     out += Wrap(Printable(absl::StrCat("left out: ", run)), width, "", "  ");
   }
@@ -126,6 +136,12 @@ std::string MarkdownReport(const CampaignEvidence& campaign) {
   if (analysis.runs_left_out > 0) out += "\n";
   for (const std::string& run : LeftOut(analysis)) {
     absl::StrAppend(&out, "- left out: ", safe(run), "\n");
+  }
+  const std::vector<GateResult> gates = JudgeGates(analysis);
+  if (!gates.empty()) {
+    const TableSection section = GatesSection(gates);
+    absl::StrAppend(&out, "\n## ", safe(section.title), "\n\n", safe(GatesLine(gates)), ". ",
+                    safe(section.note), "\n\n", MarkdownTable(section.table));
   }
   for (const std::string& op : analysis.ops()) {
     absl::StrAppend(&out, "\n## ", safe(OpTitle(analysis, op)), "\n\n",

@@ -17,6 +17,7 @@
 #include "base/address.h"
 #include "controller/campaign_checks.h"
 #include "controller/campaign_fields.h"
+#include "controller/gate_syntax.h"
 #include "controller/suggestion.h"
 
 namespace kbench {
@@ -98,6 +99,7 @@ class Parser {
   void Visit(const std::string& path, const YAML::Node& value, const std::string& where) {
     if (path == "name") return TakeName(value);
     if (path == "agents") return TakeAgents(value);
+    if (path == "gates") return TakeGates(value);
     if (const CampaignField* field = FindCampaignField(path)) {
       // An absent value has the place of whatever comes next, so its key is pointed at.
       if (!value.IsNull() || IsWordNull(*field, value)) return TakeField(*field, value);
@@ -152,6 +154,23 @@ class Parser {
         continue;
       }
       for (const std::string& agent : *found) TakeAgent(agent, Where(item));
+    }
+  }
+
+  void TakeGates(const YAML::Node& value) {
+    campaign_.gates.clear();
+    gates_where_.clear();
+    if (!value.IsSequence()) {
+      return Complain(Where(value), "'gates' is a list, like ['p99(get) < 2ms', 'errors < 0.1%']");
+    }
+    for (const auto& item : value) {
+      const auto gate = ParseGate(item.IsScalar() ? item.Scalar() : "");
+      if (!gate.ok()) {
+        Complain(Where(item), absl::StrCat("in 'gates': ", gate.status().message()));
+        continue;
+      }
+      campaign_.gates.push_back(*gate);
+      gates_where_.push_back(Where(item));
     }
   }
 
@@ -375,6 +394,10 @@ class Parser {
                             "sweep server.tls with --local and without server.address, or run two "
                             "campaigns and compare them"});
     }
+    for (size_t i = 0; i < campaign_.gates.size(); ++i) {
+      const std::string why = WhyUseless(campaign_.gates[i], campaign_.cells);
+      if (!why.empty()) Complain(gates_where_[i], absl::StrCat("in 'gates': ", why));
+    }
     for (const CampaignComplaint& complaint : complaints) {
       Complain(PlaceOf(complaint.path), complaint.text);
     }
@@ -414,7 +437,7 @@ class Parser {
   // The keys that may stand in a section; "" is the campaign itself.
   static std::vector<std::string> KeysIn(absl::string_view section) {
     std::vector<std::string> keys;
-    if (section.empty()) keys = {"name", "agents"};
+    if (section.empty()) keys = {"name", "agents", "gates"};
     const std::string prefix = section.empty() ? "" : absl::StrCat(section, ".");
     for (const CampaignField& field : CampaignFields()) {
       if (!absl::StartsWith(field.path, prefix)) continue;
@@ -455,6 +478,7 @@ class Parser {
   std::string reading_;      // the text being read
   bool has_name_ = false;
   std::string agents_where_;
+  std::vector<std::string> gates_where_;
   std::vector<Given> given_;
   // How a level was written: what apply() takes, which for a mix is not its canonical text.
   std::map<std::pair<const CampaignField*, std::string>, std::string> raw_;

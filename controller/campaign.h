@@ -20,7 +20,9 @@
 #include "absl/strings/string_view.h"
 #include "analysis/evidence.h"
 #include "base/clock.h"
+#include "base/value_sizes.h"
 #include "controller/inventory.h"
+#include "controller/rate_profile.h"
 
 namespace kbench {
 
@@ -45,13 +47,17 @@ struct Settings {
   std::string service_model = "sleep";
 
   std::vector<OpWeight> ops = {{"get", 1}};
-  int64_t value_bytes = 4096;
-  int64_t keys = 1000;  // per agent
+  ValueSizes value_sizes = ValueSizes::Fixed(4096);
+  double compressible = 0;  // share of the bytes behind a value's label
+  int64_t keys = 1000;      // per agent
   int64_t range_keys = 100;
   int64_t batch_ops = 10;
   bool verify = false;
   int64_t key_bytes = 16;
   std::string key_order = "uniform";
+  double zipf_theta = 0;    // of zipf and latest; 0: kZipfTheta
+  double hot_keys = 0;      // of hotspot; 0: kHotKeys
+  double hot_requests = 0;  // 0: kHotRequests
   std::string synchronization = "writeback";
   LoadKeys load = LoadKeys::kAuto;
 
@@ -59,8 +65,9 @@ struct Settings {
   int64_t flows = 1;  // per agent
   int64_t depth = 1;
   std::string arrival = "constant";
-  double rate_total = 0;      // 0: not given
-  double rate_per_agent = 0;  // 0: not given
+  int64_t burst_size = 0;  // of bursts: requests at one instant, of all agents together
+  RateProfile rate_total;
+  RateProfile rate_per_agent;
 
   std::string transport = "socket";
   std::string poll = "block";
@@ -73,6 +80,9 @@ struct Settings {
   std::string congestion_control;
 
   Nanos warmup = Seconds(1);
+  int64_t warmup_ops = 0;    // a run of its own before each, until so many were answered; 0: none
+  double warmup_steady = 0;  // until throughput varies by no more than this share; 0: none
+  Nanos warmup_most = Seconds(60);
   Nanos duration = Seconds(5);
   Nanos op_timeout = Seconds(10);
   Nanos connect_timeout = Seconds(5);
@@ -92,6 +102,19 @@ struct Settings {
   bool keep_awake = false;            // CPUs of the agents' hosts
   std::optional<Nanos> inject_relay;  // each way; none: no delay
   int64_t relay_rate = 0;             // bit/s each way; 0: no bound. Neither: no relay
+
+  static constexpr double kZipfTheta = 0.99, kHotKeys = 0.2, kHotRequests = 0.8;
+  bool IsZipf() const { return key_order == "zipf" || key_order == "latest"; }
+  bool IsHotspot() const { return key_order == "hotspot"; }
+  // What holds, where the order takes it; else 0.
+  double ZipfTheta() const { return !IsZipf() ? 0 : zipf_theta > 0 ? zipf_theta : kZipfTheta; }
+  double HotKeys() const { return !IsHotspot() ? 0 : hot_keys > 0 ? hot_keys : kHotKeys; }
+  double HotRequests() const {
+    return !IsHotspot() ? 0 : hot_requests > 0 ? hot_requests : kHotRequests;
+  }
+
+  // A run before each run, whose length the server decides.
+  bool WarmsUpApart() const { return warmup_ops > 0 || warmup_steady > 0; }
 
   // Whether the keys are written before the run.
   bool LoadsKeys() const;
@@ -117,7 +140,8 @@ struct Cell {
 
 struct Campaign {
   std::string name;
-  std::vector<std::string> agents;  // HOST:PORT; empty with --local
+  std::vector<std::string> agents;    // HOST:PORT; empty with --local
+  std::vector<analysis::Gate> gates;  // that every cell is to hold
   int repetitions = 3;
   std::vector<analysis::Pass> passes;  // each repetition of a cell is one run per pass
   uint64_t seed = 1;

@@ -1,6 +1,7 @@
 #include "controller/campaign_checks.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/units.h"
@@ -13,11 +14,39 @@ using IsGiven = std::function<bool(absl::string_view)>;
 constexpr int64_t kSelfDescribingBytes = 32;  // as agent/value_label.h lays them out
 constexpr int64_t kMostInFlight = 1 << 20;    // what an agent accepts (agent/run_proto.cc)
 
+// That an arrival has the kind of rate that it is of.
+void CheckArrival(const Settings& s, absl::string_view rate_path,
+                  std::vector<CampaignComplaint>* complaints) {
+  const RateProfile& rate = s.rate_total.given() ? s.rate_total : s.rate_per_agent;
+  const auto complain = [&](absl::string_view path, const auto&... what) {
+    complaints->push_back({std::string(path), absl::StrCat(what...)});
+  };
+  if (s.arrival == "ramp" && !rate.is_ramp()) {
+    complain(rate_path, "load.arrival ramp goes from one rate to another; write ", rate_path,
+             ": 1k/s to 5k/s");
+  } else if (s.arrival == "steps" && !rate.is_steps()) {
+    complain(rate_path, "load.arrival steps has several rates; write ", rate_path,
+             ": 1k/s then 5k/s, or with lengths, 1k/s for 2s then 5k/s for 3s");
+  } else if (s.arrival != "ramp" && rate.is_ramp()) {
+    complain(rate_path, rate_path, " is a ramp and load.arrival ", s.arrival,
+             " has one rate; add load.arrival: ramp");
+  } else if (s.arrival != "steps" && rate.is_steps()) {
+    complain(rate_path, rate_path, " has steps and load.arrival ", s.arrival,
+             " has one rate; add load.arrival: steps");
+  }
+  if (const std::string fault = rate.FaultOver(s.duration); !fault.empty()) {
+    complain(rate_path, rate_path, ": ", fault);
+  }
+  if (s.arrival == "bursts" && s.burst_size == 0) {
+    complain("load.arrival", "bursts need a size: add load.burst_size, like 16");
+  }
+}
+
 void CheckLoad(const Settings& s, const IsGiven& is_given,
                std::vector<CampaignComplaint>* complaints) {
-  const bool has_rate = s.rate_total > 0 || s.rate_per_agent > 0;
-  const char* rate_path = s.rate_total > 0 ? "load.rate_total" : "load.rate_per_agent";
-  if (s.rate_total > 0 && s.rate_per_agent > 0) {
+  const bool has_rate = s.rate_total.given() || s.rate_per_agent.given();
+  const char* rate_path = s.rate_total.given() ? "load.rate_total" : "load.rate_per_agent";
+  if (s.rate_total.given() && s.rate_per_agent.given()) {
     complaints->push_back({"load.rate_per_agent",
                            "both load.rate_total and load.rate_per_agent are given; keep one"});
   }
@@ -36,6 +65,7 @@ void CheckLoad(const Settings& s, const IsGiven& is_given,
     complaints->push_back(
         {"load.arrival", "load.arrival belongs to an open loop; use load.mode: open, or drop it"});
   }
+  if (s.open_loop && has_rate) CheckArrival(s, rate_path, complaints);
   if (static_cast<int64_t>(s.flows) * s.depth > kMostInFlight) {
     complaints->push_back(
         {"load.depth", absl::StrCat("load.flows ", s.flows, " x load.depth ", s.depth, " is above ",
@@ -85,6 +115,19 @@ void CheckObserver(const Settings& s, std::vector<CampaignComplaint>* complaints
     complaints->push_back({"server.observer_port",
                            "server.observer_port has no effect without an agent on the server's "
                            "host; add server.observer: HOST:PORT"});
+  }
+}
+
+void CheckWarmUp(const Settings& s, const IsGiven& is_given,
+                 std::vector<CampaignComplaint>* complaints) {
+  if (s.warmup_ops > 0 && s.warmup_steady > 0) {
+    complaints->push_back(
+        {"run.warmup_steady", "both run.warmup_ops and run.warmup_steady are given; keep one"});
+  }
+  if (!s.WarmsUpApart() && is_given("run.warmup_most")) {
+    complaints->push_back({"run.warmup_most",
+                           "run.warmup_most has no effect without run.warmup_ops or "
+                           "run.warmup_steady; run.warmup is a warm-up of fixed length"});
   }
 }
 
@@ -151,11 +194,22 @@ void CheckWorkload(const Settings& s, const IsGiven& is_given,
                            "workload.verify has nothing to check: no operation reads a value; add "
                            "get, next or previous, or drop it"});
   }
-  if (s.verify && s.value_bytes < kSelfDescribingBytes) {
+  if (null && !s.value_sizes.fixed()) {
+    complaints->push_back({"workload.value_size",
+                           "the null transport answers with values of one size; give one, or take "
+                           "another transport"});
+  }
+  if (s.key_order == "latest" && !uses("put") && !uses("put_conditional") && !uses("batch")) {
+    complaints->push_back({"workload.key_order",
+                           "key_order latest asks for what was written last, and nothing is "
+                           "written; add put to workload.mix, or take zipf"});
+  }
+  if (s.verify && s.value_sizes.smallest() < kSelfDescribingBytes) {
     complaints->push_back(
         {"workload.verify",
          absl::StrCat("workload.verify needs values that say what they are, which takes ",
-                      kSelfDescribingBytes, " bytes; workload.value_size is ", s.value_bytes)});
+                      kSelfDescribingBytes, " bytes; workload.value_size is ",
+                      s.value_sizes.smallest())});
   }
   if (uses("batch") && s.flows * s.depth * (s.batch_ops + 1) > kMostInFlight) {
     complaints->push_back(
@@ -180,6 +234,32 @@ void CheckWhole(const CampaignAgents& agents, std::vector<CampaignComplaint>* co
 }
 
 void CheckCells(const std::vector<Cell>& cells, std::vector<CampaignComplaint>* complaints) {
+  const auto has_burst = [](const Cell& cell) { return cell.settings.burst_size > 0; };
+  const auto has_bursts = [](const Cell& cell) { return cell.settings.arrival == "bursts"; };
+  if (std::any_of(cells.begin(), cells.end(), has_burst) &&
+      std::none_of(cells.begin(), cells.end(), has_bursts)) {
+    complaints->push_back(
+        {"load.burst_size",
+         "load.burst_size has no effect without bursts; add load.arrival: bursts"});
+  }
+  const auto any = [&cells](bool (*has)(const Settings&)) {
+    return std::any_of(cells.begin(), cells.end(),
+                       [has](const Cell& cell) { return has(cell.settings); });
+  };
+  if (any([](const Settings& s) { return s.zipf_theta > 0; }) &&
+      !any([](const Settings& s) { return s.IsZipf(); })) {
+    complaints->push_back({"workload.zipf_theta",
+                           "workload.zipf_theta has no effect without workload.key_order: zipf or "
+                           "latest"});
+  }
+  for (const auto& [path, has] :
+       {std::pair<const char*, bool (*)(const Settings&)>{
+            "workload.hot_keys", [](const Settings& s) { return s.hot_keys > 0; }},
+        {"workload.hot_requests", [](const Settings& s) { return s.hot_requests > 0; }}}) {
+    if (!any(has) || any([](const Settings& s) { return s.IsHotspot(); })) continue;
+    complaints->push_back(
+        {path, absl::StrCat(path, " has no effect without workload.key_order: hotspot")});
+  }
   const auto has_tls = [](const Cell& cell) { return cell.settings.tls; };
   const auto has_authorities = [](const Cell& cell) { return !cell.settings.ca_file.empty(); };
   if (std::any_of(cells.begin(), cells.end(), has_authorities) &&
@@ -189,11 +269,32 @@ void CheckCells(const std::vector<Cell>& cells, std::vector<CampaignComplaint>* 
   }
 }
 
+std::string WhyUseless(const analysis::Gate& gate, const std::vector<Cell>& cells) {
+  using What = analysis::Gate::What;
+  const auto is_open = [](const Cell& cell) { return cell.settings.open_loop; };
+  const auto has_op = [&gate](const Cell& cell) {
+    return std::any_of(cell.settings.ops.begin(), cell.settings.ops.end(),
+                       [&gate](const OpWeight& share) { return share.op == gate.op; });
+  };
+  const bool of_open_loop = gate.what == What::kAchieved || gate.what == What::kUnsent;
+  if (of_open_loop && std::none_of(cells.begin(), cells.end(), is_open)) {
+    return absl::StrCat("'", gate.text,
+                        "' is of an open loop, and all cells are closed loops, which offer what "
+                        "they achieve; use load.mode: open, or drop the gate");
+  }
+  if (gate.op != "all" && std::none_of(cells.begin(), cells.end(), has_op)) {
+    return absl::StrCat("'", gate.text, "' is of an operation that no cell has; add ", gate.op,
+                        " to workload.op or workload.mix, or drop the gate");
+  }
+  return "";
+}
+
 void CheckCell(const Settings& settings, bool local, const IsGiven& is_given,
                std::vector<CampaignComplaint>* complaints) {
   CheckLoad(settings, is_given, complaints);
   CheckServer(settings, local, is_given, complaints);
   CheckObserver(settings, complaints);
+  CheckWarmUp(settings, is_given, complaints);
   CheckInject(settings, complaints);
   CheckTls(settings, complaints);
   CheckWorkload(settings, is_given, complaints);

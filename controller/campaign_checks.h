@@ -26,6 +26,9 @@ void CheckWhole(const CampaignAgents& agents, std::vector<CampaignComplaint>* co
 // What no cell can tell alone: something that is of use to none of them.
 void CheckCells(const std::vector<Cell>& cells, std::vector<CampaignComplaint>* complaints);
 
+// Why a gate holds in no cell whatever comes of it; empty when it is of use.
+std::string WhyUseless(const analysis::Gate& gate, const std::vector<Cell>& cells);
+
 // `is_given` tells whether a field stands in the campaign rather than having its default.
 void CheckCell(const Settings& settings, bool local,
                const std::function<bool(absl::string_view)>& is_given,

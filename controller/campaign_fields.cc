@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "base/address.h"
 #include "base/service_spec.h"
 #include "base/status_macros.h"
@@ -86,18 +87,16 @@ CampaignField Duration(std::string path, std::string axis, Nanos low, Nanos high
   return field;
 }
 
-std::string FormatRate(double rate) { return rate == 0 ? "" : absl::StrCat(rate, "/s"); }
-
-CampaignField Rate(std::string path, std::string axis, double Settings::*member) {
+CampaignField Rate(std::string path, std::string axis, RateProfile Settings::*member) {
   CampaignField field{.path = std::move(path), .axis = std::move(axis)};
-  field.expects = "operations per second, like 5k/s, above 0 and at most 10M/s";
+  field.expects =
+      "operations per second, like 5k/s, above 0 and at most 10M/s; or '1k/s to 5k/s' (ramp), or "
+      "'1k/s for 2s then 5k/s for 3s' (steps)";
   field.apply = [member](absl::string_view text, Settings* s) -> Text {
-    ASSIGN_OR_RETURN(const double value, ParseRate(text));
-    if (value <= 0 || value > 10e6) return Refuse(text, "is out of range");
-    s->*member = value;
-    return FormatRate(value);
+    ASSIGN_OR_RETURN(s->*member, RateProfile::Parse(text));
+    return (s->*member).ToString();
   };
-  field.show = [member](const Settings& s) { return FormatRate(s.*member); };
+  field.show = [member](const Settings& s) { return (s.*member).ToString(); };
   return field;
 }
 
@@ -156,6 +155,119 @@ CampaignField ObserverPort() {
   return field;
 }
 
+// "20%" as 0.2; above `least`.
+absl::StatusOr<double> ParsePercent(absl::string_view text, double least) {
+  double value = 0;
+  absl::string_view number = text;
+  if (!absl::ConsumeSuffix(&number, "%") || !absl::SimpleAtod(number, &value)) {
+    return Refuse(text, "is no share in %");
+  }
+  if (!(value >= least && value <= 100)) return Refuse(text, "is out of range");
+  return value / 100;
+}
+
+std::string ShowPercent(double share) { return absl::StrCat(100 * share, "%"); }
+
+CampaignField ValueSize() {
+  CampaignField field{.path = "workload.value_size", .axis = "value_size"};
+  field.expects =
+      "a size from 0B to 1MiB, like 4KiB; or a distribution: {1KiB: 0.9, 64KiB: 0.1}, "
+      "'uniform least 1KiB most 64KiB', 'lognormal median 4KiB sigma 1.2 most 1MiB' or "
+      "'pareto least 1KiB alpha 1.1 most 1MiB'";
+  field.takes_map = true;
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    ASSIGN_OR_RETURN(s->value_sizes, ValueSizes::Parse(text));
+    return s->value_sizes.ToString();
+  };
+  field.show = [](const Settings& s) { return s.value_sizes.ToString(); };
+  return field;
+}
+
+CampaignField Compressible() {
+  CampaignField field{.path = "workload.compressible",
+                      .axis = "compressible",
+                      .expects = "a share of the bytes of a value from 0% to 100%, like 50%"};
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    ASSIGN_OR_RETURN(s->compressible, ParsePercent(text, 0));
+    return ShowPercent(s->compressible);
+  };
+  field.show = [](const Settings& s) -> std::string {
+    return s.compressible == 0 ? "" : ShowPercent(s.compressible);
+  };
+  return field;
+}
+
+CampaignField ZipfTheta() {
+  CampaignField field{.path = "workload.zipf_theta",
+                      .axis = "zipf_theta",
+                      .expects = "a number from 0.01 to 10, like 0.99"};
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    if (!absl::SimpleAtod(text, &s->zipf_theta)) return Refuse(text, "is not a number");
+    if (!(s->zipf_theta >= 0.01 && s->zipf_theta <= 10)) return Refuse(text, "is out of range");
+    return absl::StrCat(s->zipf_theta);
+  };
+  field.show = [](const Settings& s) -> std::string {
+    return s.IsZipf() ? absl::StrCat(s.ZipfTheta()) : "";
+  };
+  return field;
+}
+
+CampaignField Hot(std::string path, std::string axis, double Settings::*member,
+                  double (Settings::*effective)() const) {
+  CampaignField field{.path = std::move(path),
+                      .axis = std::move(axis),
+                      .expects = "a share from 0.0001% to 100%, like 20%"};
+  field.apply = [member](absl::string_view text, Settings* s) -> Text {
+    ASSIGN_OR_RETURN(s->*member, ParsePercent(text, 1e-4));
+    return ShowPercent(s->*member);
+  };
+  field.show = [effective](const Settings& s) -> std::string {
+    return s.IsHotspot() ? ShowPercent((s.*effective)()) : "";
+  };
+  return field;
+}
+
+CampaignField WarmUpOps() {
+  CampaignField field =
+      Count("run.warmup_ops", "warmup_ops", 1, 1'000'000'000'000, &Settings::warmup_ops);
+  field.show = [](const Settings& s) -> std::string {
+    return s.warmup_ops == 0 ? "" : absl::StrCat(s.warmup_ops);
+  };
+  return field;
+}
+
+CampaignField WarmUpSteady() {
+  CampaignField field{.path = "run.warmup_steady",
+                      .axis = "warmup_steady",
+                      .expects = "a coefficient of variation from 0.1% to 100%, like 5%"};
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    ASSIGN_OR_RETURN(s->warmup_steady, ParsePercent(text, 0.1));
+    return ShowPercent(s->warmup_steady);
+  };
+  field.show = [](const Settings& s) -> std::string {
+    return s.warmup_steady == 0 ? "" : ShowPercent(s.warmup_steady);
+  };
+  return field;
+}
+
+// Shown only where it has an effect.
+CampaignField WarmUpMost(Nanos high) {
+  CampaignField field =
+      Duration("run.warmup_most", "warmup_most", Seconds(1), high, &Settings::warmup_most);
+  field.show = [](const Settings& s) {
+    return s.WarmsUpApart() ? FormatDuration(s.warmup_most) : std::string();
+  };
+  return field;
+}
+
+CampaignField BurstSize() {
+  CampaignField field = Count("load.burst_size", "burst_size", 2, 1'000'000, &Settings::burst_size);
+  field.show = [](const Settings& s) -> std::string {
+    return s.burst_size == 0 ? "" : absl::StrCat(s.burst_size);
+  };
+  return field;
+}
+
 // "500us" for every kind of request, or the reference server's own language
 // ("get=500us,put=exp:2ms").
 CampaignField ServiceTime() {
@@ -174,13 +286,6 @@ CampaignField ServiceTime() {
   return field;
 }
 
-const Words& OpNames() {
-  static const auto* const names =
-      new Words{"get",      "get_miss", "put",   "put_new", "put_conditional", "delete", "next",
-                "previous", "version",  "range", "batch",   "flush",           "getlog", "noop"};
-  return *names;
-}
-
 std::string ShowOps(const Settings& s) {
   if (s.ops.size() == 1) return s.ops[0].op;
   return absl::StrJoin(s.ops, "+", [](std::string* out, const OpWeight& share) {
@@ -189,7 +294,7 @@ std::string ShowOps(const Settings& s) {
 }
 
 absl::Status CheckOp(absl::string_view op) {
-  const Words& names = OpNames();
+  const Words& names = CampaignOpNames();
   if (std::find(names.begin(), names.end(), op) != names.end()) return absl::OkStatus();
   const std::string near = NearestWord(op, names);
   return Refuse(op, near.empty() ? "is no operation of this benchmark"
@@ -198,7 +303,7 @@ absl::Status CheckOp(absl::string_view op) {
 
 CampaignField Op() {
   CampaignField field{.path = "workload.op", .axis = "op"};
-  field.expects = absl::StrCat("one of ", absl::StrJoin(OpNames(), ", "));
+  field.expects = absl::StrCat("one of ", absl::StrJoin(CampaignOpNames(), ", "));
   field.apply = [](absl::string_view text, Settings* s) -> Text {
     RETURN_IF_ERROR(CheckOp(text));
     s->ops = {{std::string(text), 1}};
@@ -414,20 +519,27 @@ std::vector<CampaignField> MakeFields() {
       Choice("server.service_model", "service_model", {"sleep", "busy"}, &Settings::service_model),
       Op(),
       Mix(),
-      Size("workload.value_size", "value_size", 0, kMiB, &Settings::value_bytes),
+      ValueSize(),
+      Compressible(),
       Count("workload.keys", "keys", 1, 1'000'000'000, &Settings::keys),
       Size("workload.key_size", "key_size", 8, 4096, &Settings::key_bytes),
       Count("workload.range_keys", "range_keys", 1, 1'000'000, &Settings::range_keys),
       Count("workload.batch_ops", "batch_ops", 1, 100'000, &Settings::batch_ops),
       Flag("workload.verify", "verify", &Settings::verify),
-      Choice("workload.key_order", "key_order", {"uniform", "sequential"}, &Settings::key_order),
+      Choice("workload.key_order", "key_order",
+             {"uniform", "sequential", "zipf", "latest", "hotspot"}, &Settings::key_order),
+      ZipfTheta(),
+      Hot("workload.hot_keys", "hot_keys", &Settings::hot_keys, &Settings::HotKeys),
+      Hot("workload.hot_requests", "hot_requests", &Settings::hot_requests, &Settings::HotRequests),
       Choice("workload.synchronization", "synchronization", {"writeback", "writethrough", "flush"},
              &Settings::synchronization),
       Load(),
       Mode(),
       Count("load.flows", "flows", 1, 100'000, &Settings::flows),
       Count("load.depth", "depth", 1, 65'536, &Settings::depth),
-      Choice("load.arrival", "arrival", {"constant", "poisson"}, &Settings::arrival),
+      Choice("load.arrival", "arrival", {"constant", "poisson", "bursts", "ramp", "steps"},
+             &Settings::arrival),
+      BurstSize(),
       Rate("load.rate_total", "rate_total", &Settings::rate_total),
       Rate("load.rate_per_agent", "rate_per_agent", &Settings::rate_per_agent),
       Choice("transport", "transport", {"socket", "epoll", "uring", "null"}, &Settings::transport),
@@ -441,6 +553,9 @@ std::vector<CampaignField> MakeFields() {
       FreeText("socket.congestion_control", "congestion_control",
                "the name of a congestion control, like cubic", &Settings::congestion_control),
       Duration("run.warmup", "warmup", Nanos(0), kDay, &Settings::warmup),
+      WarmUpOps(),
+      WarmUpSteady(),
+      WarmUpMost(kDay),
       Duration("run.duration", "duration", Millis(1), kDay, &Settings::duration),
       Once(Count("run.repetitions", "repetitions", 1, 10'000, &Settings::repetitions)),
       Seed(),
@@ -468,6 +583,13 @@ std::vector<CampaignField> MakeFields() {
 const std::vector<CampaignField>& CampaignFields() {
   static const auto* const fields = new std::vector<CampaignField>(MakeFields());
   return *fields;
+}
+
+const std::vector<std::string>& CampaignOpNames() {
+  static const auto* const names = new std::vector<std::string>{
+      "get",      "get_miss", "put",   "put_new", "put_conditional", "delete", "next",
+      "previous", "version",  "range", "batch",   "flush",           "getlog", "noop"};
+  return *names;
 }
 
 const CampaignField* FindCampaignField(absl::string_view path) {

@@ -28,6 +28,8 @@ struct CampaignField {
 
 // `name` and `agents` are not in it: they are no setting of a cell.
 const std::vector<CampaignField>& CampaignFields();
+// Of workload.op and of gates.
+const std::vector<std::string>& CampaignOpNames();
 const CampaignField* FindCampaignField(absl::string_view path);
 
 }  // namespace kbench

@@ -16,8 +16,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "analysis/campaign_analysis.h"
+#include "analysis/gates.h"
 #include "base/address.h"
+#include "base/random.h"
 #include "base/status_macros.h"
+#include "base/units.h"
 #include "base/version.h"
 #include "controller/cpu_placement.h"
 #include "controller/fleet.h"
@@ -27,6 +31,7 @@
 #include "controller/result_store.h"
 #include "controller/run_spec.h"
 #include "controller/selftest_record.h"
+#include "controller/warm_up.h"
 
 namespace kbench {
 namespace {
@@ -73,6 +78,8 @@ uint64_t WrongValues(const analysis::RunEvidence& run) {
   return wrong;
 }
 
+constexpr uint64_t kWarmUpStream = 0x7761726d;  // "warm": of its keys and arrivals
+
 class CampaignRun {
  public:
   CampaignRun(const Campaign& campaign, const CampaignRunOptions& options, Interrupts* interrupts,
@@ -94,6 +101,7 @@ class CampaignRun {
     if (outcome.code == ExitCode::kInterrupted && interrupts_->signal == SIGTERM) {
       outcome.code = ExitCode::kTerminated;
     }
+    if (outcome.status.ok()) JudgeGates(&outcome);
     Keep(&outcome);
     outcome.evidence = std::move(evidence_);
     return outcome;
@@ -155,6 +163,7 @@ class CampaignRun {
     }
     if (options_.local_agents > 0) evidence_.constants["placement"] = DescribePlacement();
     for (const Cell& cell : campaign_.cells) evidence_.cells.push_back(cell.info);
+    evidence_.gates = campaign_.gates;
     const std::string fleet = FleetKey(campaign_.agents, options_.local_agents > 0);
     if (const auto selftest = LoadSelftest(options_.results_dir, fleet)) {
       evidence_.selftest = {.passed = selftest->passed, .sentence = selftest->Sentence()};
@@ -286,10 +295,22 @@ class CampaignRun {
                           left_);
     RETURN_IF_ERROR(LookForTheLost());
     const Placement placement = PlaceWorkers(cell.settings, fleet_->places());
-    RunOutcome outcome = dispatcher_.Execute(RequestFor(run, cell.settings, placement));
+    RunRequest request = RequestFor(run, cell.settings, placement);
+    std::vector<result::Caveat> warmed;
+    if (cell.settings.WarmsUpApart()) {
+      RETURN_IF_ERROR(Annotate(WarmUp(run, cell.settings, request, &warmed),
+                               absl::StrCat("warm-up of run ", run.ordinal + 1)));
+      const bool deletes = absl::c_any_of(
+          cell.settings.ops, [](const OpWeight& share) { return share.op == "delete"; });
+      if (!deletes) {  // the keys are there
+        for (control::RunSpec& spec : request.specs) spec.set_load(false);
+      }
+    }
+    RunOutcome outcome = dispatcher_.Execute(request);
     analysis::RunEvidence& evidence = outcome.evidence;
-    evidence.caveats.insert(evidence.caveats.end(), placement.caveats.begin(),
-                            placement.caveats.end());
+    for (const std::vector<result::Caveat>* said : {&warmed, &placement.caveats}) {
+      evidence.caveats.insert(evidence.caveats.end(), said->begin(), said->end());
+    }
     MarkDegraded(&evidence);
     std::string summary = Summarize(outcome);
     if (evidence.status == analysis::RunStatus::kDegraded) {
@@ -350,6 +371,45 @@ class CampaignRun {
     evidence->status_text = who;
   }
 
+  // A run like the one that follows, over other operations, that is ended when the watch says so;
+  // of it nothing is kept but how it went.
+  absl::Status WarmUp(const PlannedRun& run, const Settings& settings, RunRequest request,
+                      std::vector<result::Caveat>* said) {
+    request.run_id += "-warm";
+    request.pass = analysis::Pass::kBare;
+    request.observer.reset();
+    for (control::RunSpec& spec : request.specs) {
+      MakeWarmUp(Mix64(run.seed ^ kWarmUpStream), settings.warmup_most, &spec);
+      spec.set_run_id(request.run_id);
+    }
+    WarmUpWatch watch({.agents = request.agents.size(),
+                       .ops = settings.warmup_ops,
+                       .steady = settings.warmup_steady});
+    Interrupts ended;
+    ended.outer = interrupts_;
+    progress_->set_on_interval([&](size_t agent, const result::Interval& interval) {
+      if (ended.count > 0) return;  // an interval that the end cut short
+      watch.Take(agent, interval);
+      if (watch.over()) ended.count = 1;
+    });
+    const RunOutcome outcome = Dispatcher(options_.limits, &ended, progress_).Execute(request);
+    progress_->set_on_interval(nullptr);
+    if (interrupts_->stop()) return absl::CancelledError("interrupted");
+    fleet_->Acknowledge(request.run_id, fleet_->present());
+    // An agent that was lost in it is lost in the run that follows, which is where it is kept.
+    const bool goes_on = settings.lost_agent == "continue" && !outcome.lost.empty();
+    if (!outcome.status.ok() && ended.count == 0 && !goes_on) return outcome.status;
+    result::Caveat& caveat = said->emplace_back();
+    caveat.set_code(ended.count > 0 ? "warmed_up" : "not_steady");
+    caveat.set_text(ended.count > 0
+                        ? absl::StrCat("a run of its own came before: ", watch.Describe())
+                        : absl::StrCat("after ", FormatDuration(settings.warmup_most),
+                                       ", the most "
+                                       "that was allowed, the warm-up was not over (",
+                                       watch.Describe(), "): what was measured may be a start-up"));
+    return absl::OkStatus();
+  }
+
   RunRequest RequestFor(const PlannedRun& run, const Settings& settings,
                         const Placement& placement) const {
     RunRequest request{.run_id = absl::StrFormat("%s-%04d", evidence_.run_id, run.ordinal),
@@ -395,6 +455,18 @@ class CampaignRun {
     progress_->Note(absl::StrCat("nothing was observed on the server's host: ", trace.reason()));
   }
 
+  void JudgeGates(CampaignOutcome* outcome) {
+    if (campaign_.gates.empty()) return;
+    const auto results = analysis::JudgeGates(analysis::Analyse(evidence_));
+    gates_line_ = analysis::GatesLine(results);
+    if (analysis::CountOf(results, analysis::GateVerdict::kFailed) > 0) {
+      outcome->code = ExitCode::kGatesFailed;
+    } else if (analysis::CountOf(results, analysis::GateVerdict::kInconclusive) > 0) {
+      outcome->code = ExitCode::kInconclusive;
+    }
+    if (outcome->code != ExitCode::kDone) progress_->Note(gates_line_);
+  }
+
   // What was written whole stays recoverable; a disk that was full from the start keeps nothing.
   absl::Status StoreFailed(const absl::Status& status) {
     if (store_->runs_stored() == 0) {
@@ -423,7 +495,10 @@ class CampaignRun {
     }
     absl::StatusOr<std::string> directory =
         store_->Finish(evidence_, static_cast<int>(outcome->code),
-                       std::string(outcome->status.message()), UtcNow());
+                       outcome->status.ok() && outcome->code != ExitCode::kDone
+                           ? gates_line_
+                           : std::string(outcome->status.message()),
+                       UtcNow());
     if (directory.ok()) {
       outcome->directory = *std::move(directory);
       return;
@@ -448,6 +523,7 @@ class CampaignRun {
   std::set<int> adopted_;       // ordinals
   std::vector<int> ordinals_;   // of evidence_.runs, ascending
   std::string last_own_run_;    // id; empty: none yet
+  std::string gates_line_;      // how many passed and failed
   std::set<std::string> said_;  // why there was no observation
   uint64_t wrong_values_ = 0;   // in runs that verify
   Nanos left_;                  // warm-up and measurement of the runs to come

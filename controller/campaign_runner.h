@@ -29,7 +29,9 @@ struct CampaignRunOptions {
 };
 
 struct CampaignOutcome {
-  absl::Status status;  // OK, or Aborted for wrong values: every run is complete
+  // OK, or Aborted for wrong values: every run is complete.
+  absl::Status status;
+  // With an OK status: kDone, kGatesFailed, or kInconclusive when no gate failed but one may have.
   ExitCode code = ExitCode::kDone;
   std::string directory;  // of the result; empty when nothing was measured or it was not writable
   analysis::CampaignEvidence evidence;

@@ -32,6 +32,7 @@ void AddAgentCommands(CommandLine* line);     // agents list, ping, release, res
 void AddLiveCommands(CommandLine* line);      // status, watch, cancel
 void AddDoctorCommand(CommandLine* line);     // doctor
 void AddProbeCommand(CommandLine* line);      // probe
+void AddSearchCommand(CommandLine* line);     // search
 void AddSelftestCommand(CommandLine* line);   // selftest
 
 // What run, validate and plan have in common.

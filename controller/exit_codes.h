@@ -25,6 +25,7 @@ enum class ExitCode : int {
   kDone = 0,
   kInternal = 1,
   kUsage = 2,
+  kGatesFailed = 3,
   kRegression = 4,
   kInconclusive = 5,
   kIncomplete = 6,
@@ -42,18 +43,21 @@ struct ExitCodeMeaning {
   absl::string_view meaning;
 };
 
-// Printed by --help. The number left out is kept for: 3 gates failed.
-inline constexpr std::array<ExitCodeMeaning, 13> kExitCodes = {{
+// Printed by --help.
+inline constexpr std::array<ExitCodeMeaning, 14> kExitCodes = {{
     {ExitCode::kDone, "done"},
     {ExitCode::kInternal, "internal error, or the results could not be written"},
     {ExitCode::kUsage, "wrong command line or campaign"},
+    {ExitCode::kGatesFailed,
+     "a gate failed (the campaign is complete and kept); search: no rate holds"},
     {ExitCode::kRegression, "compare: significant regression"},
-    {ExitCode::kInconclusive, "compare: inconclusive"},
+    {ExitCode::kInconclusive, "inconclusive: compare, a gate, a search that nothing confirmed"},
     {ExitCode::kIncomplete, "agent lost or run incomplete; finished runs are kept"},
     {ExitCode::kVersionMismatch, "an agent speaks another protocol version"},
     {ExitCode::kServerUnreachable, "Kinetic server unreachable or refused us"},
     {ExitCode::kWrongData, "data verification failed; the campaign is complete and kept"},
-    {ExitCode::kSuspect, "selftest: the attribution is wrong on these hosts"},
+    {ExitCode::kSuspect,
+     "selftest: the attribution is wrong here; search: the client was the limit"},
     {ExitCode::kPhaseTimeout, "a phase timed out"},
     {ExitCode::kInterrupted, "interrupted (Ctrl-C); partial results are kept, marked aborted"},
     {ExitCode::kTerminated, "terminated (SIGTERM); partial results are kept, marked aborted"},

@@ -68,6 +68,7 @@ int Main(int argc, char** argv) {
   AddDoctorCommand(&line);
   AddAgentCommands(&line);
   AddProbeCommand(&line);
+  AddSearchCommand(&line);
   AddSelftestCommand(&line);
   line.app.add_subcommand("version", "Print the version")->callback([] {
     absl::PrintF("%s\n", Version());

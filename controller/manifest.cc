@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "controller/gate_syntax.h"
 
 namespace kbench {
 namespace {
@@ -122,6 +123,12 @@ absl::StatusOr<Manifest> ManifestFrom(const Json& json) {
   json.at("constants").get_to(c.constants);
   c.cells = CellsFrom(json.at("cells"));
   c.caveats = CaveatsFrom(json.at("caveats"));
+  if (json.contains("gates")) {
+    for (const Json& text : json.at("gates")) {
+      ASSIGN_OR_RETURN(analysis::Gate gate, ParseGate(text.get<std::string>()));
+      c.gates.push_back(std::move(gate));
+    }
+  }
   for (const Json& run : json.at("runs")) {
     ASSIGN_OR_RETURN(const analysis::Pass pass, PassFrom(run));
     m.runs.push_back({.ordinal = run.at("ordinal").get<int>(),
@@ -204,6 +211,10 @@ std::string ManifestJson(const Manifest& m) {
   json["axes"] = c.axes;
   json["constants"] = c.constants;
   json["cells"] = CellsJson(c.cells);
+  if (!c.gates.empty()) {
+    json["gates"] = Json::array();
+    for (const analysis::Gate& gate : c.gates) json["gates"].push_back(gate.text);
+  }
   json["caveats"] = CaveatsJson(c.caveats);
   json["runs_planned"] = m.runs_planned;
   json["runs"] = std::move(runs);

@@ -35,7 +35,7 @@ std::string PassNames(const Campaign& campaign) {
 
 uint64_t LoadBytes(const Settings& s, size_t agents) {
   if (!s.LoadsKeys()) return 0;
-  return static_cast<uint64_t>(s.keys) * static_cast<uint64_t>(s.value_bytes) * agents;
+  return static_cast<uint64_t>(static_cast<double>(s.keys) * s.value_sizes.mean()) * agents;
 }
 
 std::string HumanBytes(uint64_t bytes) {
@@ -70,6 +70,7 @@ Plan MakePlan(const Campaign& campaign, size_t agents) {
                              .pass = pass,
                              .seed = Mix64(block ^ kWorkStream)});
         plan.measuring += settings.warmup + settings.duration;
+        if (settings.WarmsUpApart()) plan.measuring += settings.warmup_most;
         plan.load_bytes += LoadBytes(settings, agents);
       }
     }
@@ -88,6 +89,9 @@ std::string DescribePlan(const Campaign& campaign, const Plan& plan, size_t agen
       HumanBytes(plan.load_bytes));
   for (const Cell& cell : campaign.cells) {
     absl::StrAppendFormat(&text, "  %3d  %s\n", cell.info.index, cell.info.Label());
+  }
+  for (size_t i = 0; i < campaign.gates.size(); ++i) {
+    absl::StrAppend(&text, i == 0 ? "\ngates\n" : "", "  ", campaign.gates[i].text, "\n");
   }
   absl::StrAppendFormat(&text, "\norder (seed %d): cell:passes, by their first letters\n",
                         campaign.seed);
@@ -116,6 +120,8 @@ std::string PlanJson(const Campaign& campaign, const Plan& plan, size_t agents) 
   json["measuring_ns"] = plan.measuring.count();
   json["load_bytes"] = plan.load_bytes;
   json["overrides"] = campaign.overrides;
+  json["gates"] = nlohmann::ordered_json::array();
+  for (const analysis::Gate& gate : campaign.gates) json["gates"].push_back(gate.text);
   for (const Cell& cell : campaign.cells) {
     nlohmann::ordered_json settings;
     for (const CampaignField& field : CampaignFields()) {

@@ -26,6 +26,22 @@ absl::StatusOr<std::string> ReadNamed(absl::string_view field, const std::string
                    "; give the path of a readable file that holds ", content));
 }
 
+void SetOpenLoop(const Settings& s, uint32_t agents, control::OpenLoop* open) {
+  const bool total = s.rate_total.given();
+  const RateProfile& rate = total ? s.rate_total : s.rate_per_agent;
+  const double shares = total ? agents : 1;
+  open->set_arrival(s.arrival);
+  open->set_rate(rate.MeanOver(s.duration) / shares);
+  if (s.arrival == "bursts") open->set_burst(static_cast<uint32_t>(s.burst_size));
+  if (!rate.is_ramp() && !rate.is_steps()) return;
+  for (const RatePart& part : rate.Over(s.duration)) {
+    control::RateStretch* stretch = open->add_stretches();
+    stretch->set_from(part.from / shares);
+    stretch->set_to(part.to / shares);
+    stretch->set_length_ns(part.length.count());
+  }
+}
+
 }  // namespace
 
 control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
@@ -44,9 +60,7 @@ control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
   spec.set_flows(static_cast<uint32_t>(s.flows));
   spec.set_depth(static_cast<uint32_t>(s.depth));
   if (s.open_loop) {
-    spec.mutable_open()->set_arrival(s.arrival);
-    spec.mutable_open()->set_rate(s.rate_per_agent > 0 ? s.rate_per_agent
-                                                       : s.rate_total / inputs.agent_count);
+    SetOpenLoop(s, inputs.agent_count, spec.mutable_open());
   } else {
     spec.mutable_closed();
   }
@@ -58,7 +72,12 @@ control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
   spec.set_keys(static_cast<uint64_t>(s.keys));
   spec.set_key_order(s.key_order);
   spec.set_key_bytes(static_cast<uint32_t>(s.key_bytes));
-  spec.set_value_bytes(static_cast<uint32_t>(s.value_bytes));
+  spec.set_zipf_theta(s.ZipfTheta());
+  spec.set_hot_keys(s.HotKeys());
+  spec.set_hot_requests(s.HotRequests());
+  spec.set_value_bytes(s.value_sizes.largest());
+  if (!s.value_sizes.fixed()) spec.set_value_sizes(s.value_sizes.ToString());
+  spec.set_compressible(s.compressible);
   spec.set_range_keys(static_cast<uint32_t>(s.range_keys));
   spec.set_batch_ops(static_cast<uint32_t>(s.batch_ops));
   spec.set_verify(s.verify);
@@ -91,6 +110,21 @@ control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
     inject->set_relay_ns(s.inject_relay.value_or(Nanos(0)).count());
   }
   return spec;
+}
+
+void MakeWarmUp(uint64_t seed, Nanos most, control::RunSpec* spec) {
+  spec->set_seed(seed);
+  spec->set_warmup_ns(0);
+  spec->set_duration_ns(most.count());
+  spec->set_sample_every(0);
+  spec->set_samples_max(0);
+  spec->set_observe(false);
+  spec->set_verify(false);
+  if (spec->open().stretches_size() == 0) return;
+  control::OpenLoop* open = spec->mutable_open();
+  open->set_arrival("constant");
+  open->set_rate(open->stretches(0).from());
+  open->clear_stretches();
 }
 
 absl::StatusOr<std::string> ReadHmacKey(const std::string& key_file) {

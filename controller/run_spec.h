@@ -31,6 +31,10 @@ struct RunSpecInputs {
 
 control::RunSpec MakeRunSpec(const Settings& settings, const RunSpecInputs& inputs);
 
+// Makes of a run the one that warms up for it: as long as `most`, without probes, over the
+// operations of another seed; a rate that would change keeps its first value.
+void MakeWarmUp(uint64_t seed, Nanos most, control::RunSpec* spec);
+
 // The key in `key_file` without its last newline; the factory key when `key_file` is empty.
 absl::StatusOr<std::string> ReadHmacKey(const std::string& key_file);
 

@@ -233,6 +233,14 @@ TEST(JudgeRun, ADrainIsLongOnlyInAnOpenLoop) {
   EXPECT_THAT(Codes(run), IsEmpty());
 }
 
+TEST(JudgeRun, ARateThatChangesIsSaid) {
+  FinishedRun run = HealthyRun();
+  run.spec.open = OpenLoop{
+      .arrival = ArrivalKind::kRamp, .rate = 1000, .stretches = {{500, 1500, run.spec.duration}}};
+  ASSERT_THAT(Codes(run), ElementsAre("rate_varies"));
+  EXPECT_THAT(JudgeRun(run.spec, run.outcome)[0].text, HasSubstr("between 500/s and 1500/s"));
+}
+
 TEST(JudgeRun, ASpinningWorkerIsBusyByDesign) {
   FinishedRun run = HealthyRun();
   run.spec.poll = PollMode::kSpin;

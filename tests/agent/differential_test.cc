@@ -84,9 +84,9 @@ void ExpectWholeValues(const std::map<std::string, std::string>& store, uint32_t
   for (const auto& [key, value] : store) {
     ASSERT_EQ(value.size(), value_bytes);
     const uint64_t word = keys.WordOf(key).value();
-    const size_t label = values.labelled() ? kValueLabelSize : 0;
+    const size_t label = ValuePool::labelled(value_bytes) ? kValueLabelSize : 0;
     EXPECT_TRUE(absl::string_view(value).substr(label) == AsText(values.BodyOf(word)));
-    if (!values.labelled()) continue;
+    if (!ValuePool::labelled(value_bytes)) continue;
     ValueCheck check;
     check.Begin();
     check.Take(AsBytes(value));

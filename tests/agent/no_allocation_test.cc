@@ -15,6 +15,7 @@ namespace {
 struct Case {
   TransportKind transport = TransportKind::kNull;
   bool open = false;
+  bool varied = false;  // a ramp, skewed keys, values of many sizes
 };
 
 // Lets everything grow that grows with use.
@@ -41,7 +42,8 @@ void RunArmed(const Case& c) {
     address = *Resolve(server->address());
   }
   const kinetic::HmacKey key(kinetic::kFactoryKey);
-  const ValuePool values(1, kValueBytes);
+  const ValuePool values(1, c.varied ? *ValueSizes::Parse("uniform least 40B most 1000B")
+                                     : ValueSizes::Fixed(kValueBytes));
   std::vector<std::unique_ptr<Session>> sessions;
   auto transport =
       MakeTransport(c.transport, {.flows_max = kFlows,
@@ -84,8 +86,18 @@ void RunArmed(const Case& c) {
   std::vector<std::unique_ptr<Arrival>> arrivals;
   for (uint32_t i = 0; i < kFlows; ++i) {
     streams.push_back(std::make_unique<OpStream>(
-        OpStream::Options{.ops = ops, .keys = kKeys, .seed = SessionSeed(1, 0, i)}));
-    if (c.open) {
+        OpStream::Options{.ops = ops,
+                          .keys = kKeys,
+                          .order = c.varied ? KeyOrder::kLatest : KeyOrder::kUniform,
+                          .seed = SessionSeed(1, 0, i)}));
+    if (c.varied) {
+      arrivals.push_back(
+          std::make_unique<Arrival>(Arrival::Options{.kind = ArrivalKind::kRamp,
+                                                     .start = start,
+                                                     .first = i,
+                                                     .stride = kFlows,
+                                                     .stretches = {{3000, 15'000, Millis(250)}}}));
+    } else if (c.open) {
       arrivals.push_back(std::make_unique<Arrival>(Arrival::Options{
           .kind = ArrivalKind::kPoisson, .rate = 3000, .seed = i, .start = start}));
     }
@@ -125,6 +137,9 @@ TEST(NoAllocation, NullClosed) { RunArmed({.transport = TransportKind::kNull}); 
 TEST(NoAllocation, SocketClosed) { RunArmed({.transport = TransportKind::kSocket}); }
 TEST(NoAllocation, EpollClosed) { RunArmed({.transport = TransportKind::kEpoll}); }
 TEST(NoAllocation, EpollOpen) { RunArmed({.transport = TransportKind::kEpoll, .open = true}); }
+TEST(NoAllocation, EpollVaried) {
+  RunArmed({.transport = TransportKind::kEpoll, .open = true, .varied = true});
+}
 TEST(NoAllocation, UringClosed) { RunArmed({.transport = TransportKind::kUring}); }
 
 }  // namespace

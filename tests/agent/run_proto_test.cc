@@ -18,6 +18,54 @@ using testing::Not;
 
 control::RunSpec Valid() { return WireSpec("127.0.0.1:8123"); }
 
+control::OpenLoop Open(const std::string& arrival) {
+  control::OpenLoop open;
+  open.set_arrival(arrival);
+  open.set_rate(10);
+  return open;
+}
+
+control::OpenLoop Open(const std::string& arrival, double from, double to, int64_t length_ns) {
+  control::OpenLoop open = Open(arrival);
+  control::RateStretch* stretch = open.add_stretches();
+  stretch->set_from(from);
+  stretch->set_to(to);
+  stretch->set_length_ns(length_ns);
+  return open;
+}
+
+TEST(RunProto, TakesArrivalsKeysAndValues) {
+  control::RunSpec wire = Valid();
+  *wire.mutable_open() = Open("ramp", 5, 15, wire.duration_ns());
+  wire.set_key_order("hotspot");
+  wire.set_hot_keys(0.1);
+  wire.set_hot_requests(0.7);
+  wire.set_value_bytes(2048);
+  wire.set_value_sizes("1KiB=1,2KiB=3");
+  wire.set_compressible(0.25);
+  auto spec = FromProto(wire);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  ASSERT_EQ(spec->open->stretches.size(), 1u);
+  EXPECT_EQ(spec->open->stretches[0].from, 5);
+  EXPECT_EQ(spec->open->stretches[0].to, 15);
+  EXPECT_EQ(spec->open->stretches[0].length, spec->duration);
+  EXPECT_EQ(spec->key_order, KeyOrder::kHotspot);
+  EXPECT_EQ(spec->hot_keys, 0.1);
+  EXPECT_EQ(spec->hot_requests, 0.7);
+  EXPECT_EQ(spec->sizes().mean(), 1024 * 0.25 + 2048 * 0.75);
+  EXPECT_EQ(spec->compressible, 0.25);
+  *wire.mutable_open() = Open("bursts");
+  wire.mutable_open()->set_burst(8);
+  wire.set_key_order("zipf");
+  wire.set_zipf_theta(1.2);
+  wire.clear_hot_keys();
+  wire.clear_hot_requests();
+  spec = FromProto(wire);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->open->burst, 8u);
+  EXPECT_EQ(spec->zipf_theta, 1.2);
+}
+
 TEST(RunProto, TakesEveryField) {
   control::RunSpec wire = Valid();
   wire.set_agent_index(2);
@@ -150,7 +198,49 @@ TEST(RunProto, RefusesWhatCannotBeAndNamesTheField) {
       {"ops[0].weight", [](auto* s) { s->mutable_ops(0)->set_weight(0); }},
       {"ops[1].op", [](auto* s) { *s->add_ops() = s->ops(0); }},
       {"keys", [](auto* s) { s->set_keys(0); }},
-      {"key_order", [](auto* s) { s->set_key_order("zipf"); }},
+      {"key_order", [](auto* s) { s->set_key_order("zpif"); }},
+      {"zipf_theta", [](auto* s) { s->set_key_order("zipf"); }},
+      {"zipf_theta", [](auto* s) { s->set_zipf_theta(1); }},
+      {"zipf_theta", [](auto* s) { s->set_key_order("zipf"), s->set_zipf_theta(-1); }},
+      {"hot_keys", [](auto* s) { s->set_key_order("hotspot"); }},
+      {"hot_keys", [](auto* s) { s->set_hot_keys(0.5); }},
+      {"hot_requests",
+       [](auto* s) {
+         s->set_key_order("hotspot");
+         s->set_hot_keys(0.5);
+         s->set_hot_requests(1.5);
+       }},
+      {"value_sizes", [](auto* s) { s->set_value_sizes("uniform"); }},
+      {"value_sizes", [](auto* s) { s->set_value_sizes("1KiB=1,2KiB=1"); }},
+      {"value_sizes",
+       [](auto* s) {
+         s->set_value_bytes(2048);
+         s->set_value_sizes("1KiB=1,2KiB=1");
+         s->set_transport("null");
+       }},
+      {"verify",
+       [](auto* s) {
+         s->set_value_bytes(2048);
+         s->set_value_sizes("31B=1,2KiB=1");
+         s->set_verify(true);
+       }},
+      {"compressible", [](auto* s) { s->set_compressible(1.1); }},
+      {"open.burst", [](auto* s) { *s->mutable_open() = Open("bursts"); }},
+      {"open.burst",
+       [](auto* s) {
+         *s->mutable_open() = Open("constant");
+         s->mutable_open()->set_burst(2);
+       }},
+      {"open.stretches", [](auto* s) { *s->mutable_open() = Open("ramp"); }},
+      {"open.stretches",
+       [](auto* s) { *s->mutable_open() = Open("poisson", 1, 2, s->duration_ns()); }},
+      {"open.stretches",
+       [](auto* s) { *s->mutable_open() = Open("ramp", 1, 2, s->duration_ns() - 1); }},
+      {"open.stretches[0]",
+       [](auto* s) { *s->mutable_open() = Open("steps", 1, 2, s->duration_ns()); }},
+      {"open.stretches[0].from",
+       [](auto* s) { *s->mutable_open() = Open("ramp", 0, 2, s->duration_ns()); }},
+      {"open.stretches[0].length_ns", [](auto* s) { *s->mutable_open() = Open("ramp", 1, 2, 0); }},
       {"key_bytes", [](auto* s) { s->set_key_bytes(7); }},
       {"value_bytes", [](auto* s) { s->set_value_bytes((1 << 20) + 1); }},
       {"range_keys", [](auto* s) { s->set_range_keys(0); }},

@@ -71,8 +71,8 @@ TEST(KeyGenerator, NewKeysAreNewInEveryRun) {
 TEST(ValuePool, KeepsValuesApartAndOfTheirLength) {
   for (uint32_t size : {0u, 1u, 31u, 32u, 4096u, 1u << 20}) {
     const ValuePool pool(5, size);
-    const uint32_t label = pool.labelled() ? kValueLabelSize : 0;
-    EXPECT_EQ(pool.labelled(), size >= kValueLabelSize);
+    const uint32_t label = ValuePool::labelled(size) ? kValueLabelSize : 0;
+    EXPECT_EQ(ValuePool::labelled(size), size >= kValueLabelSize);
     for (uint64_t word = 0; word < 2 * ValuePool::kVariants; ++word) {
       EXPECT_EQ(pool.BodyOf(word).size() + label, size);
       EXPECT_EQ(pool.LabelOf(word, 9).length, size);
@@ -86,6 +86,45 @@ TEST(ValuePool, KeepsValuesApartAndOfTheirLength) {
 TEST(ValuePool, IsAFunctionOfItsSeed) {
   EXPECT_EQ(AsText(ValuePool(5, 5000).BodyOf(3)), AsText(ValuePool(5, 5000).BodyOf(3)));
   EXPECT_NE(AsText(ValuePool(5, 5000).BodyOf(3)), AsText(ValuePool(6, 5000).BodyOf(3)));
+}
+
+TEST(ValuePool, ValuesOfAllLengthsSayWhatTheyAre) {
+  const ValuePool values(3, *ValueSizes::Parse("uniform least 0B most 20KiB"));
+  std::set<uint32_t> lengths;
+  for (uint64_t word = 0; word < 4000; ++word) {
+    const uint32_t size = values.SizeOf(word);
+    lengths.insert(size);
+    if (!ValuePool::labelled(size)) {
+      EXPECT_EQ(values.BodyOf(word).size(), size);
+      continue;
+    }
+    EXPECT_EQ(values.BodyOf(word).size() + kValueLabelSize, size);
+    uint8_t label[kValueLabelSize];
+    EncodeValueLabel(values.LabelOf(word, 7), label);
+    ValueCheck check;
+    check.Begin();
+    check.Take(Bytes(label, kValueLabelSize));
+    check.Take(values.BodyOf(word));
+    ASSERT_EQ(check.Fault(word), "") << word << " of " << size;
+    check.Begin();
+    check.Take(Bytes(label, kValueLabelSize));
+    check.Take(values.BodyOf(word).subspan(1));
+    EXPECT_NE(check.Fault(word), "");
+  }
+  EXPECT_GT(lengths.size(), 900u);
+}
+
+TEST(ValuePool, AShareOfTheBytesIsZeros) {
+  for (const double share : {0.0, 0.25, 0.5, 1.0}) {
+    const ValuePool values(3, ValueSizes::Fixed(64 * 1024 + 32), share);
+    for (uint64_t word = 0; word < ValuePool::kVariants; ++word) {
+      double zeros = 0;
+      for (const uint8_t byte : values.BodyOf(word)) zeros += byte == 0;
+      // Noise has a zero in 256 bytes, too; four deviations.
+      const double expected = share + (1 - share) / 256;
+      EXPECT_NEAR(zeros / (64 * 1024), expected, 4 * 0.0625 / 256);
+    }
+  }
 }
 
 TEST(OpStream, MixesOperationsByWeightWithinFourDeviations) {

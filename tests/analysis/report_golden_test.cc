@@ -166,7 +166,9 @@ TEST(RunFiles, IntervalsAreRatesOfTheirOwnLength) {
   interval.set_start_offset_ns(500'000'000);
   interval.set_length_ns(250'000'000);
   interval.set_completed(100);
-  EXPECT_THAT(IntervalsCsv(run), HasSubstr("\n0,500000000,250000000,100,0,0,0,400.000\n"));
+  interval.set_due(150);
+  EXPECT_THAT(IntervalsCsv(run),
+              HasSubstr("\n0,500000000,250000000,100,0,0,0,400.000,150,600.000\n"));
 }
 
 }  // namespace

@@ -79,7 +79,7 @@ TEST(Campaign, TheSmallestHasEveryDefault) {
   EXPECT_EQ(campaign.cells[0].info.Label(), "all");
   const Settings& s = campaign.cells[0].settings;
   EXPECT_EQ(s.transport, "socket");
-  EXPECT_EQ(s.value_bytes, 4096);
+  EXPECT_EQ(s.value_sizes.largest(), 4096u);
   EXPECT_EQ(s.duration, Seconds(5));
   EXPECT_TRUE(s.EmbeddedServer());
   EXPECT_TRUE(s.LoadsKeys());
@@ -101,7 +101,7 @@ TEST(Campaign, ListsAreFactorsAndTheLastInTheFileVariesFastest) {
   EXPECT_THAT(labels,
               ElementsAre("value_size=4KiB,transport=epoll", "value_size=4KiB,transport=uring",
                           "value_size=1MiB,transport=epoll", "value_size=1MiB,transport=uring"));
-  EXPECT_EQ(campaign.cells[2].settings.value_bytes, 1 << 20);
+  EXPECT_EQ(campaign.cells[2].settings.value_sizes.largest(), 1u << 20);
   EXPECT_EQ(campaign.cells[3].settings.transport, "uring");
   EXPECT_EQ(campaign.cells[3].settings.ops[0].op, "put");
   EXPECT_FALSE(campaign.constants.contains("transport"));
@@ -136,7 +136,7 @@ TEST(Campaign, EveryFieldReachesItsSetting) {
   ASSERT_EQ(s.ops.size(), 2u);
   EXPECT_EQ(s.ops[1].op, "put");
   EXPECT_EQ(s.ops[1].weight, 0.3);
-  EXPECT_EQ(s.value_bytes, 1);
+  EXPECT_EQ(s.value_sizes.largest(), 1u);
   EXPECT_EQ(s.keys, 9);
   EXPECT_EQ(s.key_bytes, 32);
   EXPECT_EQ(s.key_order, "sequential");
@@ -146,8 +146,8 @@ TEST(Campaign, EveryFieldReachesItsSetting) {
   EXPECT_EQ(s.flows, 6);
   EXPECT_EQ(s.depth, 5);
   EXPECT_EQ(s.arrival, "poisson");
-  EXPECT_EQ(s.rate_per_agent, 2500);
-  EXPECT_EQ(s.rate_total, 0);
+  EXPECT_EQ(s.rate_per_agent.rate(), 2500);
+  EXPECT_FALSE(s.rate_total.given());
   EXPECT_EQ(s.transport, "uring");
   EXPECT_EQ(s.poll, "spin");
   EXPECT_EQ(s.flush, "op");

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "controller/gate_syntax.h"
 #include "tests/controller/result_rig.h"
 
 namespace kbench {
@@ -26,6 +27,7 @@ Manifest Full() {
   result::Caveat& caveat = manifest.campaign.caveats.emplace_back();
   caveat.set_code("clock_step");
   caveat.set_text("the clock moved");
+  manifest.campaign.gates = {*ParseGate("p99(get) < 2ms"), *ParseGate("errors<=0.1%")};
   manifest.runs.push_back({.ordinal = 0,
                            .cell = 1,
                            .repetition = 2,
@@ -70,6 +72,10 @@ TEST(Manifest, ComesBackAsItWas) {
   ASSERT_EQ(c.cells.size(), 2u);
   EXPECT_EQ(c.cells[1].index, 1);
   EXPECT_EQ(c.cells[1].Label(), "transport=uring");
+  ASSERT_EQ(c.gates.size(), 2u);
+  EXPECT_EQ(c.gates[0].text, "p99(get) < 2ms");
+  EXPECT_EQ(c.gates[1].bound, 0.001);
+  EXPECT_FALSE(c.gates[1].strict);
   ASSERT_EQ(c.caveats.size(), 1u);
   EXPECT_EQ(c.caveats[0].code(), "clock_step");
   EXPECT_EQ(c.caveats[0].text(), "the clock moved");
@@ -155,7 +161,7 @@ void EveryKeyIsNeeded(const std::string& text, Parse parse) {
     nlohmann::json without = whole;
     without.erase(key);
     if (key != "pass" && key != "server_wire" && key != "baselines_sha256" &&
-        key != "resumed_from") {
+        key != "resumed_from" && key != "gates") {
       const absl::Status status = parse(without.dump()).status();
       EXPECT_TRUE(absl::IsInternal(status)) << key << ": " << status;
       EXPECT_THAT(std::string(status.message()), HasSubstr("'" + key + "'"));

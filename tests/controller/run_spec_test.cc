@@ -17,7 +17,7 @@ TEST(RunSpec, CarriesEverySettingAndInput) {
   Settings s;
   s.identity = 7;
   s.ops = {{"get", 0.75}, {"put", 0.25}};
-  s.value_bytes = 1;
+  s.value_sizes = ValueSizes::Fixed(1);
   s.keys = 2;
   s.key_bytes = 32;
   s.batch_ops = 14;
@@ -137,14 +137,75 @@ TEST(RunSpec, ATotalRateIsSharedAndARatePerAgentIsNot) {
   Settings s;
   s.open_loop = true;
   s.arrival = "poisson";
-  s.rate_total = 9000;
+  s.rate_total = *RateProfile::Parse("9k/s");
   EXPECT_EQ(MakeRunSpec(s, {.agent_count = 3}).open().rate(), 3000);
-  s.rate_total = 0;
-  s.rate_per_agent = 5000;
+  s.rate_total = {};
+  s.rate_per_agent = *RateProfile::Parse("5k/s");
   const control::RunSpec spec = MakeRunSpec(s, {.agent_count = 3});
   EXPECT_EQ(spec.open().rate(), 5000);
   EXPECT_EQ(spec.open().arrival(), "poisson");
   EXPECT_FALSE(spec.has_closed());
+}
+
+TEST(RunSpec, ARampIsSharedOverTheAgentsAndAsLongAsTheWindow) {
+  Settings s;
+  s.open_loop = true;
+  s.arrival = "ramp";
+  s.duration = Seconds(4);
+  s.rate_total = *RateProfile::Parse("1k/s to 3k/s");
+  const control::RunSpec spec = MakeRunSpec(s, {.agent_count = 2});
+  EXPECT_EQ(spec.open().rate(), 1000);
+  ASSERT_EQ(spec.open().stretches_size(), 1);
+  EXPECT_EQ(spec.open().stretches(0).from(), 500);
+  EXPECT_EQ(spec.open().stretches(0).to(), 1500);
+  EXPECT_EQ(spec.open().stretches(0).length_ns(), Seconds(4).count());
+  s.arrival = "bursts";
+  s.burst_size = 16;
+  s.rate_total = *RateProfile::Parse("1k/s");
+  EXPECT_EQ(MakeRunSpec(s, {}).open().burst(), 16);
+  EXPECT_EQ(MakeRunSpec(s, {}).open().stretches_size(), 0);
+}
+
+TEST(RunSpec, AWarmUpIsTheRunWithoutWhatMeasures) {
+  Settings s;
+  s.open_loop = true;
+  s.arrival = "ramp";
+  s.verify = true;
+  s.rate_per_agent = *RateProfile::Parse("1k/s to 3k/s");
+  control::RunSpec spec = MakeRunSpec(s, {.pass = analysis::Pass::kFull, .seed = 7});
+  const control::RunSpec run = spec;
+  MakeWarmUp(8, Seconds(60), &spec);
+  EXPECT_EQ(spec.seed(), 8u);
+  EXPECT_EQ(spec.key_seed(), run.key_seed()) << "over the same keys";
+  EXPECT_EQ(spec.load(), run.load());
+  EXPECT_EQ(spec.duration_ns(), Seconds(60).count());
+  EXPECT_EQ(spec.warmup_ns(), 0);
+  EXPECT_EQ(spec.sample_every(), 0u);
+  EXPECT_FALSE(spec.observe());
+  EXPECT_EQ(spec.open().arrival(), "constant");
+  EXPECT_EQ(spec.open().rate(), 1000);
+  EXPECT_EQ(spec.open().stretches_size(), 0);
+}
+
+TEST(RunSpec, KeysAndValuesAreToldAsTheyWereAsked) {
+  Settings s;
+  const control::RunSpec plain = MakeRunSpec(s, {});
+  EXPECT_EQ(plain.zipf_theta(), 0);
+  EXPECT_EQ(plain.hot_keys(), 0);
+  EXPECT_EQ(plain.value_sizes(), "");
+  s.key_order = "latest";
+  s.value_sizes = *ValueSizes::Parse("1KiB=1,4KiB=1");
+  s.compressible = 0.5;
+  const control::RunSpec spec = MakeRunSpec(s, {});
+  EXPECT_EQ(spec.zipf_theta(), 0.99);
+  EXPECT_EQ(spec.value_bytes(), 4096u) << "the largest";
+  EXPECT_EQ(spec.value_sizes(), "1KiB=1,4KiB=1");
+  EXPECT_EQ(spec.compressible(), 0.5);
+  s.key_order = "hotspot";
+  s.hot_keys = 0.01;
+  EXPECT_EQ(MakeRunSpec(s, {}).hot_keys(), 0.01);
+  EXPECT_EQ(MakeRunSpec(s, {}).hot_requests(), 0.8);
+  EXPECT_EQ(MakeRunSpec(s, {}).zipf_theta(), 0);
 }
 
 TEST(HmacKey, IsTheFilesBytesWithoutTheLastNewline) {
