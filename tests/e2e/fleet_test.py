@@ -2,6 +2,7 @@
 """The whole way of a fleet, on hosts of its own: deploy over ssh, tune, run, remove, leave nothing.
 
     fleet_test.py PACKAGES    directory of the .deb files that `make deb` makes
+    fleet_test.py --probe     only says whether this machine can have it: exit code 0, or 77 with the reason
 
 One controller, three agents and one server of tests/testbed. Nothing is imitated: systemd, sshd, Ansible
 and the packages are real. Exit code 77 with a reason where a machine cannot have a testbed.
@@ -9,6 +10,7 @@ and the packages are real. Exit code 77 with a reason where a machine cannot hav
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -364,18 +366,32 @@ def _stop(number: int, _frame: object) -> None:
     raise Failure(f"stopped by {signal.Signals(number).name}")
 
 
+def _lacks() -> str:
+    """Why this machine cannot have the test; empty when it can."""
+    programs = [program for program in PROGRAMS if shutil.which(program) is None]
+    check = subprocess.run([TESTBED, "check"], capture_output=True, text=True, check=False)
+    lacks = [] if check.returncode == 0 else [check.stderr.strip()]
+    if programs:
+        lacks.append(f"programs are missing: {', '.join(programs)}; `make fleet-packages` installs them")
+    return "\n".join(lacks)
+
+
 def main() -> int:
     """Every step in turn; the testbed goes down however it ends."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    packages = os.path.realpath(sys.argv[1])
-    lacks = [program for program in PROGRAMS if shutil.which(program) is None]
-    check = subprocess.run([TESTBED, "check"], capture_output=True, text=True, check=False)
-    if lacks or check.returncode != 0:
-        print(f"skipped: {check.stderr.strip()} {'missing: ' + ', '.join(lacks) if lacks else ''}")
+    if lacks := _lacks():
+        print(f"the fleet test is skipped: {lacks}")
         return SKIPPED
+    if sys.argv[1] == "--probe":
+        print("the fleet test is not skipped: this machine can have its hosts")
+        return 0
+    packages = os.path.realpath(sys.argv[1])
+    lock = open("/run/lock/kbench-fleet-test", "w", encoding="ascii")  # pylint: disable=consider-using-with
+    fcntl.flock(lock, fcntl.LOCK_EX)  # of another checkout: its hosts have the same names
     scratch = tempfile.mkdtemp(prefix="kbench-fleet-test.")
     began = time.monotonic()
+    code = 1
     try:
         testbed("down")  # of a test that was killed
         step("testbed up")
@@ -386,10 +402,9 @@ def main() -> int:
                      fleet.smoke, fleet.upgrade, fleet.collect, fleet.undeploy):
             what()
         step(f"all is well, after {time.monotonic() - began:.0f} s")
-        return 0
-    except Failure as failure:
+        code = 0
+    except (Failure, subprocess.SubprocessError) as failure:
         print(f"FAILED: {failure}", flush=True)
-        return 1
     finally:
         step("testbed down")
         print(testbed("down", expected=None), end="")
@@ -397,6 +412,8 @@ def main() -> int:
         left = subprocess.run(["ip", "netns"], capture_output=True, text=True, check=False).stdout
         if NAME in left or os.path.exists(f"/var/lib/kbench-testbed/{NAME}"):
             print("FAILED: the testbed left something behind")
+            code = 1
+    return code
 
 
 if __name__ == "__main__":

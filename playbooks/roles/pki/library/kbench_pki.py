@@ -212,6 +212,8 @@ class Authority:
                 write_text(f"{self.dir}/{name}", content)
         if not os.path.exists(f"{self.dir}/ca.pem"):
             key = f"{self.dir}/ca-key.pem"
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.crl)  # of an authority that was lost
             openssl("genpkey", "-algorithm", "EC", *NEW_KEY, "-out", key)
             openssl("req", "-new", "-x509", "-config", self.config, "-extensions", "authority", "-key", key,
                     "-days", str(self.params["ca_days"]), "-subj", "/CN=kbench authority", "-out", f"{self.dir}/ca.new")
@@ -311,9 +313,6 @@ class Holder:
 
 def act(params, check):
     """Does what is due; what changed, as sentences."""
-    if where := repository_of(params["dir"]):
-        raise PkiError(f"kbench_pki_dir {params['dir']} lies in the repository {where}; private keys do not belong "
-                       "there: choose another directory")
     authority = Authority(params)
     holder = Holder(authority, params)
     host = params["host"]
@@ -380,6 +379,9 @@ def main():
         module.fail_json(msg=f"`{params['host']}` cannot stand in a certificate: letters, digits, `.`, `_`, `-` can")
     if params["days"] < 1 or params["crl_days"] < 1 or params["renew_days"] < 0:
         module.fail_json(msg="kbench_pki_days and kbench_pki_crl_days are at least 1, kbench_pki_renew_days is not negative")
+    if where := repository_of(params["dir"]):
+        module.fail_json(msg=f"kbench_pki_dir {params['dir']} lies in the repository {where}; private keys do not "
+                         "belong there: choose another directory")
     os.umask(0o077)
     try:
         with alone(params["dir"], module.check_mode):
