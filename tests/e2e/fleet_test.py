@@ -10,6 +10,7 @@ and the packages are real. Exit code 77 with a reason where a machine cannot hav
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import os
@@ -30,12 +31,15 @@ PROGRAMS = ("ansible-playbook", "dpkg-deb", "openssl")
 CAMPAIGN = """\
 name: {name}
 agents: [{agents}]
-server: {{address: "198.18.2.1:8123"}}
+server: {{address: "198.18.2.1:8123", key_file: /tmp/fleet/key}}
 transport: [{transports}]
 workload: {{op: get, value_size: [{sizes}], keys: 64}}
 load: {{flows: 1, depth: 1}}
 run: {{warmup: 100ms, duration: {duration}, repetitions: 1}}
 """
+
+# Of the server's identity 1; nowhere but in files.
+IDENTITY_KEY = "Kq7-of-the-fleet-VbTz5RwLm"
 
 # Settings that tune.yml changes and that are a host's own, and how they are now.
 TUNED = ("/proc/sys/net/ipv4/tcp_rmem", "/proc/sys/net/ipv4/tcp_wmem")
@@ -86,7 +90,12 @@ class Fleet:
         self._pki = f"{scratch}/pki"
         self._inventory = f"/var/lib/kbench-testbed/{NAME}/inventory.yml"
         self._before: list[str] = []  # of TUNED on agent1
-        self._variables = {"kbench_package_dir": packages, "kbench_pki_dir": self._pki}
+        self._variables = {"kbench_package_dir": packages, "kbench_pki_dir": self._pki,
+                           "kbench_server_identity_keys": f"{scratch}/identity-keys"}
+        with open(f"{scratch}/identity-keys", "w", encoding="ascii") as file:
+            file.write(f"1 {IDENTITY_KEY}\n")
+        with open(f"{scratch}/identity-key", "w", encoding="ascii") as file:
+            file.write(IDENTITY_KEY)
 
     def play(self, playbook: str, *options: str, expected: int = 0,
              **variables: object) -> tuple[str, dict[str, dict[str, int]]]:
@@ -96,8 +105,24 @@ class Fleet:
         out = testbed("run", "env", f"ANSIBLE_CONFIG={ROOT}/playbooks/ansible.cfg", "ANSIBLE_NOCOLOR=1",
                       f"ANSIBLE_LOCAL_TEMP={self._scratch}/ansible", "ansible-playbook", "-v", *options,
                       "-i", self._inventory, "-e", extra, f"{ROOT}/playbooks/{playbook}", expected=expected)
-        expect("PRIVATE KEY" not in out, f"{playbook} printed a private key")
+        self._holds_no_secret(out, f"what {playbook} printed")
         return out, _recap(out)
+
+    def _secrets(self) -> list[str]:
+        """All that must never be seen: the identity's key in all forms, each line of every private key."""
+        key = IDENTITY_KEY.encode()
+        coded = [base64.b64encode(b"x" * before + key).decode()[4:-4] for before in range(3)]
+        found = [IDENTITY_KEY, key.hex(), *coded, "PRIVATE KEY"]
+        for directory, _, names in os.walk(self._pki):
+            for name in names:
+                if name.endswith("key.pem"):
+                    with open(f"{directory}/{name}", encoding="ascii") as file:
+                        found += [line.strip() for line in file if len(line) > 20 and "--" not in line]
+        return found
+
+    def _holds_no_secret(self, text: str, what: str) -> None:
+        for secret in self._secrets():
+            expect(secret not in text, f"{what} holds a secret: {secret}")
 
     def host_keys_are_checked(self) -> None:
         """An unknown key ends the connection."""
@@ -119,7 +144,7 @@ class Fleet:
 
     def deploy(self) -> None:
         """Twice: the second time there is nothing to do."""
-        self.play("deploy.yml")
+        self.play("deploy.yml", "-vvv", "--diff")  # as much as Ansible ever says
         for options in ((), ("--check",)):
             _, recap = self.play("deploy.yml", *options)
             expect(len(recap) == AGENTS + 2, f"hosts are missing in the recap: {recap}")
@@ -195,6 +220,8 @@ class Fleet:
         on("controller", "cd /tmp/fleet && test -s results/*/*/report.html")
         report = json.loads(on("controller", "cat /tmp/fleet/report.json"))
         run = json.loads(on("controller", "cat $(ls /tmp/fleet/results/*/*/cells/*/*/*/summary.json | head -1)"))
+        left = on("controller", "cd /tmp/fleet && grep -rlaF -f key results report.json; true")
+        expect(left == "", f"results hold the identity's key: {left}")
         on("controller", "rm -r /tmp/fleet")
         tuning = {agent["host"]["hostname"]: agent["host"]["tuning"] for agent in run["agents"]}
         return report, tuning
@@ -204,6 +231,7 @@ class Fleet:
         agents = ", ".join(f'"198.18.1.{i}:7100"' for i in range(1, AGENTS + 1))
         text = CAMPAIGN.format(name=name, agents=agents, transports=transports, sizes=sizes, duration=duration)
         on("controller", f"mkdir -p /tmp/fleet && cat > /tmp/fleet/{name}.yaml", stdin=text)
+        on("controller", "umask 077 && cat > /tmp/fleet/key", stdin=IDENTITY_KEY)
 
     def inventory(self) -> None:
         """kbench reads the same inventory, on the machine that has Ansible; an unknown caller is refused."""
@@ -266,7 +294,9 @@ class Fleet:
 
     def smoke(self) -> None:
         """The playbook's own short campaign."""
-        self.play("smoke.yml")
+        out, _ = self.play("smoke.yml", expected=2)
+        expect("HMAC" in out, f"smoke.yml without the server's key:\n{out[-2000:]}")
+        self.play("smoke.yml", kbench_smoke_key_file=f"{self._scratch}/identity-key")
 
     def upgrade(self) -> None:
         """To packages of another number; refused while a run is active, unless forced, which ends the run."""
@@ -313,9 +343,21 @@ class Fleet:
         for host in ("agent1", "agent2", "agent3", "server1", "controller"):
             with open(f"{self._scratch}/collected/{host}/facts.json", encoding="utf-8") as file:
                 expect(json.load(file)["host"] == host, f"facts of {host} are not its own")
-        private = subprocess.run(["grep", "-rl", "PRIVATE KEY", f"{self._scratch}/collected"], capture_output=True,
-                                 text=True, check=False).stdout
-        expect(private == "", f"collect.yml took private keys along: {private}")
+        for directory, _, names in os.walk(f"{self._scratch}/collected"):
+            for name in names:
+                with open(f"{directory}/{name}", encoding="utf-8", errors="replace") as file:
+                    self._holds_no_secret(file.read(), f"{directory}/{name}")
+
+    def secrets(self) -> None:
+        """No host has a key in its journal, in a command line or in an environment."""
+        step("journals and processes hold no secret")
+        for host in ("agent1", "agent2", "agent3", "server1", "controller"):
+            # Ansible's modules write into the journal what they were called with.
+            journal = on(host, "journalctl --no-pager --output=cat --all")
+            expect("kbench" in journal, f"the journal of {host} knows nothing of kbench")
+            self._holds_no_secret(journal, f"the journal of {host}")
+            self._holds_no_secret(on(host, "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; "
+                                     "true"), f"a command line or an environment on {host}")
 
     def undeploy(self) -> None:
         """Leaves nothing; looked for by the play, and here once more."""
@@ -399,7 +441,7 @@ def main() -> int:
         fleet = Fleet(packages, scratch)
         for what in (fleet.host_keys_are_checked, fleet.check_of_nothing, fleet.deploy, fleet.check_of_a_change,
                      fleet.tune, fleet.campaign, fleet.untune, fleet.inventory, fleet.renewal, fleet.revocation,
-                     fleet.smoke, fleet.upgrade, fleet.collect, fleet.undeploy):
+                     fleet.smoke, fleet.upgrade, fleet.collect, fleet.secrets, fleet.undeploy):
             what()
         step(f"all is well, after {time.monotonic() - began:.0f} s")
         code = 0
