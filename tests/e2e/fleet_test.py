@@ -356,8 +356,8 @@ class Fleet:
             journal = on(host, "journalctl --no-pager --output=cat --all")
             expect("kbench" in journal, f"the journal of {host} knows nothing of kbench")
             self._holds_no_secret(journal, f"the journal of {host}")
-            self._holds_no_secret(on(host, "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; "
-                                     "true"), f"a command line or an environment on {host}")
+            running = on(host, "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; true")
+            self._holds_no_secret(running, f"a command line or an environment on {host}")
 
     def undeploy(self) -> None:
         """Leaves nothing; looked for by the play, and here once more."""
