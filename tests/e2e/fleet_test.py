@@ -430,6 +430,9 @@ def main() -> int:
         print("the fleet test is not skipped: this machine can have its hosts")
         return 0
     packages = os.path.realpath(sys.argv[1])
+    if not os.path.isdir(packages):
+        print(f"the fleet test is skipped: there is no directory {packages}; `make deb` makes it")
+        return SKIPPED
     lock = open("/run/lock/kbench-fleet-test", "w", encoding="ascii")  # pylint: disable=consider-using-with
     fcntl.flock(lock, fcntl.LOCK_EX)  # of another checkout: its hosts have the same names
     scratch = tempfile.mkdtemp(prefix="kbench-fleet-test.")
