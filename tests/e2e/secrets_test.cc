@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <set>
 #include <sstream>
@@ -67,6 +68,7 @@ class Secrets {
   // Names of what is in `text`.
   std::set<std::string> In(std::string_view text) const {
     std::set<std::string> found;
+    const std::lock_guard lock(mutex_);
     for (const auto& [name, form] : forms_) {
       if (text.find(form) != std::string_view::npos) found.insert(name);
     }
@@ -76,10 +78,20 @@ class Secrets {
  private:
   void AddForm(const std::string& name, const std::string& form) {
     ASSERT_GE(form.size(), 8u) << name << " would be found by chance";
+    const std::lock_guard lock(mutex_);
     forms_.emplace_back(name, form);
   }
+  mutable std::mutex mutex_;  // a test adds while the watch looks
   std::vector<std::pair<std::string, std::string>> forms_;
 };
+
+// Of a process that may be gone.
+std::string ReadIfThere(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
 
 // Reads the command lines and environments of all processes again and again while it lives.
 class ProcessWatch {
@@ -106,10 +118,10 @@ class ProcessWatch {
       const std::string pid = entry.path().filename();
       if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
       for (const char* file : {"cmdline", "environ"}) {
-        const std::string text = ReadFile(absl::StrCat("/proc/", pid, "/", file));
+        const std::string text = ReadIfThere(absl::StrCat("/proc/", pid, "/", file));
         for (const std::string& name : secrets.In(text)) {
           found.insert(absl::StrCat(name, ": ", file, " of ",
-                                    ReadFile(absl::StrCat("/proc/", pid, "/comm"))));
+                                    ReadIfThere(absl::StrCat("/proc/", pid, "/comm"))));
         }
       }
     }
