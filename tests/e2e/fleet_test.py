@@ -313,13 +313,14 @@ class Fleet:
         self._write_campaign("long", "socket", "4KiB", "300s")
         run = subprocess.Popen([TESTBED, "exec", "--name", NAME, "controller",
                                 "cd /tmp/fleet && kbench run long.yaml; echo ended with $?"],
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               start_new_session=True)
         try:
             deadline = time.monotonic() + 60
             while "idle" in (said := self._ping(f"{self._pki}/hosts/controller")):
                 expect(time.monotonic() < deadline, f"the run does not begin:\n{said}")
             out, _ = self.play("upgrade.yml", expected=2, kbench_package_dir=newer)
-            expect("a run is active on agent" in out and "the controller at 198.18.0.1" in out,
+            expect("a run is active on agent" in out and "the controller at 198.18.0.1:" in out,
                    f"upgrade.yml did not say why it stopped:\n{out[-2000:]}")
             expect(on("agent2", versions) == before, "upgrade.yml changed a host although a run was active")
             expect(run.poll() is None, "the run ended by an upgrade that was refused")
@@ -329,8 +330,9 @@ class Fleet:
             ended, _ = run.communicate(timeout=60)
             expect("ended with 6" in ended and "198.18.1." in ended, f"the run whose agents went away:\n{ended}")
         finally:
-            run.kill()
-            run.communicate()
+            if run.poll() is None:
+                os.killpg(run.pid, signal.SIGKILL)  # the ssh that it started has its output, too
+                run.communicate()
         on("controller", "rm -r /tmp/fleet")
         self._answers(f"{self._pki}/hosts/controller", AGENTS, "after the upgrade")
         _, recap = self.play("deploy.yml", *ONE_OF_EACH, kbench_package_dir=newer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
@@ -64,7 +65,8 @@ def units():
 def controllers(port):
     """Addresses that are connected to the agent."""
     listed = output("ss", "--no-header", "--tcp", "--numeric", "state", "established", f"sport = :{port}")
-    return [line.split()[3] for line in (listed or "").splitlines() if len(line.split()) > 3]
+    addresses = [line.split()[3] for line in (listed or "").splitlines() if len(line.split()) > 3]
+    return [re.sub(r"^\[::ffff:([0-9.]+)\]", r"\1", address) for address in addresses]  # IPv4, too
 
 
 def tuning(path):
