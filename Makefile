@@ -1,6 +1,6 @@
 # The front door. Each target is a thin call of a CMake preset; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help packages build demo check truth table soak fleet fleet-packages deb dev asan tsan fuzz tidy bench format clean
+.PHONY: help packages build demo check truth table soak fleet fleet-packages fleet-probe deb dev asan tsan fuzz tidy bench format clean
 
 PRESET ?= release
 
@@ -17,8 +17,8 @@ build: packages  ## build PRESET (release) into build/PRESET/bin
 demo: build  ## build, then run the demo campaign on this machine: two agents and a server
 	build/$(PRESET)/bin/kbench run campaigns/demo.yaml --local 2
 
-check: build  ## build and pass every test
-	ctest --preset $(PRESET)
+check: build $(if $(FLEET),fleet-probe)  ## build and pass every test; with FLEET=1 also those of `make fleet`
+	ctest --preset $(PRESET) $(if $(FLEET),-C fleet)
 
 truth: build  ## only the tests that hold the separation against injected delays
 	ctest --preset $(PRESET) -L truth
@@ -37,7 +37,12 @@ deb: fleet-packages  ## Debian packages kbench, kbench-agent, kbench-server, int
 	cmake --preset $(PRESET)
 	cmake --build --preset $(PRESET) --target deb
 
-fleet: fleet-packages build  ## only the test that deploys to five hosts of their own on this machine (root)
+# Says what of the fleet's tests will be skipped, and why; where packages cannot be installed, too.
+fleet-probe:
+	@$(MAKE) --no-print-directory fleet-packages || echo "going on without these packages"
+	@tests/e2e/fleet_test.py --probe || test $$? -eq 77
+
+fleet: deb fleet-probe  ## only the tests of playbooks and packages, and of deploying to five hosts on this machine (root)
 	ctest --preset $(PRESET) -C fleet -L fleet
 
 dev:  ## debug build and its tests

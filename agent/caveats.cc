@@ -21,6 +21,7 @@ constexpr double kRunQueueShare = 0.1;     // of the workers' time
 constexpr double kDrainShare = 0.05;       // of the window's length
 constexpr double kForeignCpus = 0.25;      // used by others, on average
 constexpr double kStolenShare = 0.01;      // of all CPUs' time, by the hypervisor
+constexpr size_t kSettingsNamed = 3;       // of those that are not as tuned
 constexpr double kStampsMissing = 0.01;    // of the probed frames
 constexpr Nanos kStepAllowed = Micros(1);  // beyond what reading the clocks leaves open
 // A worker that sleeps once per answer or less is well; one that wakes this often for nothing has
@@ -321,6 +322,7 @@ class Judge {
     Stamps();
     Paced();
     Neighbours();
+    Tuning();
     for (const auto& [name, value] : outcome_.transport_facts) {
       if (!absl::StartsWith(value, "refused")) continue;
       Add("transport_option_refused", absl::StrCat("transport ", name, ": ", value));
@@ -378,6 +380,32 @@ class Judge {
                                 " is fq, which paces: what it holds back is between the kernel's "
                                 "two send stamps, and so counts to the client"));
     }
+  }
+
+  // What the host's record of tuning says must hold, or a reader of the result is misled.
+  void Tuning() {
+    const HostTuning& tuning = outcome_.host.tuning;
+    if (tuning.state == HostTuning::kUnreadable) {
+      Add("tuning_unreadable",
+          absl::StrCat("whether this host is tuned is not known: ", HostTuning::kRecord,
+                       " cannot be read (", tuning.problem,
+                       "); tune.yml and untune.yml stop at it, too"));
+    }
+    if (tuning.state != HostTuning::kTuned) return;
+    std::vector<std::string> undone;
+    for (const TunedSetting& setting : tuning.settings) {
+      if (!setting.Undone()) continue;
+      undone.push_back(
+          absl::StrCat(setting.setting, " is ", setting.now, " and not ", setting.wanted));
+    }
+    if (undone.empty()) return;
+    const size_t count = undone.size();
+    if (count > kSettingsNamed) undone.resize(kSettingsNamed);
+    Add("tuning_undone",
+        absl::StrCat("this host was tuned at ", tuning.changed_at, ", and ", count, " of ",
+                     tuning.settings.size(), " settings are not so any more: ",
+                     absl::StrJoin(undone, "; "), count > kSettingsNamed ? "; ..." : "",
+                     ". A restart does that; tune.yml tunes it again"));
   }
 
   // Others on this host are in every part of the client's times: they take CPU, or keep it awake.

@@ -12,6 +12,7 @@ namespace kbench {
 // generator_late, histogram_overflow, injected, late_answers, littles_law, long_drain,
 // noisy_neighbour, paced, probe_perturbed, protocol_errors, reconnected, requests_failed,
 // requests_lost, samples_dropped, server_busy, stamps_undrained, transport_option_refused,
+// tuning_undone, tuning_unreadable,
 // unsolicited_status, values_verified, window_overflow, wrong_values.
 std::vector<Caveat> JudgeRun(const RunSpec& spec, const RunOutcome& outcome);
 

@@ -118,7 +118,8 @@ HostFacts ReadHostFacts() {
       .open_files_limit = OpenFilesLimit(),
       .io_uring_allowed = IoUringAllowed(),
       .mitigations = ReadMitigations(),
-      .sysctls = ReadSysctls()};
+      .sysctls = ReadSysctls(),
+      .tuning = ReadHostTuning()};
 }
 
 uint64_t RaiseOpenFilesLimit() {

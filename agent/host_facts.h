@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/host_tuning.h"
+
 namespace kbench {
 
 struct HostFacts {
@@ -23,6 +25,7 @@ struct HostFacts {
   bool io_uring_allowed = false;
   std::string mitigations;  // "meltdown: PTI; spectre_v2: ..." without those not affected
   std::map<std::string, std::string> sysctls;
+  HostTuning tuning;
 };
 
 HostFacts ReadHostFacts();

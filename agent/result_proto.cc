@@ -4,11 +4,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "agent/wire_proto.h"
 #include "base/version.h"
 
 namespace kbench {
 namespace {
+
+// The kernel separates the numbers of a setting by tabs.
+std::string OneLine(const std::string& value) {
+  return PrintableText(absl::StrReplaceAll(value, {{"\t", " "}}));
+}
 
 void Fill(const Counts& from, result::Counts* to) {
   to->set_due(from.due);
@@ -207,6 +213,25 @@ result::HostFacts ToProto(const HostFacts& facts) {
   to.set_mitigations(PrintableText(facts.mitigations));
   for (const auto& [name, value] : facts.sysctls)
     (*to.mutable_sysctls())[name] = PrintableText(value);
+  *to.mutable_tuning() = ToProto(facts.tuning);
+  return to;
+}
+
+result::HostTuning ToProto(const HostTuning& tuning) {
+  result::HostTuning to;
+  to.set_state(tuning.state);
+  to.set_changed_at(PrintableText(tuning.changed_at));
+  to.set_problem(PrintableText(tuning.problem));
+  for (const TunedSetting& from : tuning.settings) {
+    result::HostTuning::Setting& setting = *to.add_settings();
+    setting.set_setting(PrintableText(from.setting));
+    setting.set_status(PrintableText(from.status));
+    setting.set_wanted(OneLine(from.wanted));
+    setting.set_before(OneLine(from.before));
+    setting.set_now(OneLine(from.now));
+    setting.set_reason(PrintableText(from.reason));
+    if (from.Undone()) to.set_undone(to.undone() + 1);
+  }
   return to;
 }
 

@@ -18,6 +18,7 @@ struct ResultNames {
 };
 result::RunResult ToProto(const RunSpec& spec, const RunOutcome& outcome, const ResultNames& names);
 result::HostFacts ToProto(const HostFacts& facts);
+result::HostTuning ToProto(const HostTuning& tuning);
 result::Interval ToProto(const Interval& interval);
 
 // A server's text may be any bytes; a proto3 string may not.

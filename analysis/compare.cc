@@ -68,6 +68,7 @@ std::vector<Difference> Differences(const CampaignEvidence& base,
       {"governor", [](const result::RunResult& a) { return a.host().governor(); }},
       {"clocksource", [](const result::RunResult& a) { return a.host().clocksource(); }},
       {"mitigations", [](const result::RunResult& a) { return a.host().mitigations(); }},
+      {"tuning", [](const result::RunResult& a) { return a.host().tuning().state(); }},
       {"service time injected",
        [](const result::RunResult& a) { return a.server_trace().service_spec(); }},
   };

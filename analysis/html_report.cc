@@ -211,6 +211,27 @@ std::string CountsTable(const CampaignAnalysis& analysis) {
 // Facts by name, with every distinct value that was seen and by whom.
 using Facts = std::map<std::string, std::map<std::string, std::string>>;
 
+// "tuned at 2026-11-26T17:19:08Z" and each setting with what was there before.
+void AddTuning(const result::HostTuning& tuning, std::map<std::string, std::string>* facts) {
+  std::string& state = (*facts)["tuning"];
+  if (tuning.state().empty() || tuning.state() == "none") {
+    state = "none on record";
+  } else if (tuning.state() == "unreadable") {
+    state = absl::StrCat("record unreadable: ", tuning.problem());
+  } else {
+    state = absl::StrCat(tuning.state(), " at ", tuning.changed_at());
+  }
+  if (tuning.undone() > 0) absl::StrAppend(&state, ", ", tuning.undone(), " settings undone since");
+  for (const result::HostTuning::Setting& s : tuning.settings()) {
+    std::string& text = (*facts)[absl::StrCat("tuning ", s.setting())];
+    text = s.status();
+    if (!s.reason().empty()) absl::StrAppend(&text, ": ", s.reason());
+    if (!s.before().empty()) absl::StrAppend(&text, "; before: ", s.before());
+    if (!s.wanted().empty()) absl::StrAppend(&text, "; wanted: ", s.wanted());
+    if (!s.now().empty()) absl::StrAppend(&text, "; now: ", s.now());
+  }
+}
+
 void AddHost(const result::RunResult& agent, Facts* facts) {
   const result::HostFacts& h = agent.host();
   std::map<std::string, std::string>& f = (*facts)[agent.agent()];
@@ -227,6 +248,7 @@ void AddHost(const result::RunResult& agent, Facts* facts) {
   f["mitigations"] = h.mitigations();
   f["agent version"] = agent.agent_version();
   for (const auto& [name, value] : h.sysctls()) f[name] = value;
+  AddTuning(h.tuning(), &f);
 }
 
 std::string FactsTable(const Facts& columns) {

@@ -59,6 +59,23 @@ Json UsageJson(const result::ResourceUse& use, uint64_t sent) {
       {"voluntary_switches_per_op", PerOp(static_cast<double>(use.voluntary_switches()), sent)}};
 }
 
+Json TuningJson(const result::HostTuning& tuning) {
+  Json json = {{"state", tuning.state()},
+               {"changed_at", tuning.changed_at()},
+               {"problem", tuning.problem()},
+               {"undone", tuning.undone()}};
+  json["settings"] = Json::array();
+  for (const result::HostTuning::Setting& s : tuning.settings()) {
+    json["settings"].push_back({{"setting", s.setting()},
+                                {"status", s.status()},
+                                {"wanted", s.wanted()},
+                                {"before", s.before()},
+                                {"now", s.now()},
+                                {"reason", s.reason()}});
+  }
+  return json;
+}
+
 Json HostJson(const result::HostFacts& host) {
   Json json = {{"hostname", host.hostname()},
                {"kernel", host.kernel()},
@@ -74,6 +91,7 @@ Json HostJson(const result::HostFacts& host) {
                {"mitigations", host.mitigations()}};
   json["sysctls"] = Json::object();
   for (const auto& [name, value] : host.sysctls()) json["sysctls"][name] = value;
+  json["tuning"] = TuningJson(host.tuning());
   return json;
 }
 

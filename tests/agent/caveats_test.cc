@@ -248,5 +248,33 @@ TEST(JudgeRun, ASpinningWorkerIsBusyByDesign) {
   EXPECT_THAT(Codes(run), IsEmpty());
 }
 
+TEST(Tuning, SaysWhereATuningIsNotSoAnyMore) {
+  FinishedRun run = HealthyRun();
+  HostTuning& tuning = run.outcome.host.tuning;
+  tuning = {.state = HostTuning::kTuned, .changed_at = "2026-11-26T17:19:08Z"};
+  for (int i = 0; i < 5; ++i) {
+    tuning.settings.push_back({.setting = "/proc/sys/net/core/rmem_max",
+                               .status = "applied",
+                               .wanted = "67108864",
+                               .before = "212992",
+                               .now = "67108864"});
+  }
+  EXPECT_THAT(Codes(run), IsEmpty());
+  tuning.settings[4].now = "212992";
+  ASSERT_THAT(Codes(run), ElementsAre("tuning_undone"));
+  EXPECT_THAT(JudgeRun(run.spec, run.outcome)[0].text,
+              HasSubstr("1 of 5 settings are not so any more: /proc/sys/net/core/rmem_max is "
+                        "212992 and not 67108864. A restart"));
+  tuning.state = HostTuning::kUntuned;
+  EXPECT_THAT(Codes(run), IsEmpty());
+}
+
+TEST(Tuning, SaysThatARecordOfTuningCannotBeRead) {
+  FinishedRun run = HealthyRun();
+  run.outcome.host.tuning = {.state = HostTuning::kUnreadable, .problem = "it is not JSON"};
+  ASSERT_THAT(Codes(run), ElementsAre("tuning_unreadable"));
+  EXPECT_THAT(JudgeRun(run.spec, run.outcome)[0].text, HasSubstr("it is not JSON"));
+}
+
 }  // namespace
 }  // namespace kbench

@@ -4,7 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -122,6 +125,30 @@ TEST_F(ControlAccess, StrangersExpiredAndRevokedCertificatesAreRefused) {
     EXPECT_EQ(ping.code, kAgentLost) << files.certificate;
     EXPECT_THAT(ping.err, HasSubstr(agent.address()));
   }
+}
+
+// It looks at its files every ten seconds.
+TEST_F(ControlAccess, ARenewedCertificateNeedsNoRestart) {
+  const std::string live = directory_.path() + "/live.pem";
+  const auto put = [&](const CertificateFiles& files) {
+    // The key first, as pki.yml does not promise an order: what does not fit together is not taken.
+    for (const auto& [from, to] :
+         {std::pair(files.key, live + ".key"), std::pair(files.certificate, live)}) {
+      std::filesystem::copy_file(from, to + ".new");
+      std::filesystem::rename(to + ".new", to);
+    }
+  };
+  put(authority_.Issue("elsewhere", HostWish("DNS:other.example")));
+  Daemon agent("kbench-agent",
+               Tls(authority_.ca_file(), {.certificate = live, .key = live + ".key"}));
+  ASSERT_EQ(PingWith(agent.address(), controller_).code, kAgentLost) << "it has another's name";
+  put(agent_);
+  const auto deadline = std::chrono::steady_clock::now() + seconds(60);
+  Finished ping;
+  do {
+    ping = PingWith(agent.address(), controller_);
+  } while (ping.code != kDone && std::chrono::steady_clock::now() < deadline);
+  EXPECT_EQ(ping.code, kDone) << ping.err;
 }
 
 TEST_F(ControlAccess, WithoutCertificatesNobodyGetsIn) {

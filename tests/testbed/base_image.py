@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 
 import cgroups
@@ -62,6 +63,37 @@ def path() -> str:
     return f"{layout.CACHE_ROOT}/base-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
 
 
+def _proxied() -> dict[str, str]:
+    """The environment in which apt's proxy is used, if it has one."""
+    env = environment()
+    proxy = output("apt-config", "shell", "http_proxy", "Acquire::http::Proxy").strip()
+    if proxy:
+        env["http_proxy"] = proxy.split("=", 1)[1].strip("'")
+    return env
+
+
+def lack() -> str:
+    """Why a base root cannot be had here, as a sentence; empty when there is one or the archive answers."""
+    try:
+        if os.path.isdir(path()):
+            return ""
+        release = _release()
+        archive = mirror(release)
+    except TestbedError as error:
+        return str(error)
+    if not archive.startswith(("http://", "https://")):
+        return ""
+    proxies = {key[:-6]: value for key, value in _proxied().items() if key in ("http_proxy", "https_proxy")}
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies))
+    try:
+        with opener.open(f"{archive.rstrip('/')}/dists/{release}/Release", timeout=20) as answer:
+            answer.read(1)
+    except OSError as error:
+        return (f"there is no base root in {layout.CACHE_ROOT} yet, and the archive of which it is made does not "
+                f"answer ({archive}: {error}); connect this machine to it once")
+    return ""
+
+
 @contextlib.contextmanager
 def _lock() -> Iterator[None]:
     os.makedirs(layout.CACHE_ROOT, exist_ok=True)
@@ -115,15 +147,11 @@ def _bootstrap(root: str) -> None:
     log = f"{layout.CACHE_ROOT}/debootstrap.log"
     os.makedirs(root)
     os.chmod(root, 0o755)
-    proxy = output("apt-config", "shell", "http_proxy", "Acquire::http::Proxy").strip()
-    env = environment()
-    if proxy:
-        env["http_proxy"] = proxy.split("=", 1)[1].strip("'")
     try:
         with open(log, "w", encoding="utf-8") as file:
             # With mounts of its own, so that none outlives it.
             done = subprocess.run(["unshare", "--mount", *argv], stdin=subprocess.DEVNULL, stdout=file,
-                                  stderr=subprocess.STDOUT, env=env, preexec_fn=group.join, check=False)
+                                  stderr=subprocess.STDOUT, env=_proxied(), preexec_fn=group.join, check=False)
     finally:
         group.end()
     if done.returncode != 0:

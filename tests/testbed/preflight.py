@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
+import base_image
 import cgroups
 from tools import PATH, TestbedError, succeeds
 
@@ -27,9 +28,15 @@ def missing(with_delay: bool) -> list[str]:
     if "overlay" not in known and not succeeds("modprobe", "overlay"):
         lacks.append("the kernel has no overlayfs, and `modprobe overlay` fails")
     try:
-        cgroups.Group("probe")
+        probe = cgroups.Group("probe")
+        probe.make()
+        probe.end()
     except TestbedError as error:
         lacks.append(str(error))
+    except OSError as error:
+        lacks.append(f"no control group can be made here ({error}); inside a container it must be privileged")
+    if no_base := base_image.lack():
+        lacks.append(no_base)
     if not succeeds("unshare", "--net", "--mount", "true"):
         lacks.append("the kernel refuses a network and mount namespace (`unshare --net --mount true`); "
                      "inside a container it must be privileged")
