@@ -499,7 +499,8 @@ bool Settings::LoadsKeys() const {
 Nanos Settings::Injected() const {
   Nanos whole = inject_encode + inject_decode + inject_relay.value_or(Nanos(0)) * 2;
   if (relay_rate > 0) {
-    const double seconds = static_cast<double>(value_bytes) * 8 / static_cast<double>(relay_rate);
+    const double seconds =
+        static_cast<double>(value_sizes.largest()) * 8 / static_cast<double>(relay_rate);
     whole += Nanos(static_cast<int64_t>(seconds * 1e9));
   }
   return whole;

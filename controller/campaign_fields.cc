@@ -13,109 +13,13 @@
 #include "base/service_spec.h"
 #include "base/status_macros.h"
 #include "base/units.h"
+#include "controller/field_kinds.h"
 #include "controller/suggestion.h"
 
 namespace kbench {
 namespace {
 
 using Words = std::vector<std::string>;
-using Text = absl::StatusOr<std::string>;
-
-absl::Status Refuse(absl::string_view text, absl::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat("'", text, "' ", why));
-}
-
-CampaignField Choice(std::string path, std::string axis, const Words& words,
-                     std::string Settings::*member) {
-  CampaignField field{.path = std::move(path), .axis = std::move(axis)};
-  field.expects = absl::StrCat("one of ", absl::StrJoin(words, ", "));
-  field.apply = [words, member](absl::string_view text, Settings* s) -> Text {
-    if (std::find(words.begin(), words.end(), text) == words.end()) {
-      const std::string near = NearestWord(text, words);
-      return Refuse(text, near.empty() ? "is none of them"
-                                       : absl::StrCat("is unknown; did you mean '", near, "'?"));
-    }
-    s->*member = std::string(text);
-    return std::string(text);
-  };
-  field.show = [member](const Settings& s) { return s.*member; };
-  return field;
-}
-
-CampaignField Count(std::string path, std::string axis, int64_t low, int64_t high,
-                    int64_t Settings::*member) {
-  CampaignField field{.path = std::move(path), .axis = std::move(axis)};
-  field.expects = absl::StrCat("a whole number from ", low, " to ", high);
-  field.apply = [low, high, member](absl::string_view text, Settings* s) -> Text {
-    int64_t value = 0;
-    if (!absl::SimpleAtoi(text, &value)) return Refuse(text, "is not a whole number");
-    if (value < low || value > high) return Refuse(text, "is out of range");
-    s->*member = value;
-    return absl::StrCat(value);
-  };
-  field.show = [member](const Settings& s) { return absl::StrCat(s.*member); };
-  return field;
-}
-
-CampaignField Size(std::string path, std::string axis, int64_t low, int64_t high,
-                   int64_t Settings::*member) {
-  CampaignField field{.path = std::move(path), .axis = std::move(axis)};
-  field.expects =
-      absl::StrCat("a size from ", FormatSize(low), " to ", FormatSize(high), ", like 4KiB");
-  field.apply = [low, high, member](absl::string_view text, Settings* s) -> Text {
-    ASSIGN_OR_RETURN(const int64_t value, ParseSize(text));
-    if (value < low || value > high) return Refuse(text, "is out of range");
-    s->*member = value;
-    return FormatSize(value);
-  };
-  field.show = [member](const Settings& s) { return FormatSize(s.*member); };
-  return field;
-}
-
-CampaignField Duration(std::string path, std::string axis, Nanos low, Nanos high,
-                       Nanos Settings::*member) {
-  CampaignField field{.path = std::move(path), .axis = std::move(axis)};
-  field.expects = absl::StrCat("a duration from ", FormatDuration(low), " to ",
-                               FormatDuration(high), ", like 500ms");
-  field.apply = [low, high, member](absl::string_view text, Settings* s) -> Text {
-    ASSIGN_OR_RETURN(const Nanos value, ParseDuration(text));
-    if (value < low || value > high) return Refuse(text, "is out of range");
-    s->*member = value;
-    return FormatDuration(value);
-  };
-  field.show = [member](const Settings& s) { return FormatDuration(s.*member); };
-  return field;
-}
-
-CampaignField Rate(std::string path, std::string axis, RateProfile Settings::*member) {
-  CampaignField field{.path = std::move(path), .axis = std::move(axis)};
-  field.expects =
-      "operations per second, like 5k/s, above 0 and at most 10M/s; or '1k/s to 5k/s' (ramp), or "
-      "'1k/s for 2s then 5k/s for 3s' (steps)";
-  field.apply = [member](absl::string_view text, Settings* s) -> Text {
-    ASSIGN_OR_RETURN(s->*member, RateProfile::Parse(text));
-    return (s->*member).ToString();
-  };
-  field.show = [member](const Settings& s) { return (s.*member).ToString(); };
-  return field;
-}
-
-CampaignField FreeText(std::string path, std::string axis, std::string expects,
-                       std::string Settings::*member) {
-  CampaignField field{
-      .path = std::move(path), .axis = std::move(axis), .expects = std::move(expects)};
-  field.apply = [member](absl::string_view text, Settings* s) -> Text {
-    s->*member = std::string(text);
-    return std::string(text);
-  };
-  field.show = [member](const Settings& s) { return s.*member; };
-  return field;
-}
-
-CampaignField Once(CampaignField field) {
-  field.may_sweep = false;
-  return field;
-}
 
 CampaignField ServerAddress() {
   CampaignField field{.path = "server.address", .axis = "server", .expects = "HOST:PORT"};
@@ -363,18 +267,6 @@ CampaignField Load() {
   return field;
 }
 
-CampaignField Flag(std::string path, std::string axis, bool Settings::*member) {
-  CampaignField field{
-      .path = std::move(path), .axis = std::move(axis), .expects = "one of true, false"};
-  field.apply = [member](absl::string_view text, Settings* s) -> Text {
-    if (text != "true" && text != "false") return Refuse(text, "is neither");
-    s->*member = text == "true";
-    return std::string(text);
-  };
-  field.show = [member](const Settings& s) -> std::string { return s.*member ? "true" : "false"; };
-  return field;
-}
-
 CampaignField Mode() {
   CampaignField field{.path = "load.mode", .axis = "mode", .expects = "one of closed, open"};
   field.apply = [](absl::string_view text, Settings* s) -> Text {
@@ -483,20 +375,20 @@ CampaignField InjectRelay(Nanos high) {
   return field;
 }
 
-CampaignField InjectRelayRate(int64_t low, int64_t high) {
+CampaignField InjectRelayRate() {
+  constexpr int64_t kLow = 1'000, kHigh = 1'000'000'000'000;
   CampaignField field{.path = "inject.relay_rate", .axis = "inject_relay_rate"};
-  field.expects = absl::StrCat("none, or a bit rate each way from ", FormatBitRate(low), " to ",
-                               FormatBitRate(high), ", like 2.5Gbit/s");
-  field.apply = [low, high](absl::string_view text, Settings* s) -> Text {
+  field.expects = "none, or a bit rate each way from 1kbit/s to 1000Gbit/s, like 2.5Gbit/s";
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
     s->relay_rate = 0;
     if (text == "none") return std::string(text);
     ASSIGN_OR_RETURN(const int64_t value, ParseBitRate(text));
-    if (value < low || value > high) return Refuse(text, "is out of range");
+    if (value < kLow || value > kHigh) return Refuse(text, "is out of range");
     s->relay_rate = value;
     return FormatBitRate(value);
   };
-  field.show = [](const Settings& s) -> std::string {
-    return s.relay_rate > 0 ? FormatBitRate(s.relay_rate) : "none";
+  field.show = [](const Settings& s) {
+    return s.relay_rate > 0 ? FormatBitRate(s.relay_rate) : std::string("none");
   };
   return field;
 }
@@ -573,7 +465,7 @@ std::vector<CampaignField> MakeFields() {
       Duration("inject.encode", "inject_encode", Nanos(0), kInjectMax, &Settings::inject_encode),
       Duration("inject.decode", "inject_decode", Nanos(0), kInjectMax, &Settings::inject_decode),
       InjectRelay(kInjectMax),
-      InjectRelayRate(1'000, 1'000'000'000'000),
+      InjectRelayRate(),
       Flag("inject.keep_awake", "keep_awake", &Settings::keep_awake),
   };
 }

@@ -308,9 +308,9 @@ class CampaignRun {
     }
     RunOutcome outcome = dispatcher_.Execute(request);
     analysis::RunEvidence& evidence = outcome.evidence;
-    for (const std::vector<result::Caveat>* said : {&warmed, &placement.caveats}) {
-      evidence.caveats.insert(evidence.caveats.end(), said->begin(), said->end());
-    }
+    evidence.caveats.insert(evidence.caveats.end(), warmed.begin(), warmed.end());
+    evidence.caveats.insert(evidence.caveats.end(), placement.caveats.begin(),
+                            placement.caveats.end());
     MarkDegraded(&evidence);
     std::string summary = Summarize(outcome);
     if (evidence.status == analysis::RunStatus::kDegraded) {
