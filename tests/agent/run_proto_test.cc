@@ -134,7 +134,7 @@ TEST(RunProto, TakesEveryField) {
 }
 
 TEST(RunProto, ARelayMayBeALink) {
-  control::RunSpec wire = Wire();
+  control::RunSpec wire = Valid();
   wire.mutable_inject()->set_relay_rate(1'000'000'000);
   const auto spec = FromProto(wire);
   ASSERT_TRUE(spec.ok()) << spec.status();
