@@ -338,7 +338,10 @@ class Fleet:
         _, recap = self.play("deploy.yml", *ONE_OF_EACH, kbench_package_dir=newer)
         expect(_changed(recap) == {}, f"a deployment after the upgrade changed something: {recap}")
         out, _ = self.play("deploy.yml", "--limit", "agent2", expected=2)
+        expect("later version" in out, f"deploy.yml does not say why it stopped:\n{out[-2000:]}")
         expect(on("agent2", versions).split() == [version], "an older package replaced a newer one unasked")
+        left = on("agent2", "ls /var/cache/apt/archives/*.deb 2>/dev/null; true")
+        expect(left == "", f"a refused installation left a copy: {left}")
 
     def collect(self) -> None:
         """Logs and facts of every host."""
