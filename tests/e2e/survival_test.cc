@@ -119,7 +119,7 @@ TEST_F(Survival, AnAgentThatComesBackTakesPartAgain) {
   Agents(2);
   const std::string address = agents_[1]->address();
   Child kbench(RunArgv(
-      dir_, Yaml("back", "warmup: 0s, duration: 2s, repetitions: 6, lost_agent: continue"), {}));
+      dir_, Yaml("back", "warmup: 0s, duration: 3s, repetitions: 5, lost_agent: continue"), {}));
   kbench.WaitForOutput("ops/s", seconds(30));
   agents_[1]->child().Signal(SIGTERM);
   EXPECT_EQ(agents_[1]->child().Wait(seconds(30)), 0);
@@ -127,7 +127,7 @@ TEST_F(Survival, AnAgentThatComesBackTakesPartAgain) {
   StartAgent(address);
   EXPECT_EQ(kbench.Wait(seconds(60)), kIncomplete) << kbench.err();
   const std::vector<std::string> statuses = Statuses(Look(dir_, {}).Manifest());
-  ASSERT_EQ(statuses.size(), 6u);
+  ASSERT_EQ(statuses.size(), 5u);
   EXPECT_EQ(statuses.front(), "aborted");
   EXPECT_EQ(statuses.back(), "complete") << kbench.err();
 }
