@@ -457,9 +457,10 @@ def main() -> int:
     except (Failure, subprocess.SubprocessError) as failure:
         print(f"FAILED: {failure}", flush=True)
     finally:
-        step("testbed down")
-        print(testbed("down", expected=None), end="")
+        said = testbed("down", expected=None)  # before anything is printed: whoever reads it may be gone
         shutil.rmtree(scratch)
+        step("testbed down")
+        print(said, end="")
         left = subprocess.run(["ip", "netns"], capture_output=True, text=True, check=False).stdout
         if NAME in left or os.path.exists(f"/var/lib/kbench-testbed/{NAME}"):
             print("FAILED: the testbed left something behind")
