@@ -200,7 +200,9 @@ bool IsFull(const Utilisation& u, const std::optional<Growth>& growth, const Cel
   const bool link = u.resource == Resource::kLinkOut || u.resource == Resource::kLinkIn;
   if (!link) return u.share >= kFull;
   // A link that carries more than was measured, or more as soon as more is asked for, is not full.
-  if (u.share > kBeyondMeasured || (growth && !growth->flat())) return false;
+  // (That a smaller window gave less says nothing of this one.)
+  const bool gives_more = growth && growth->window > 1 && !growth->flat();
+  if (u.share > kBeyondMeasured || gives_more) return false;
   const bool queued =
       u.resource == Resource::kLinkOut && EgressBacklog(row).share() >= kBacklogShare;
   return u.share >= kLinkFull || (u.share >= kFull && queued);
