@@ -26,6 +26,7 @@
 #include "controller/cpu_placement.h"
 #include "controller/fleet.h"
 #include "controller/live_status.h"
+#include "controller/local_fleet.h"
 #include "controller/path_probe.h"
 #include "controller/plan.h"
 #include "controller/result_store.h"
@@ -540,6 +541,13 @@ std::string UtcNow() {
   char text[32];
   strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
   return text;
+}
+
+absl::Status CampaignRunOptions::Complete() {
+  RETURN_IF_ERROR(credentials.Complete());
+  if (local_agents == 0 || !bin_dir.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(bin_dir, OwnBinDir());
+  return absl::OkStatus();
 }
 
 CampaignOutcome RunCampaign(const Campaign& campaign, const CampaignRunOptions& options,

@@ -26,6 +26,10 @@ struct CampaignRunOptions {
   AgentCredentials credentials;
   PhaseLimits limits;
   PathProbeOptions probe;  // of the baselines
+
+  // Fills in what was not given: the usual certificates and, for local_agents, this program's own
+  // directory.
+  absl::Status Complete();
 };
 
 struct CampaignOutcome {

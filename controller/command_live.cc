@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "base/clock.h"
+#include "base/durable_files.h"
 #include "base/status_macros.h"
 #include "controller/commands.h"
 #include "controller/live_status.h"
@@ -102,7 +103,11 @@ bool Contains(const std::vector<ResultListing>& listings, const std::string& run
 }
 
 // How a campaign that ran ended: its own exit code. Nothing while it still runs.
-std::optional<ExitCode> HowItEnded(const LiveArguments& arguments, const std::string& run_id) {
+std::optional<ExitCode> HowItEnded(const LiveArguments& arguments, const ResultListing& running) {
+  // As long as its writer lives nothing else is read: what follows opens every result there is, and
+  // the machine may be measuring.
+  if (IsLocked(running.directory)) return std::nullopt;
+  const std::string& run_id = running.manifest->campaign.run_id;
   // Twice: the directory may get its final name while it is looked for.
   std::vector<ResultListing> listings = ListResults(arguments.results_dir);
   if (!Contains(listings, run_id)) listings = ListResults(arguments.results_dir);
@@ -130,7 +135,6 @@ std::optional<ExitCode> HowItEnded(const LiveArguments& arguments, const std::st
 ExitCode Watch(const LiveArguments& arguments) {
   const auto found = FindRunning(arguments);
   if (!found.ok()) return Fail(found.status());
-  const std::string run_id = found->manifest->campaign.run_id;
   const bool live_line = isatty(STDERR_FILENO) == 1;
   std::string last;
   for (;;) {
@@ -145,7 +149,7 @@ ExitCode Watch(const LiveArguments& arguments) {
       }
       last = now;
     }
-    if (const std::optional<ExitCode> ended = HowItEnded(arguments, run_id)) {
+    if (const std::optional<ExitCode> ended = HowItEnded(arguments, *found)) {
       if (live_line) std::fputs("\r\x1b[K", stderr);
       return *ended;
     }
@@ -160,8 +164,7 @@ ExitCode Cancel(const LiveArguments& arguments) {
   // Its directory has gone: it ended by itself meanwhile.
   if (!asked.ok() && !absl::IsNotFound(asked)) return Fail(asked);
   if (arguments.no_wait) return ExitCode::kDone;
-  const std::string run_id = found->manifest->campaign.run_id;
-  while (!HowItEnded(arguments, run_id)) std::this_thread::sleep_for(kLookEvery);
+  while (!HowItEnded(arguments, *found)) std::this_thread::sleep_for(kLookEvery);
   return ExitCode::kDone;
 }
 

@@ -8,7 +8,6 @@
 #include "controller/campaign_runner.h"
 #include "controller/commands.h"
 #include "controller/interrupts.h"
-#include "controller/local_fleet.h"
 #include "controller/plan.h"
 #include "controller/progress.h"
 #include "controller/resume.h"
@@ -58,14 +57,7 @@ ExitCode Run(RunArguments* arguments) {
     std::fputs(DescribePlan(*campaign, MakePlan(*campaign, agents), agents).c_str(), stdout);
     return ExitCode::kDone;
   }
-  if (const absl::Status complete = options.credentials.Complete(); !complete.ok()) {
-    return Fail(complete);
-  }
-  if (options.local_agents > 0 && options.bin_dir.empty()) {
-    const auto directory = OwnBinDir();
-    if (!directory.ok()) return Fail(directory.status());
-    options.bin_dir = *directory;
-  }
+  if (const absl::Status complete = options.Complete(); !complete.ok()) return Fail(complete);
   Progress progress(ProgressForStderr(arguments->quiet));
   if (resumption) {
     progress.Note(absl::StrCat("resuming ", resumption->stored.directory, ": ",

@@ -21,7 +21,6 @@
 #include "controller/commands.h"
 #include "controller/gate_syntax.h"
 #include "controller/interrupts.h"
-#include "controller/local_fleet.h"
 #include "controller/progress.h"
 #include "controller/rate_search.h"
 #include "controller/result_store.h"
@@ -363,14 +362,7 @@ ExitCode Search(SearchArguments* given) {
   const auto plan = PlanSearch(*given, *campaign);
   if (!plan.ok()) return Fail(plan.status());
   given->run.local_agents = given->campaign.local;
-  if (const absl::Status complete = given->run.credentials.Complete(); !complete.ok()) {
-    return Fail(complete);
-  }
-  if (given->campaign.local > 0 && given->run.bin_dir.empty()) {
-    const auto directory = OwnBinDir();
-    if (!directory.ok()) return Fail(directory.status());
-    given->run.bin_dir = *directory;
-  }
+  if (const absl::Status complete = given->run.Complete(); !complete.ok()) return Fail(complete);
   Prober prober(*given, *plan, &CatchInterrupts());
   const RateAnswer answer = SearchRate(
       plan->search, [&](double rate, bool confirming) { return prober.Run(rate, confirming); });

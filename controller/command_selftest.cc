@@ -8,7 +8,6 @@
 #include "base/version.h"
 #include "controller/commands.h"
 #include "controller/interrupts.h"
-#include "controller/local_fleet.h"
 #include "controller/progress.h"
 #include "controller/selftest.h"
 #include "controller/selftest_record.h"
@@ -80,13 +79,8 @@ ExitCode Selftest(Arguments* given) {
   }
   if (status.ok()) status = TakeDosedServers(given);
   if (status.ok()) status = Check(*given);
-  if (status.ok()) status = given->options.run.credentials.Complete();
+  if (status.ok()) status = options.run.Complete();
   if (!status.ok()) return Fail(status);
-  if (given->options.run.local_agents > 0 && given->options.run.bin_dir.empty()) {
-    const auto directory = OwnBinDir();
-    if (!directory.ok()) return Fail(directory.status());
-    given->options.run.bin_dir = *directory;
-  }
   Interrupts& interrupts = CatchInterrupts();
   Progress progress(ProgressForStderr(given->quiet));
   const SelftestOutcome outcome = RunSelftest(given->options, &interrupts, &progress);
