@@ -57,4 +57,13 @@ Abilities TryAbilities() {
   return abilities;
 }
 
+Abilities AbilitiesMemory::Get() {
+  std::lock_guard lock(mutex_);
+  if (!found_ || MonoNow() - at_ > kAbilitiesHold) {
+    found_ = TryAbilities();
+    at_ = MonoNow();
+  }
+  return *found_;
+}
+
 }  // namespace kbench

@@ -4,7 +4,11 @@
 
 #include <cstdint>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <string>
+
+#include "base/clock.h"
 
 namespace kbench {
 
@@ -17,5 +21,19 @@ struct Abilities {
 };
 
 Abilities TryAbilities();
+
+// Trying costs rings and sockets, beside whatever the host is measuring: whoever asks ten times a
+// second hears what was found at most kAbilitiesHold ago. Thread-safe.
+inline constexpr Nanos kAbilitiesHold = Seconds(10);
+
+class AbilitiesMemory {
+ public:
+  Abilities Get();
+
+ private:
+  std::mutex mutex_;
+  std::optional<Abilities> found_;
+  MonoTime at_;
+};
 
 }  // namespace kbench

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "agent/abilities.h"
 #include "agent/caller_service.h"
 #include "agent/echo_service.h"
 #include "agent/host_facts.h"
@@ -62,7 +61,7 @@ grpc::ServerUnaryReactor* AgentService::Hello(grpc::CallbackServerContext* conte
   version->set_release(std::string(ReleaseVersion()));
   version->set_build(std::string(BuildId()));
   *reply->mutable_host() = ToProto(ReadHostFacts());
-  const Abilities abilities = TryAbilities();
+  const Abilities abilities = abilities_.Get();
   for (const auto& [transport, problem] : abilities.transports) {
     if (problem.empty()) reply->add_transports(transport);
   }

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "agent/abilities.h"
 #include "agent/caps.h"
 #include "agent/result_shelf.h"
 #include "base/clock.h"
@@ -113,6 +114,7 @@ class AgentService final : public control::Agent::CallbackService {
 
   const Caps caps_;
   const std::unique_ptr<ResultShelf> shelf_;
+  AbilitiesMemory abilities_;
   mutable std::mutex mutex_;
   int turns_[2] = {};                         // taken, by side; guarded by mutex_
   std::string address_;                       // guarded by mutex_

@@ -244,7 +244,16 @@ absl::Status Worker::WriteKeys() {
                          .max_ops = upto - from,
                          .recorder = &recorder});
   }
-  PumpUntilDone(&recorder);
+  // One key that is not there fails the load: a server that has gone silent is not asked for each
+  // of the others in turn.
+  pump_->Run({.end_ns = &options_.control->end_ns(),
+              .recorder = &recorder,
+              .on_lost = [this] { TellLost(); },
+              .on_tick =
+                  [&](MonoTime now) {
+                    const Counts counts = recorder.totals();
+                    if (counts.failed + counts.lost > 0) options_.control->PlanEnd(now);
+                  }});
   const Counts counts = recorder.totals();
   if (options_.control->why() == RunControl::Why::kServerLost) {
     return absl::AbortedError(options_.control->reason());

@@ -141,6 +141,10 @@ std::vector<std::string> SuspectCodes(const std::vector<result::Caveat>& caveats
 
 }  // namespace
 
+std::vector<std::string> SuspectCodes(const RunEvidence& run) {
+  return SuspectCodes(AllCaveats(run, Summarize(run)));
+}
+
 std::string RunSummaryJson(const RunEvidence& run) {
   const RunSummary summary = Summarize(run);
   Json json = Identity(run);

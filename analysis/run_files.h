@@ -8,6 +8,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "analysis/evidence.h"
@@ -17,6 +18,8 @@ namespace kbench::analysis {
 std::string RunSummaryJson(const RunEvidence& run);
 std::string DecompositionJson(const RunEvidence& run);
 std::string HealthJson(const RunEvidence& run);
+// Codes of the caveats for which HealthJson's verdict is "suspect", each once; none: it is "ok".
+std::vector<std::string> SuspectCodes(const RunEvidence& run);
 std::string IntervalsCsv(const RunEvidence& run);
 // `started_utc`: "2026-11-23T23:36:00Z"; anything else is written as the epoch.
 std::string LatencyHlog(const RunEvidence& run, absl::string_view started_utc);

@@ -89,6 +89,7 @@ struct Settings {
   int64_t reconnects = 0;  // attempts per connection
   int64_t repetitions = 3;
   std::string lost_agent = "abort";  // or "continue"
+  std::string suspect = "keep";      // or "fail"
   uint64_t seed = 1;
   int64_t sample_every = 64;  // 0: no kernel stamps
   int64_t samples_max = 20'000;

@@ -455,6 +455,7 @@ std::vector<CampaignField> MakeFields() {
       Duration("run.connect_timeout", "connect_timeout", Millis(1), Seconds(600),
                &Settings::connect_timeout),
       Once(Choice("run.lost_agent", "lost_agent", {"abort", "continue"}, &Settings::lost_agent)),
+      Once(Choice("run.suspect", "suspect", {"keep", "fail"}, &Settings::suspect)),
       Count("run.reconnects", "reconnects", 0, 1'000'000, &Settings::reconnects),
       Count("probes.sample_every", "sample_every", 0, 1'000'000'000, &Settings::sample_every),
       Count("probes.samples_max", "samples_max", 0, 10'000'000, &Settings::samples_max),

@@ -18,6 +18,7 @@
 #include "absl/strings/str_join.h"
 #include "analysis/campaign_analysis.h"
 #include "analysis/gates.h"
+#include "analysis/run_files.h"
 #include "base/address.h"
 #include "base/random.h"
 #include "base/status_macros.h"
@@ -103,6 +104,7 @@ class CampaignRun {
       outcome.code = ExitCode::kTerminated;
     }
     if (outcome.status.ok()) JudgeGates(&outcome);
+    if (outcome.code == ExitCode::kDone) JudgeHealth(&outcome);
     Keep(&outcome);
     outcome.evidence = std::move(evidence_);
     return outcome;
@@ -134,6 +136,7 @@ class CampaignRun {
     cancel_watch_.emplace(store_->partial_dir(), interrupts_);
     progress_->CampaignStarted(campaign_.name, plan_.runs.size(), plan_.measuring);
     progress_->PublishIn(store_->partial_dir(), evidence_.run_id);
+    progress_->Phase("hello");
     ASSIGN_OR_RETURN(fleet_, Fleet::Meet(campaign_, {.local_agents = options_.local_agents,
                                                      .bin_dir = options_.bin_dir,
                                                      .log_dir = store_->log_dir(),
@@ -459,13 +462,31 @@ class CampaignRun {
   void JudgeGates(CampaignOutcome* outcome) {
     if (campaign_.gates.empty()) return;
     const auto results = analysis::JudgeGates(analysis::Analyse(evidence_));
-    gates_line_ = analysis::GatesLine(results);
+    verdict_ = analysis::GatesLine(results);
     if (analysis::CountOf(results, analysis::GateVerdict::kFailed) > 0) {
       outcome->code = ExitCode::kGatesFailed;
     } else if (analysis::CountOf(results, analysis::GateVerdict::kInconclusive) > 0) {
       outcome->code = ExitCode::kInconclusive;
     }
-    if (outcome->code != ExitCode::kDone) progress_->Note(gates_line_);
+    if (outcome->code != ExitCode::kDone) progress_->Note(verdict_);
+  }
+
+  // Numbers that should not be believed without reading on are kept in any case; whether they end
+  // the command like a failure is the campaign's choice.
+  void JudgeHealth(CampaignOutcome* outcome) {
+    if (campaign_.cells.front().settings.suspect != "fail") return;
+    size_t suspect_runs = 0;
+    std::set<std::string> because;
+    for (const analysis::RunEvidence& run : evidence_.runs) {
+      const std::vector<std::string> codes = analysis::SuspectCodes(run);
+      if (!codes.empty()) ++suspect_runs;
+      because.insert(codes.begin(), codes.end());
+    }
+    if (suspect_runs == 0) return;
+    verdict_ = absl::StrCat(suspect_runs, " of ", evidence_.runs.size(),
+                            " runs are suspect: ", absl::StrJoin(because, ", "));
+    outcome->code = ExitCode::kSuspect;
+    progress_->Note(verdict_);
   }
 
   // What was written whole stays recoverable; a disk that was full from the start keeps nothing.
@@ -497,7 +518,7 @@ class CampaignRun {
     absl::StatusOr<std::string> directory =
         store_->Finish(evidence_, static_cast<int>(outcome->code),
                        outcome->status.ok() && outcome->code != ExitCode::kDone
-                           ? gates_line_
+                           ? verdict_
                            : std::string(outcome->status.message()),
                        UtcNow());
     if (directory.ok()) {
@@ -524,7 +545,7 @@ class CampaignRun {
   std::set<int> adopted_;       // ordinals
   std::vector<int> ordinals_;   // of evidence_.runs, ascending
   std::string last_own_run_;    // id; empty: none yet
-  std::string gates_line_;      // how many passed and failed
+  std::string verdict_;         // why the code of a complete campaign is not 0
   std::set<std::string> said_;  // why there was no observation
   uint64_t wrong_values_ = 0;   // in runs that verify
   Nanos left_;                  // warm-up and measurement of the runs to come

@@ -3,7 +3,7 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
+#include <filesystem>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +11,7 @@
 #include "analysis/compare.h"
 #include "analysis/report.h"
 #include "base/durable_files.h"
+#include "controller/agent_result_file.h"
 #include "controller/commands.h"
 #include "controller/path_table.h"
 #include "controller/result_reader.h"
@@ -61,7 +62,18 @@ ExitCode List(const ResultArguments& arguments) {
   return ExitCode::kDone;
 }
 
+ExitCode ShowAgentResult(const ResultArguments& arguments) {
+  const auto result = ReadAgentResult(arguments.name);
+  if (!result.ok()) return Fail(result.status());
+  const bool json = arguments.format == "json";
+  std::fputs((json ? AgentResultJson(*result) : AgentResultText(*result)).c_str(), stdout);
+  return ExitCode::kDone;
+}
+
 ExitCode Show(const ResultArguments& arguments) {
+  if (std::error_code error; std::filesystem::is_regular_file(arguments.name, error)) {
+    return ShowAgentResult(arguments);
+  }
   const auto stored = Open(arguments.results_dir, arguments.name);
   if (!stored.ok()) return Fail(stored.status());
   const Manifest& m = stored->manifest;
@@ -162,7 +174,10 @@ void AddResultCommands(CommandLine* line) {
 
   auto show = std::make_shared<ResultArguments>();
   CLI::App* command = AddCommand(line, "show", "Show what a result is", show, Show);
-  command->add_option("result", show->name, "Directory, run id or its beginning")->required();
+  command
+      ->add_option("result", show->name,
+                   "Directory, run id or its beginning; or a file of one agent's result")
+      ->required();
   AddFormat(command, show.get(), {"text", "json"});
 
   auto report = std::make_shared<ResultArguments>();

@@ -57,7 +57,7 @@ inline constexpr std::array<ExitCodeMeaning, 14> kExitCodes = {{
     {ExitCode::kServerUnreachable, "Kinetic server unreachable or refused us"},
     {ExitCode::kWrongData, "data verification failed; the campaign is complete and kept"},
     {ExitCode::kSuspect,
-     "selftest: the attribution is wrong here; search: the client was the limit"},
+     "suspect: a run under `run.suspect: fail`, a search whose client was the limit, a selftest"},
     {ExitCode::kPhaseTimeout, "a phase timed out"},
     {ExitCode::kInterrupted, "interrupted (Ctrl-C); partial results are kept, marked aborted"},
     {ExitCode::kTerminated, "terminated (SIGTERM); partial results are kept, marked aborted"},

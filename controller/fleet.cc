@@ -19,13 +19,12 @@ constexpr size_t kAcknowledgementsAtOnce = 16;
 constexpr Nanos kDrain = Seconds(20);
 constexpr std::chrono::milliseconds kAskEvery(100);
 
-absl::Status CheckAgent(const Campaign& campaign, const std::string& address,
-                        const control::HelloReply& reply) {
-  RETURN_IF_ERROR(CheckIdle(address, reply));
-  for (const Cell& cell : campaign.cells) {
-    if (absl::c_linear_search(reply.transports(), cell.settings.transport)) continue;
+absl::Status CheckTransports(const std::set<std::string>& wanted, const std::string& address,
+                             const control::HelloReply& reply) {
+  for (const std::string& transport : wanted) {
+    if (absl::c_linear_search(reply.transports(), transport)) continue;
     return absl::InvalidArgumentError(absl::StrCat("agent ", address, " cannot run transport ",
-                                                   cell.settings.transport, "; it has ",
+                                                   transport, "; it has ",
                                                    absl::StrJoin(reply.transports(), ", ")));
   }
   return absl::OkStatus();
@@ -52,6 +51,7 @@ bool BecomesIdle(AgentLink* agent, const std::string& our_run) {
 absl::StatusOr<std::unique_ptr<Fleet>> Fleet::Meet(const Campaign& campaign,
                                                    const FleetOptions& options) {
   std::unique_ptr<Fleet> fleet(new Fleet(options));
+  for (const Cell& cell : campaign.cells) fleet->transports_.insert(cell.settings.transport);
   std::vector<std::string> addresses = campaign.agents;
   if (options.local_agents > 0) {
     ASSIGN_OR_RETURN(fleet->local_, LocalFleet::Start(campaign, {.agents = options.local_agents,
@@ -63,7 +63,7 @@ absl::StatusOr<std::unique_ptr<Fleet>> Fleet::Meet(const Campaign& campaign,
   for (const std::string& address : addresses) {
     fleet->links_.push_back(std::make_unique<AgentLink>(address, options.credentials));
   }
-  RETURN_IF_ERROR(fleet->MeetAgents(campaign));
+  RETURN_IF_ERROR(fleet->MeetAgents());
   RETURN_IF_ERROR(fleet->MeetObserver(campaign.cells.front().settings.observer));
   return fleet;
 }
@@ -78,11 +78,12 @@ std::string Fleet::ServerFor(const Settings& settings) const {
   return settings.EmbeddedServer() ? local_->ServerFor(settings) : settings.server_address;
 }
 
-absl::Status Fleet::MeetAgents(const Campaign& campaign) {
+absl::Status Fleet::MeetAgents() {
   ASSIGN_OR_RETURN(const std::vector<control::HelloReply> replies,
                    Dispatcher::HelloAll(agents(), options_.limits.hello));
   for (size_t i = 0; i < replies.size(); ++i) {
-    RETURN_IF_ERROR(CheckAgent(campaign, links_[i]->address(), replies[i]));
+    RETURN_IF_ERROR(CheckIdle(links_[i]->address(), replies[i]));
+    RETURN_IF_ERROR(CheckTransports(transports_, links_[i]->address(), replies[i]));
     places_.push_back(PlaceOf(links_[i]->address(), replies[i]));
     keeps_results_.push_back(replies[i].keeps_results());
   }
@@ -126,6 +127,7 @@ void Fleet::AskAgain(const std::string& our_run) {
   const auto is_there = [&](AgentLink* agent) {
     const auto reply = agent->Hello(options_.limits.hello);
     if (!reply.ok()) return false;
+    if (!CheckTransports(transports_, agent->address(), *reply).ok()) return false;
     if (reply->active_run().empty()) return true;
     return reply->active_run() == our_run && BecomesIdle(agent, our_run);
   };

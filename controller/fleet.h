@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,8 +45,9 @@ class Fleet {
   // Indices of those that were there when last asked.
   const std::vector<size_t>& present() const { return present_; }
   std::vector<std::string> absent() const;  // addresses
-  // Asks everybody again. An agent at work for somebody else is absent; one that is still at work
-  // for run `ours_run` is told to stop.
+  // Asks everybody again. An agent at work for somebody else is absent, as is one that came back
+  // without a transport of the campaign or with another version; one that is still at work for run
+  // `our_run` is told to stop.
   void AskAgain(const std::string& our_run);
 
   // The agents with these indices may forget their results of this run: they are stored. One that
@@ -54,11 +56,12 @@ class Fleet {
 
  private:
   explicit Fleet(const FleetOptions& options) : options_(options) {}
-  absl::Status MeetAgents(const Campaign& campaign);
+  absl::Status MeetAgents();
   absl::Status MeetObserver(const std::string& address);
   AgentPlace PlaceOf(const std::string& address, const control::HelloReply& reply) const;
 
   const FleetOptions options_;
+  std::set<std::string> transports_;  // that the campaign's cells ask for
   std::unique_ptr<LocalFleet> local_;
   std::vector<std::unique_ptr<AgentLink>> links_;
   std::vector<AgentPlace> places_;

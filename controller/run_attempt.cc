@@ -115,6 +115,7 @@ absl::Status RunAttempt::Load() {
 }
 
 absl::Status RunAttempt::MeasureClocks() {
+  progress_->Phase("clock");
   std::vector<absl::StatusOr<AgentClockMap>> clocks(agents_.size(),
                                                     absl::UnknownError("not measured"));
   InParallel(agents_.size(), kClocksAtOnce, [&](size_t i) {

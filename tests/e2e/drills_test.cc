@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <sys/mount.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -13,6 +12,7 @@
 #include "base/address.h"
 #include "base/fd.h"
 #include "proto/agent.grpc.pb.h"
+#include "tests/e2e/blows.h"
 #include "tests/e2e/campaign_run.h"
 
 namespace kbench::e2e {
@@ -286,26 +286,9 @@ TEST(Drill, AControllerKilledOutrightLeavesNothingThatLooksComplete) {
   ExpectSaid(list.out + list.err, ".partial-");
 }
 
-// A small file system of the test's own.
-class TinyDisk {
- public:
-  TinyDisk(const std::string& path, const char* size) : path_(path) {
-    std::filesystem::create_directories(path);
-    mounted_ = mount("tmpfs", path.c_str(), "tmpfs", 0, size) == 0;
-  }
-  ~TinyDisk() {
-    if (mounted_) umount2(path_.c_str(), MNT_DETACH);
-  }
-  bool mounted() const { return mounted_; }
-
- private:
-  std::string path_;
-  bool mounted_ = false;
-};
-
 TEST(Drill, AFullDiskIsSaidAndLeavesNoHalfResult) {
   const TempDir dir;
-  const TinyDisk disk(dir.path() + "/results", "size=24k");
+  const SmallDisk disk(dir.path() + "/results", "24k");
   if (!disk.mounted()) GTEST_SKIP() << "needs root: cannot mount a tmpfs";
   const CampaignRun run =
       RunCampaign(dir, std::string("name: full\n") + kShortRun, {"--local", "1"}, seconds(30));
@@ -318,7 +301,7 @@ TEST(Drill, AFullDiskIsSaidAndLeavesNoHalfResult) {
 
 TEST(Drill, ADiskThatFillsLaterKeepsTheRunsThatWereWritten) {
   const TempDir dir;
-  const TinyDisk disk(dir.path() + "/results", "size=400k");
+  const SmallDisk disk(dir.path() + "/results", "400k");
   if (!disk.mounted()) GTEST_SKIP() << "needs root: cannot mount a tmpfs";
   const CampaignRun run = RunCampaign(dir,
                                       "name: filling\n"

@@ -212,8 +212,10 @@ void NetLab::LoseRouted(double share) const {
   nft("add table ip lab");
   nft("add chain ip lab forward { type filter hook forward priority 0; }");
   nft("add rule ip lab forward counter");
-  nft(absl::StrCat("add rule ip lab forward numgen random mod ", kOf, " < ",
-                   static_cast<int>(share * kOf), " counter drop"));
+  const auto lost = static_cast<int>(share * kOf);
+  const std::string some =
+      lost < kOf ? absl::StrCat("numgen random mod ", kOf, " < ", lost, " ") : "";
+  nft(absl::StrCat("add rule ip lab forward ", some, "counter drop"));
 }
 
 void NetLab::LoseNothing() const {

@@ -79,7 +79,8 @@ class NetLab {
   void Unshape() const;
 
   // Loses this share of the packets that the relay routes, both ways, by chance. A packet is what
-  // the sender's TCP handed over: up to 64 KiB while segmentation is offloaded.
+  // the sender's TCP handed over: up to 64 KiB while segmentation is offloaded. 1: the link is cut,
+  // and no host is told.
   void LoseRouted(double share) const;
   void LoseNothing() const;
   // Packets that the relay has routed or lost since LoseRouted().

@@ -6,10 +6,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/mount.h>
-#include <sys/timerfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -20,8 +17,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/random.h"
+#include "tests/e2e/blows.h"
 #include "tests/e2e/campaign_run.h"
 
 namespace kbench::e2e {
@@ -100,35 +97,6 @@ Fault Draw(Random* random) {
   return fault;
 }
 
-// A disk of its own for what is written below `path`.
-class SmallDisk {
- public:
-  explicit SmallDisk(const std::string& path) : path_(path) {
-    std::filesystem::create_directories(path);
-    mounted_ = mount("tmpfs", path.c_str(), "tmpfs", 0, "size=64m") == 0;
-  }
-  ~SmallDisk() {
-    if (mounted_) umount2(path_.c_str(), MNT_DETACH);
-  }
-  bool mounted() const { return mounted_; }
-  // What is there stays; nothing more fits, until Free().
-  void Fill() const { Resize(absl::StrCat("size=", Used())); }
-  void Free() const { Resize("size=64m"); }
-
- private:
-  void Resize(const std::string& size) const {
-    EXPECT_EQ(mount("tmpfs", path_.c_str(), "tmpfs", MS_REMOUNT, size.c_str()), 0) << size;
-  }
-  uint64_t Used() const {
-    std::error_code ignored;
-    const auto space = std::filesystem::space(path_, ignored);
-    return space.capacity - space.free + 4096;
-  }
-
-  const std::string path_;
-  bool mounted_ = false;
-};
-
 class Soak : public testing::Test {
  protected:
   static constexpr int kAgents = 2;
@@ -205,19 +173,6 @@ class Soak : public testing::Test {
   std::unique_ptr<Daemon> server_;
   std::vector<std::unique_ptr<Daemon>> agents_;
 };
-
-// The instants of the blows are the test's input: nothing is waited for by them.
-void WaitUntil(MonoTime at) {
-  const Fd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
-  const itimerspec until = {
-      .it_interval = {},
-      .it_value = {.tv_sec = at.ns() / 1'000'000'000, .tv_nsec = at.ns() % 1'000'000'000}};
-  uint64_t expired = 0;
-  if (timerfd_settime(timer.get(), TFD_TIMER_ABSTIME, &until, nullptr) != 0 ||
-      read(timer.get(), &expired, sizeof(expired)) != sizeof(expired)) {
-    std::abort();
-  }
-}
 
 TEST_F(Soak, RandomFaultsInARow) {
   if (!disk_of_agents_.mounted()) GTEST_SKIP() << "needs root: cannot mount a tmpfs";

@@ -307,6 +307,12 @@ TEST_F(Survival, WhatADeadControllerHadMeasuredIsCollectedByItsId) {
   int files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(output)) {
     files += entry.file_size() > 0;
+    const Finished shown = Kbench({"show", entry.path()});
+    EXPECT_EQ(shown.code, kDone) << shown.err;
+    ExpectSaid(shown.out, "aborted: ");
+    ExpectSaid(shown.out, "\nget ");
+    const Finished json = Kbench({"show", entry.path(), "--format", "json"});
+    EXPECT_GT(nlohmann::json::parse(json.out)["all"]["counts"]["answered"], 0);
   }
   EXPECT_EQ(files, 2);
   EXPECT_EQ(AskAgents({"results"}).out.find(id), std::string::npos);
