@@ -1,7 +1,6 @@
 // Bad input and bad days: each ends in a clear message, the documented exit code, no hang, and
 // nothing half-written. Ports come from the kernel, everything stays on loopback.
 
-#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -11,9 +10,9 @@
 
 #include "base/address.h"
 #include "base/fd.h"
-#include "proto/agent.grpc.pb.h"
 #include "tests/e2e/blows.h"
 #include "tests/e2e/campaign_run.h"
+#include "tests/e2e/future_agent.h"
 
 namespace kbench::e2e {
 namespace {
@@ -161,30 +160,6 @@ TEST(Drill, AValueThatSomebodyElseWroteEndsWithItsOwnCode) {
   EXPECT_EQ(wrong.Manifest().at("status"), "complete");
   EXPECT_EQ(wrong.Manifest().at("exit_code"), 9);
 }
-
-// An agent that speaks control protocol 99.
-class FutureAgent final : public control::Agent::Service {
- public:
-  FutureAgent() {
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
-    builder.RegisterService(this);
-    server_ = builder.BuildAndStart();
-  }
-  ~FutureAgent() override { server_->Shutdown(); }
-  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
-
-  grpc::Status Hello(grpc::ServerContext*, const control::HelloRequest*,
-                     control::HelloReply* reply) override {
-    reply->mutable_agent()->set_protocol_major(99);
-    reply->mutable_agent()->set_release("99.0.0");
-    return grpc::Status::OK;
-  }
-
- private:
-  int port_ = 0;
-  std::unique_ptr<grpc::Server> server_;
-};
 
 TEST(Drill, AnAgentOfAnotherVersionIsRefusedNamingBoth) {
   const FutureAgent agent;

@@ -42,13 +42,13 @@ class LinkDrills : public LabTest {
                   .alternative_names = {"URI:urn:kbench:role:agent",
                                         absl::StrCat("IP:", NetLab::kServerRouted)}});
     controller_files_ = authority_.Issue(
-        "controller", {.common_name = "controller",
-                       .alternative_names = {"URI:urn:kbench:role:controller"}});
+        "controller",
+        {.common_name = "controller", .alternative_names = {"URI:urn:kbench:role:controller"}});
   }
 
   std::vector<std::string> Tls(const CertificateFiles& files) const {
-    return {"--tls-ca",  authority_.ca_file(), "--tls-certificate", files.certificate,
-            "--tls-key", files.key};
+    return {"--tls-ca",        authority_.ca_file(), "--tls-certificate",
+            files.certificate, "--tls-key",          files.key};
   }
   static std::string Yaml(const std::string& agent, const std::string& server,
                           const std::string& duration) {
@@ -86,15 +86,15 @@ TEST_F(LinkDrills, TenSecondsAreSurvived) {
   const TempDir near, far, shelf;
   // To the server: what is measured.
   Daemon near_agent("kbench-agent", {"--plaintext"}, "127.0.0.1:0", lab_->Enter(Host::kClient));
-  Daemon far_server("kbench-server", {"--allow-remote"},
-                    absl::StrCat(NetLab::kServerRouted, ":0"), lab_->Enter(Host::kServer));
+  Daemon far_server("kbench-server", {"--allow-remote"}, absl::StrCat(NetLab::kServerRouted, ":0"),
+                    lab_->Enter(Host::kServer));
   // To the agent: how it is commanded.
   const std::unique_ptr<Daemon> far_agent = FarAgent(shelf.path());
   Daemon server_beside("kbench-server", {}, "127.0.0.1:0", lab_->Enter(Host::kServer));
-  const auto measured = Controller(near, Yaml(near_agent.address(), far_server.address(), "25s"), {});
-  const auto commanded =
-      Controller(far, Yaml(far_agent->address(), server_beside.address(), "15s"),
-                 Tls(controller_files_));
+  const auto measured =
+      Controller(near, Yaml(near_agent.address(), far_server.address(), "25s"), {});
+  const auto commanded = Controller(far, Yaml(far_agent->address(), server_beside.address(), "15s"),
+                                    Tls(controller_files_));
   measured->WaitForOutput("ops/s", seconds(30));
   commanded->WaitForOutput("ops/s", seconds(30));
   lab_->LoseRouted(1);
@@ -123,8 +123,8 @@ TEST_F(LinkDrills, LongerThanTheLeaseIsALostAgentWhoseResultWaits) {
   const TempDir dir, shelf;
   const std::unique_ptr<Daemon> agent = FarAgent(shelf.path());
   Daemon server("kbench-server", {}, "127.0.0.1:0", lab_->Enter(Host::kServer));
-  const auto controller = Controller(dir, Yaml(agent->address(), server.address(), "120s"),
-                                     Tls(controller_files_));
+  const auto controller =
+      Controller(dir, Yaml(agent->address(), server.address(), "120s"), Tls(controller_files_));
   controller->WaitForOutput("ops/s", seconds(30));
   const std::string id = Look(dir, {}).partial_dirs.at(0);
   lab_->LoseRouted(1);
@@ -133,14 +133,15 @@ TEST_F(LinkDrills, LongerThanTheLeaseIsALostAgentWhoseResultWaits) {
   EXPECT_EQ(Look(dir, {}).Manifest()["status"], "failed");
   // The agent has given its controller up as well, without a word from it.
   const MonoTime deadline = MonoNow() + Seconds(30);
-  while (FindFiles(shelf.path(), absl::StrCat(id.substr(id.rfind('-') + 1), "-0000.result"))
-             .empty()) {
+  while (
+      FindFiles(shelf.path(), absl::StrCat(id.substr(id.rfind('-') + 1), "-0000.result")).empty()) {
     ASSERT_LT(MonoNow(), deadline) << "the agent keeps nothing";
     WaitUntil(MonoNow() + Millis(100));
   }
   lab_->LoseNothing();
-  const Finished collected = OnClient({"agents", "collect", id.substr(id.rfind('-') + 1), "--agents",
-                                       agent->address(), "--output", dir.path() + "/collected"});
+  const Finished collected =
+      OnClient({"agents", "collect", id.substr(id.rfind('-') + 1), "--agents", agent->address(),
+                "--output", dir.path() + "/collected"});
   EXPECT_EQ(collected.code, kDone) << collected.err;
   EXPECT_TRUE(absl::StrContains(collected.out, "answered")) << collected.out;
 }

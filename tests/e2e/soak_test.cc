@@ -1,8 +1,11 @@
 // A hundred and twenty bad days in a row: agents, servers and controllers are killed or frozen at
-// random instants, disks fill, a second controller comes along. After each the campaign has ended
+// random instants, the link is cut, disks fill, clocks are stepped, second controllers and
+// strangers come along, an agent comes back as another version. After each the campaign has ended
 // with a documented exit code, what was measured is there, whatever still lives is idle, and the
 // rest can be made. `make soak`; KBENCH_SOAK_FAULTS and KBENCH_SOAK_SEED for more, or for the same
 // again.
+//
+//   client host (of the lab): controllers, the Kinetic server | relay | server host: two agents
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -18,8 +21,12 @@
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "tests/base/certificate.h"
 #include "tests/e2e/blows.h"
 #include "tests/e2e/campaign_run.h"
+#include "tests/e2e/future_agent.h"
+#include "tests/e2e/netlab.h"
+#include "tests/e2e/stepped_clock.h"
 
 namespace kbench::e2e {
 namespace {
@@ -29,8 +36,17 @@ uint64_t FromEnvironment(const char* name, uint64_t usual) {
   return text == nullptr ? usual : std::strtoull(text, nullptr, 10);
 }
 
-enum class Victim { kAgent, kServer, kController };
-enum class Blow { kKill, kFreezeShortly, kFreeze, kFillDisk, kRival };
+enum class Victim { kAgent, kServer, kController, kLink, kNobody };
+enum class Blow {
+  kKill,
+  kFreezeShortly,  // or cut, of a link
+  kFreeze,
+  kFillDisk,
+  kStepClock,
+  kOtherVersion,  // an agent is killed, and one that speaks another protocol stands in its place
+  kRival,         // a second controller
+  kStranger,      // one whose certificate another authority signed
+};
 
 struct Fault {
   Victim victim = Victim::kAgent;
@@ -38,9 +54,15 @@ struct Fault {
   Nanos after;  // the campaign's start
 
   std::string Text() const {
-    static const char* const kVictims[] = {"agent", "server", "controller"};
-    static const char* const kBlows[] = {"killed", "frozen for 3 s", "frozen for 25 s",
-                                         "its disk full", "a rival controller"};
+    static const char* const kVictims[] = {"agent", "server", "controller", "link", "beside it"};
+    static const char* const kBlows[] = {"killed",
+                                         "stands still for 3 s",
+                                         "stands still for 25 s",
+                                         "its disk full",
+                                         "its clock stepped",
+                                         "replaced by another version",
+                                         "a rival controller",
+                                         "a stranger"};
     return absl::StrCat(kVictims[static_cast<int>(victim)], " ", kBlows[static_cast<int>(blow)],
                         " after ", after.seconds(), " s");
   }
@@ -48,20 +70,29 @@ struct Fault {
 
 // How a campaign may end after it. Every fault may come too late to be felt.
 std::set<int> Documented(const Fault& fault) {
-  if (fault.blow == Blow::kRival) return {0, 6};  // either may have been first
-  if (fault.blow == Blow::kFillDisk) {
-    return fault.victim == Victim::kController ? std::set<int>{0, 1} : std::set<int>{0};
+  switch (fault.blow) {
+    case Blow::kStepClock:
+    case Blow::kStranger:
+      return {0};
+    case Blow::kRival:
+      return {0, 6};  // either may have been first
+    case Blow::kFillDisk:
+      return fault.victim == Victim::kController ? std::set<int>{0, 1} : std::set<int>{0};
+    case Blow::kOtherVersion:
+      return {0, 6, 7};  // 7: the campaign begins when it is there
+    default:
+      break;
   }
   switch (fault.victim) {
     case Victim::kController:
       if (fault.blow == Blow::kKill) return {0, 137};
       return {0, 6};
     case Victim::kServer:
-      return {0, 6, 8, 11};  // half-way, at the beginning of a run, frozen in its load
-    case Victim::kAgent:
-      break;
+    case Victim::kLink:
+      return {0, 6, 8, 11};  // half-way, at the beginning of a run, in its load
+    default:
+      return {0, 6, 11};  // 11: an agent, frozen while its clock is asked for
   }
-  return {0, 6, 11};  // 11: frozen while its clock is asked for
 }
 
 // Runs that the controller said had ended: "[3/10] all rep 2 sampled: 1234 ops/s".
@@ -75,52 +106,80 @@ size_t RunsSaid(const std::string& progress) {
 }
 
 Fault Draw(Random* random) {
-  Fault fault{.after = Millis(static_cast<int64_t>(random->Below(6000)))};
-  fault.victim = static_cast<Victim>(random->Below(3));
-  switch (random->Below(8)) {
-    case 0:
-      fault.blow = Blow::kFreeze;
-      break;
-    case 1:
-    case 2:
-      fault.blow = Blow::kFreezeShortly;
-      break;
-    case 3:
-      fault.blow = fault.victim == Victim::kServer ? Blow::kKill : Blow::kFillDisk;
-      break;
-    case 4:
-      fault.blow = Blow::kRival;
-      break;
-    default:
-      fault.blow = Blow::kKill;
-  }
-  return fault;
+  static constexpr std::pair<Victim, Blow> kFaults[] = {
+      {Victim::kAgent, Blow::kKill},
+      {Victim::kAgent, Blow::kKill},
+      {Victim::kServer, Blow::kKill},
+      {Victim::kServer, Blow::kKill},
+      {Victim::kController, Blow::kKill},
+      {Victim::kController, Blow::kKill},
+      {Victim::kAgent, Blow::kFreezeShortly},
+      {Victim::kAgent, Blow::kFreeze},
+      {Victim::kServer, Blow::kFreezeShortly},
+      {Victim::kServer, Blow::kFreeze},
+      {Victim::kController, Blow::kFreezeShortly},
+      {Victim::kController, Blow::kFreeze},
+      {Victim::kLink, Blow::kFreezeShortly},
+      {Victim::kLink, Blow::kFreeze},
+      {Victim::kAgent, Blow::kFillDisk},
+      {Victim::kController, Blow::kFillDisk},
+      {Victim::kAgent, Blow::kStepClock},
+      {Victim::kAgent, Blow::kOtherVersion},
+      {Victim::kNobody, Blow::kRival},
+      {Victim::kNobody, Blow::kStranger},
+  };
+  const auto [victim, blow] = kFaults[random->Below(std::size(kFaults))];
+  return {
+      .victim = victim, .blow = blow, .after = Millis(static_cast<int64_t>(random->Below(6000)))};
 }
 
-class Soak : public testing::Test {
+class Soak : public LabTest {
  protected:
   static constexpr int kAgents = 2;
 
-  Soak() {
-    server_ = std::make_unique<Daemon>("kbench-server", std::vector<std::string>{});
-    for (int i = 0; i < kAgents; ++i) StartAgent(i, "127.0.0.1:0");
+  Soak() : authority_(keys_.path()), other_authority_(other_keys_.path()) {
+    agent_files_ = authority_.Issue("agent", WishFor("agent", NetLab::kServerRouted));
+    controller_files_ = authority_.Issue("controller", WishFor("controller"));
+    stranger_files_ = other_authority_.Issue("stranger", WishFor("controller"));
+  }
+  void SetUp() override {
+    LabTest::SetUp();
+    if (IsSkipped()) return;
+    server_ = StartServer(absl::StrCat(NetLab::kClientRouted, ":0"));
+    const SteppedClock::Shown shown(clock_);
+    for (int i = 0; i < kAgents; ++i) {
+      agents_.push_back(StartAgent(i, absl::StrCat(NetLab::kServerRouted, ":0")));
+    }
+  }
+  void TearDown() override {
+    agents_.clear();
+    server_.reset();
+    LabTest::TearDown();
   }
 
-  void StartAgent(int i, const std::string& listen) {
-    auto agent = std::make_unique<Daemon>(
-        "kbench-agent",
-        std::vector<std::string>{"--plaintext", "--results",
-                                 absl::StrCat(agent_disk_.path(), "/disk/kept", i)},
-        listen);
-    if (static_cast<size_t>(i) < agents_.size()) {
-      agents_[static_cast<size_t>(i)] = std::move(agent);
-    } else {
-      agents_.push_back(std::move(agent));
-    }
+  static CertificateWish WishFor(const std::string& role, const std::string& host = "") {
+    CertificateWish wish{.common_name = role, .alternative_names = {"URI:urn:kbench:role:" + role}};
+    if (!host.empty()) wish.alternative_names.push_back("IP:" + host);
+    wish.from_seconds = -7 * 86'400;  // for agents whose clocks are stepped back, again and again
+    wish.to_seconds = 86'400;
+    return wish;
+  }
+  std::vector<std::string> Tls(const CertificateFiles& files) const {
+    return {"--tls-ca",        authority_.ca_file(), "--tls-certificate",
+            files.certificate, "--tls-key",          files.key};
+  }
+  std::unique_ptr<Daemon> StartServer(const std::string& listen) const {
+    return std::make_unique<Daemon>("kbench-server", std::vector<std::string>{"--allow-remote"},
+                                    listen, lab_->Enter(Host::kClient));
+  }
+  std::unique_ptr<Daemon> StartAgent(int i, const std::string& listen) const {
+    std::vector<std::string> options = Tls(agent_files_);
+    options.insert(options.end(), {"--results", absl::StrCat(agent_disk_.path(), "/disk/kept", i)});
+    return std::make_unique<Daemon>("kbench-agent", options, listen, lab_->Enter(Host::kServer));
   }
 
   std::string Addresses() const {
-    return absl::StrCat(agents_[0]->address(), ",", agents_[1]->address());
+    return absl::StrCat("'", agents_[0]->address(), "','", agents_[1]->address(), "'");
   }
   std::string Yaml(const std::string& run) const {
     return absl::StrCat("name: soak\nagents: [", Addresses(), "]\nserver: {address: '",
@@ -133,7 +192,16 @@ class Soak : public testing::Test {
 
   Finished Kbench(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), Program("kbench"));
-    return e2e::Run(arguments, seconds(120));
+    const std::vector<std::string> tls = Tls(controller_files_);
+    const bool asks_agents = arguments[1] == "agents" || arguments[1] == "run";
+    if (asks_agents) arguments.insert(arguments.end(), tls.begin(), tls.end());
+    return e2e::Run(arguments, seconds(120), lab_->Enter(Host::kClient));
+  }
+  // A campaign of somebody else's, beside the one that is judged.
+  Finished Beside(const CertificateFiles& files) const {
+    const TempDir elsewhere;
+    return e2e::Run(RunArgv(elsewhere, Yaml("duration: 200ms, repetitions: 1"), Tls(files)),
+                    seconds(120), lab_->Enter(Host::kClient));
   }
 
   Child& Of(const Fault& fault, Child* controller) {
@@ -141,25 +209,76 @@ class Soak : public testing::Test {
     return fault.victim == Victim::kServer ? server_->child() : agents_[1]->child();
   }
 
+  void Strike(const Fault& fault, Child* controller, const SmallDisk& disk_of_controller) {
+    const Nanos still = fault.blow == Blow::kFreeze ? Seconds(25) : Seconds(3);
+    switch (fault.blow) {
+      case Blow::kKill:
+        Of(fault, controller).Signal(SIGKILL);
+        break;
+      case Blow::kFreezeShortly:
+      case Blow::kFreeze:
+        if (fault.victim == Victim::kLink) {
+          lab_->LoseRouted(1);
+        } else {
+          Of(fault, controller).Signal(SIGSTOP);
+        }
+        WaitUntil(MonoNow() + still);
+        if (fault.victim == Victim::kLink) {
+          lab_->LoseNothing();
+        } else {
+          Of(fault, controller).Signal(SIGCONT);
+        }
+        break;
+      case Blow::kFillDisk:
+        (fault.victim == Victim::kAgent ? disk_of_agents_ : disk_of_controller).Fill();
+        break;
+      case Blow::kStepClock:
+        stepped_ = stepped_ - Seconds(1000);
+        clock_.Step(stepped_);
+        break;
+      case Blow::kOtherVersion: {
+        const std::string address = agents_[1]->address();
+        agents_[1].reset();
+        std::unique_ptr<FutureAgent> other;
+        lab_->In(Host::kServer, [&] {
+          other = std::make_unique<FutureAgent>(address, authority_.ca_file(), agent_files_);
+        });
+        WaitUntil(MonoNow() + still);
+        other.reset();
+        agents_[1] = StartAgent(1, address);
+        break;
+      }
+      case Blow::kRival: {
+        const Finished rival = Beside(controller_files_);
+        EXPECT_TRUE(rival.code == 0 || rival.code == 6) << rival.err;
+        break;
+      }
+      case Blow::kStranger:
+        EXPECT_EQ(Beside(stranger_files_).code, 6);
+        break;
+    }
+  }
+
   // Whatever was killed is started again where it was.
   void Mend(const Fault& fault) {
-    if (fault.blow != Blow::kKill || fault.victim == Victim::kController) return;
+    if (fault.blow != Blow::kKill) return;
     if (fault.victim == Victim::kServer) {
       const std::string address = server_->address();
       server_.reset();
-      server_ = std::make_unique<Daemon>("kbench-server", std::vector<std::string>{}, address);
-    } else {
+      server_ = StartServer(address);
+    } else if (fault.victim == Victim::kAgent) {
       const std::string address = agents_[1]->address();
       agents_[1].reset();
-      StartAgent(1, address);
+      agents_[1] = StartAgent(1, address);
     }
   }
 
   // Both agents say so within the lease; the wait has an end.
   bool BecomesIdle() const {
     const MonoTime deadline = MonoNow() + Seconds(60);
+    const std::string agents = absl::StrCat(agents_[0]->address(), ",", agents_[1]->address());
     while (MonoNow() < deadline) {
-      const std::string said = Kbench({"agents", "ping", "--agents", Addresses()}).out;
+      const std::string said = Kbench({"agents", "ping", "--agents", agents}).out;
       const size_t first = said.find("idle");
       if (first != std::string::npos && said.find("idle", first + 1) != std::string::npos) {
         return true;
@@ -168,8 +287,13 @@ class Soak : public testing::Test {
     return false;
   }
 
+  const TempDir keys_, other_keys_;
+  Authority authority_, other_authority_;
+  CertificateFiles agent_files_, controller_files_, stranger_files_;
   const TempDir agent_disk_;
   const SmallDisk disk_of_agents_{agent_disk_.path() + "/disk"};
+  const SteppedClock clock_{agent_disk_};
+  Nanos stepped_;
   std::unique_ptr<Daemon> server_;
   std::vector<std::unique_ptr<Daemon>> agents_;
 };
@@ -187,30 +311,10 @@ TEST_F(Soak, RandomFaultsInARow) {
     const TempDir dir;
     const SmallDisk disk_of_controller(dir.path() + "/results");
     const MonoTime begun = MonoNow();
-    Child controller(RunArgv(dir, Yaml(Short()), {}));
+    Child controller(RunArgv(dir, Yaml(Short()), Tls(controller_files_)),
+                     lab_->Enter(Host::kClient));
     WaitUntil(begun + fault.after);
-    Child& victim = Of(fault, &controller);
-    switch (fault.blow) {
-      case Blow::kKill:
-        victim.Signal(SIGKILL);
-        break;
-      case Blow::kFreezeShortly:
-      case Blow::kFreeze:
-        victim.Signal(SIGSTOP);
-        WaitUntil(MonoNow() + (fault.blow == Blow::kFreeze ? Seconds(25) : Seconds(3)));
-        victim.Signal(SIGCONT);
-        break;
-      case Blow::kFillDisk:
-        (fault.victim == Victim::kAgent ? disk_of_agents_ : disk_of_controller).Fill();
-        break;
-      case Blow::kRival: {
-        const TempDir elsewhere;
-        const CampaignRun rival =
-            RunCampaign(elsewhere, Yaml("duration: 200ms, repetitions: 1"), {}, seconds(120));
-        EXPECT_TRUE(rival.finished.code == 0 || rival.finished.code == 6) << rival.finished.err;
-        break;
-      }
-    }
+    Strike(fault, &controller, disk_of_controller);
     const int code = controller.Wait(seconds(120));
     std::cout << i << ": " << fault.Text() << ": exit " << code << ", "
               << (MonoNow() - begun).seconds() << " s" << std::endl;
