@@ -1,5 +1,6 @@
 #include "agent/result_shelf.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ namespace fs = std::filesystem;
 
 constexpr absl::string_view kSuffix = ".result";
 constexpr size_t kLongestId = 100;
+constexpr int64_t kSecond = 1'000'000'000;  // ns
 
 absl::Status CheckId(const std::string& run_id) {
   const auto plain = [](unsigned char c) { return absl::ascii_isalnum(c) || c == '-' || c == '_'; };
@@ -65,7 +67,21 @@ absl::Status ResultShelf::Put(const std::string& run_id, const std::string& byte
   RETURN_IF_ERROR(CheckId(run_id));
   std::lock_guard lock(mutex_);
   MakeRoom(run_id, bytes.size());
-  return ReplaceDurably(PathOf(run_id), bytes);
+  RETURN_IF_ERROR(ReplaceDurably(PathOf(run_id), bytes));
+  StayNewest(run_id);
+  return absl::OkStatus();
+}
+
+void ResultShelf::StayNewest(const std::string& run_id) {
+  int64_t newest = 0, own = 0;
+  for (const KeptResult& kept : ListLocked()) {
+    int64_t& to = kept.run_id == run_id ? own : newest;
+    to = std::max(to, kept.ended_unix_ns);
+  }
+  if (own > newest) return;
+  const timespec time = {.tv_sec = (newest + 1) / kSecond, .tv_nsec = (newest + 1) % kSecond};
+  const timespec times[] = {time, time};
+  utimensat(AT_FDCWD, PathOf(run_id).c_str(), times, 0);
 }
 
 std::vector<KeptResult> ResultShelf::List() const {
@@ -83,10 +99,10 @@ std::vector<KeptResult> ResultShelf::ListLocked() const {
     if (!absl::EndsWith(name, kSuffix) || stat(entry->path().c_str(), &file) != 0) continue;
     kept.push_back({.run_id = std::string(absl::StripSuffix(name, kSuffix)),
                     .bytes = static_cast<uint64_t>(file.st_size),
-                    .ended_unix_s = file.st_mtim.tv_sec});
+                    .ended_unix_ns = file.st_mtim.tv_sec * kSecond + file.st_mtim.tv_nsec});
   }
   std::sort(kept.begin(), kept.end(), [](const KeptResult& a, const KeptResult& b) {
-    return std::pair(a.ended_unix_s, a.run_id) < std::pair(b.ended_unix_s, b.run_id);
+    return std::pair(a.ended_unix_ns, a.run_id) < std::pair(b.ended_unix_ns, b.run_id);
   });
   return kept;
 }

@@ -2,7 +2,8 @@
 // not take a measurement with it. One file a run, whole or not at all, in a directory that outlives
 // the agent; a controller fetches them by run id, and what it has stored it acknowledges.
 //
-// At most kMostKept results and kMostBytes: the oldest give way, and the log says so.
+// At most kMostKept results and kMostBytes: the oldest give way, and the log says so. When the disk
+// is full before that, the new one is not kept: those that wait exist nowhere else.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ namespace kbench {
 struct KeptResult {
   std::string run_id;
   uint64_t bytes = 0;
-  int64_t ended_unix_s = 0;  // of its file
+  int64_t ended_unix_ns = 0;  // of its file
 };
 
 class ResultShelf {
@@ -49,6 +50,8 @@ class ResultShelf {
   std::vector<KeptResult> ListLocked() const;
   // For a result of so many bytes, which may replace one.
   void MakeRoom(const std::string& run_id, uint64_t bytes);
+  // By its file's time, which says who gives way: a clock that was stepped back must not.
+  void StayNewest(const std::string& run_id);
 
   const std::string directory_;
   const Fd lock_;             // against another agent with the same directory

@@ -7,6 +7,8 @@
 namespace kbench {
 namespace {
 
+constexpr int64_t kSecond = 1'000'000'000;  // ns
+
 grpc::Status Check(const grpc::ServerContextBase& context, const ResultShelf* shelf,
                    CallerRole least) {
   const grpc::Status status = RequireRole(context, least);
@@ -29,7 +31,7 @@ grpc::Status ListResults(const grpc::ServerContextBase& context, const ResultShe
     control::ResultsReply::Kept* kept = reply->add_kept();
     kept->set_run_id(result.run_id);
     kept->set_bytes(result.bytes);
-    kept->set_ended_unix_s(result.ended_unix_s);
+    kept->set_ended_unix_s(result.ended_unix_ns / kSecond);
   }
   return status;
 }

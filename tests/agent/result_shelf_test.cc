@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <filesystem>
+
 #include "absl/strings/str_cat.h"
 #include "base/durable_files.h"
 #include "tests/base/scratch_files.h"
@@ -46,6 +49,18 @@ TEST(ResultShelf, ARunThatWasArmedAgainReplacesItsResult) {
   ASSERT_TRUE(shelf->Put("a", "second").ok());
   EXPECT_EQ(*shelf->Read("a"), "second");
   EXPECT_THAT(Ids(*shelf), ElementsAre("a"));
+}
+
+// A host's clock was an hour ahead and has been set back.
+TEST(ResultShelf, TheLatestIsTheLatestWhateverTheClockSays) {
+  const TempDir dir;
+  auto shelf = *ResultShelf::Open(dir.path());
+  ASSERT_TRUE(shelf->Put("z-earlier", "x").ok());
+  const auto now = std::filesystem::last_write_time(dir / "z-earlier.result");
+  std::filesystem::last_write_time(dir / "z-earlier.result", now + std::chrono::hours(1));
+  ASSERT_TRUE(shelf->Put("b-later", "x").ok());
+  ASSERT_TRUE(shelf->Put("a-last", "x").ok());
+  EXPECT_THAT(Ids(*shelf), ElementsAre("z-earlier", "b-later", "a-last"));
 }
 
 TEST(ResultShelf, AnIdIsNoPath) {

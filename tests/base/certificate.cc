@@ -17,6 +17,8 @@
 namespace kbench {
 namespace {
 
+constexpr long kDay = 86'400;  // seconds
+
 void Check(bool good) {
   if (!good) std::abort();
 }
@@ -83,8 +85,11 @@ struct Authority::Secrets {
 
 Authority::Authority(std::string directory)
     : directory_(std::move(directory)), secrets_(std::make_unique<Secrets>()) {
-  secrets_->certificate =
-      NewCertificate(secrets_->key, {.common_name = "kbench test authority"}, secrets_->issued);
+  secrets_->certificate = NewCertificate(secrets_->key,
+                                         {.common_name = "kbench test authority",
+                                          .from_seconds = -30 * kDay,
+                                          .to_seconds = 30 * kDay},  // outlasts whatever it signs
+                                         secrets_->issued);
   X509* const ca = secrets_->certificate;
   X509_set_issuer_name(ca, X509_get_subject_name(ca));
   AddExtension(ca, ca, NID_basic_constraints, "critical,CA:TRUE");
