@@ -320,10 +320,11 @@ class CampaignRun {
     if (evidence.status == analysis::RunStatus::kDegraded) {
       absl::StrAppend(&summary, " (degraded: ", evidence.status_text, ")");
     }
-    progress_->RunEnded(summary);
-    if (evidence.server_wire) SayOnce(*evidence.server_wire);
+    progress_->Phase("store");
     const absl::Status stored = store_->AddRun(run.ordinal, evidence, outcome.spec_sha256);
     if (!stored.ok()) return StoreFailed(stored);
+    progress_->RunEnded(summary);
+    if (evidence.server_wire) SayOnce(*evidence.server_wire);
     std::vector<size_t> whose;
     for (const result::RunResult& agent : evidence.agents) whose.push_back(agent.agent_index());
     fleet_->Acknowledge(evidence.run_id, whose);

@@ -86,6 +86,14 @@ ExitCode Run(RunArguments* arguments) {
 
 }  // namespace
 
+void AddRunOptions(CLI::App* command, CampaignRunOptions* options, bool* quiet) {
+  command->add_option("--results", options->results_dir, "Directory of all results")
+      ->capture_default_str();
+  command->add_option("--bin-dir", options->bin_dir,
+                      "Where kbench-agent and kbench-server are (default: beside kbench)");
+  command->add_flag("--quiet", *quiet, "No progress; warnings and errors only");
+}
+
 void AddRunCommand(CommandLine* line) {
   CLI::App* command = line->app.add_subcommand("run", "Run a campaign and print its report");
   auto arguments = std::make_shared<RunArguments>();
@@ -96,16 +104,12 @@ void AddRunCommand(CommandLine* line) {
       "Its complete runs are taken over, the others are made");
   for (const char* other : {"--local", "--set"}) resume->excludes(command->get_option(other));
   resume->excludes(file);
-  command->add_option("--results", arguments->options.results_dir, "Directory of all results")
-      ->capture_default_str();
+  AddRunOptions(command, &arguments->options, &arguments->quiet);
   command->add_option("--label", arguments->options.label, "A note that is kept with the result");
-  command->add_option("--bin-dir", arguments->options.bin_dir,
-                      "Where kbench-agent and kbench-server are (default: beside kbench)");
   command->add_option("--format", arguments->format, "Of the report on stdout")
       ->check(CLI::IsMember(kReportFormats))
       ->capture_default_str();
   command->add_flag("--dry-run", arguments->dry_run, "Print the plan and do nothing");
-  command->add_flag("--quiet", arguments->quiet, "No progress; warnings and errors only");
   AddCredentials(command, &arguments->options.credentials);
   command->callback([line, arguments] {
     if (arguments->campaign.file.empty() && arguments->resume.empty()) {

@@ -399,15 +399,11 @@ void AddSearchCommand(CommandLine* line) {
       ->capture_default_str();
   command->add_option("--confirm-duration", given->confirm_duration,
                       "Of the confirming runs (default: three times run.duration)");
-  command->add_option("--results", given->run.results_dir, "Directory of all results")
-      ->capture_default_str();
+  AddRunOptions(command, &given->run, &given->quiet);
   command->add_option("--label", given->run.label, "A note that is kept with every probe's result");
-  command->add_option("--bin-dir", given->run.bin_dir,
-                      "Where kbench-agent and kbench-server are (default: beside kbench)");
   command->add_option("--format", given->format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
-  command->add_flag("--quiet", given->quiet, "No progress; warnings and errors only");
   AddCredentials(command, &given->run.credentials);
   command->callback([line, given] { line->code = Search(given.get()); });
 }

@@ -131,14 +131,10 @@ void AddSelftestCommand(CommandLine* line) {
       ->check(CLI::IsMember({"socket", "epoll", "uring"}))
       ->capture_default_str();
   command->add_flag("--quick", o.quick, "Three repetitions of each dose instead of six");
-  command->add_option("--results", o.run.results_dir, "Directory of all results")
-      ->capture_default_str();
-  command->add_option("--bin-dir", o.run.bin_dir,
-                      "Where kbench-agent and kbench-server are (default: beside kbench)");
+  AddRunOptions(command, &o.run, &given->quiet);
   command->add_option("--format", given->format, "Of what goes to stdout")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
-  command->add_flag("--quiet", given->quiet, "No progress; warnings and errors only");
   command->callback([line, given] { line->code = Selftest(given.get()); });
 }
 

@@ -15,6 +15,7 @@
 #include "controller/agent_credentials.h"
 #include "controller/agent_link.h"
 #include "controller/campaign.h"
+#include "controller/campaign_runner.h"
 #include "controller/exit_codes.h"
 #include "controller/inventory.h"
 
@@ -70,6 +71,9 @@ struct AgentSelection {
   // After Complete().
   std::vector<std::unique_ptr<AgentLink>> Links() const;
 };
+
+// What every command has that runs campaigns: --results, --bin-dir, --quiet.
+void AddRunOptions(CLI::App* command, CampaignRunOptions* options, bool* quiet);
 
 // --tls-ca, --tls-certificate, --tls-key; Complete() them before use.
 void AddCredentials(CLI::App* command, AgentCredentials* to);
