@@ -24,7 +24,7 @@ Abilities TryAbilities();
 
 // Trying costs rings and sockets, beside whatever the host is measuring: whoever asks ten times a
 // second hears what was found at most kAbilitiesHold ago. Thread-safe.
-inline constexpr Nanos kAbilitiesHold = Seconds(10);
+inline constexpr Nanos kAbilitiesHold = Seconds(2);
 
 class AbilitiesMemory {
  public:

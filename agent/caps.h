@@ -15,15 +15,17 @@
 namespace kbench {
 
 struct Caps {
-  double rate = 0;  // requests per second that a run offers; 0: any. A closed loop has no rate and
-                    // is refused; keys are written before a run as fast as they are taken.
-  Nanos duration;   // warm-up and measured window of a run; zero: any
+  // Requests per second that a run offers, every put of a batch being one; 0: any. A closed loop
+  // has no rate and is refused; keys are written before a run at this rate at most.
+  double rate = 0;
+  Nanos duration;                // warm-up and measured window of a run, and its load; zero: any
   uint32_t connections = 0;      // of a run; 0: any
   std::vector<Network> targets;  // that may be loaded or probed; empty: any
 };
 
-// PermissionDenied, naming the cap, when the run asks for more. Where targets are limited, the
-// server's name becomes the address that was checked, so that it cannot become another one later.
+// PermissionDenied, naming the cap, when the run asks for more. The load is paced and bounded by
+// what it writes into the spec. Where targets are limited, the server's name becomes the address
+// that was checked, so that it cannot become another one later.
 absl::Status Hold(const Caps& caps, RunSpec* spec);
 // The same for a probe's target.
 absl::Status HoldTarget(const Caps& caps, HostPort* target);

@@ -76,6 +76,11 @@ struct RunSpec {
   bool observe = false;  // watch the packets of the run's flows on this host
   Inject inject;
 
+  // Not on the wire, by this agent's owner: of each flow, two puts of the load are due at least so
+  // far apart; how long the load may take. Zero: no bound.
+  Nanos load_pace;
+  Nanos load_most;
+
   // Not on the wire, for tests: each flow stops after this many requests (0: at the window's end),
   // and each system call moves at most so many bytes (0: no limit).
   uint64_t max_ops_per_flow = 0;

@@ -90,6 +90,8 @@ grpc::Status RunStream::Prepare(const control::Prepare& prepare) {
     SendFailed(Failure(control::Failed::BAD_SPEC, "run spec: these bytes are no RunSpec"));
     return grpc::Status::OK;
   }
+  // Controllers up to protocol 1.1 have it in the spec.
+  if (!prepare.hmac_key().empty()) wire.set_hmac_key(prepare.hmac_key());
   absl::StatusOr<RunSpec> spec = FromProto(wire);
   if (!spec.ok()) {
     SendFailed(ToProto(spec.status()));

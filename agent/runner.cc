@@ -71,7 +71,7 @@ absl::Status Runner::Prepare() {
                                                  .values = values_.get(),
                                                  .control = &control_}));
   }
-  const absl::Status prepared = OfAll(&Worker::Prepare);
+  const absl::Status prepared = OfAll(&Worker::Prepare, kNever);
   if (prepared.ok() && !spec_.load) StartObserver();
   if (prepared.ok() || relay_ == nullptr || relay_->failure().empty()) return prepared;
   // A flow saw the relay hang up; this is why.
@@ -81,7 +81,8 @@ absl::Status Runner::Prepare() {
 
 absl::StatusOr<Runner::Loaded> Runner::Load() {
   const MonoTime start = MonoNow();
-  RETURN_IF_ERROR(OfAll(&Worker::Load));
+  const bool bounded = spec_.load_most > Nanos();
+  RETURN_IF_ERROR(OfAll(&Worker::Load, bounded ? start + spec_.load_most : kNever));
   StartObserver();
   return Loaded{.keys = spec_.keys, .took = MonoNow() - start};
 }
@@ -175,14 +176,15 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
   return outcome;
 }
 
-absl::Status Runner::OfAll(std::future<absl::Status> (Worker::*phase)()) {
-  control_.PlanEnd(kNever);
+absl::Status Runner::OfAll(std::future<absl::Status> (Worker::*phase)(), MonoTime end) {
+  control_.PlanEnd(end);
   std::vector<std::future<absl::Status>> futures;
   for (const auto& worker : workers_) futures.push_back((worker.get()->*phase)());
   absl::Status first;
   for (auto& future : futures) {
     const absl::Status status = future.get();
-    if (first.ok() && !status.ok()) first = status;
+    // One that was only cancelled says nothing of why.
+    if (first.ok() || (absl::IsCancelled(first) && !status.ok())) first = status;
   }
   return first;
 }

@@ -55,7 +55,7 @@ class Runner {
   const RunSpec& spec() const { return spec_; }
 
  private:
-  absl::Status OfAll(std::future<absl::Status> (Worker::*phase)());
+  absl::Status OfAll(std::future<absl::Status> (Worker::*phase)(), MonoTime end);
   // Once the flows are there and nothing but the run is to come.
   void StartObserver();
   void FinishObserver(RunOutcome* outcome);

@@ -58,6 +58,7 @@ void Session::Begin(const Stage& stage) {
   credit_count_ = 0;
   pause_from_ = pause_until_ = MonoTime();
   next_pause_ = kFirstPause;
+  next_paced_ = stage.start;
   for (uint32_t i = 0; i < stage.depth; ++i) GiveCredit(stage.start);
 }
 
@@ -65,7 +66,8 @@ void Session::Issue(MonoTime now, MonoTime end) {
   if (stage_.arrival == nullptr) {
     if (pause_from_.is_set() && BackingOff()) return;
     while (!closed() && ready_ && credit_count_ > 0 && !slots_.full() && due_ < stage_.max_ops &&
-           now >= stage_.start && credits_[credit_first_] < end) {
+           now >= stage_.start && credits_[credit_first_] < end &&
+           (stage_.pace == Nanos() || credits_[credit_first_] <= now)) {
       const MonoTime intended = credits_[credit_first_];
       credit_first_ = (credit_first_ + 1) % credits_.size();
       --credit_count_;
@@ -454,6 +456,10 @@ bool Session::Done(MonoTime now, MonoTime end) const {
 
 void Session::GiveCredit(MonoTime when) {
   if (stage_.arrival != nullptr || credit_count_ == stage_.depth) return;
+  if (stage_.pace > Nanos()) {
+    when = std::max(when, next_paced_);
+    next_paced_ = when + stage_.pace;
+  }
   credits_[(credit_first_ + credit_count_) % credits_.size()] = when;
   ++credit_count_;
 }

@@ -77,6 +77,9 @@ class Session {
     uint32_t depth = 1;
     bool reopens = false;           // a flow that is lost may come back
     uint64_t max_ops = UINT64_MAX;  // requests due in this stage; by default until its end
+    // Of a closed loop: two requests are due at least so far apart, and are sent at the pump's next
+    // tick. Zero: as soon as there is a place. For what is not measured.
+    Nanos pace;
     // Injected: CPU time burned while each request is encoded, and while each answer is decoded.
     Nanos encode_burn;
     Nanos decode_burn;
@@ -169,6 +172,7 @@ class Session {
   MonoTime pause_from_;  // zero: no pause
   MonoTime pause_until_;
   Nanos next_pause_;
+  MonoTime next_paced_;  // of Stage::pace
 
   uint64_t due_ = 0;  // in this stage
   uint32_t until_probe_ = 0;

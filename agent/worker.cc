@@ -188,12 +188,6 @@ absl::Status Worker::Connect() {
                            : CheckServerLimits(spec_, sessions_.front()->limits());
 }
 
-void Worker::PumpUntilDone(const Recorder* recorder) {
-  pump_->Run({.end_ns = &options_.control->end_ns(), .recorder = recorder, .on_lost = [this] {
-                TellLost();
-              }});
-}
-
 absl::Status Worker::Prove() {
   Recorder recorder(Recorder::Options{.ops = 1});
   OpStream noops({.ops = {{.kind = OpKind::kNoop}}});
@@ -231,10 +225,13 @@ absl::Status Worker::Prove() {
 absl::Status Worker::WriteKeys() {
   Recorder recorder(Recorder::Options{.ops = 1});
   std::vector<std::unique_ptr<OpStream>> streams;
+  uint64_t share = 0;  // of the keys, of all this worker's flows
+  const MonoTime start = MonoNow();
   for (size_t i = 0; i < sessions_.size(); ++i) {
     const unsigned __int128 keys = spec_.keys;
     const auto from = static_cast<uint64_t>(keys * flow_numbers_[i] / spec_.flows);
     const auto upto = static_cast<uint64_t>(keys * (flow_numbers_[i] + 1) / spec_.flows);
+    share += upto - from;
     streams.push_back(std::make_unique<OpStream>(OpStream::Options{.ops = {{.kind = OpKind::kPut}},
                                                                    .keys = spec_.keys,
                                                                    .order = KeyOrder::kSequential,
@@ -242,6 +239,8 @@ absl::Status Worker::WriteKeys() {
     sessions_[i]->Begin({.ops = streams.back().get(),
                          .depth = spec_.depth,
                          .max_ops = upto - from,
+                         .pace = spec_.load_pace,
+                         .start = start,
                          .recorder = &recorder});
   }
   // One key that is not there fails the load: a server that has gone silent is not asked for each
@@ -259,6 +258,14 @@ absl::Status Worker::WriteKeys() {
     return absl::AbortedError(options_.control->reason());
   }
   if (options_.control->stopped()) return absl::CancelledError(options_.control->reason());
+  if (counts.failed + counts.lost == 0 && counts.sent < share) {
+    const bool in_time = spec_.load_most == Nanos() || MonoNow() < start + spec_.load_most;
+    if (in_time) return absl::CancelledError("another worker's part of the load failed");
+    return absl::DeadlineExceededError(absl::StrCat(
+        "the load was not over within this agent's --max-duration: ", counts.sent, " of ", share,
+        " keys were written; give it fewer keys, or load them from elsewhere (workload.load: "
+        "false)"));
+  }
   if (counts.failed > 0) {
     return absl::PermissionDeniedError(absl::StrCat("server ", spec_.server.ToString(), " refused ",
                                                     counts.failed, " of ", counts.sent,

@@ -87,7 +87,6 @@ class Worker {
   absl::StatusOr<WorkerYield> RunWindow(const Window& window);
   // Ends the run when a flow goes away under load.
   void TellLost();
-  void PumpUntilDone(const Recorder* recorder);
 
   Options options_;
   const RunSpec& spec_;

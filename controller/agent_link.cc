@@ -71,6 +71,7 @@ absl::StatusOr<ChannelCredentials> CredentialsFor(const std::string& address,
           ours.key, ours.certificate, ours.ca, kReadAgainSeconds));
   options.watch_root_certs();
   options.watch_identity_key_cert_pairs();
+  if (!ours.crl_directory.empty()) options.set_crl_directory(ours.crl_directory);
   return grpc::experimental::TlsCredentials(options);
 }
 

@@ -98,6 +98,7 @@ class CampaignRun {
     if (outcome.status.ok()) outcome.status = MeasureBaselines();
     if (outcome.status.ok()) outcome.status = RunAll();
     cancel_watch_.reset();
+    if (fleet_ != nullptr) fleet_->AcknowledgeRest();
     fleet_.reset();  // its logs are complete before the directory is
     outcome.code = ExitCodeOf(outcome.status);
     if (outcome.code == ExitCode::kInterrupted && interrupts_->signal == SIGTERM) {
@@ -143,6 +144,12 @@ class CampaignRun {
                                                      .local_cpus = local_cpus_,
                                                      .credentials = options_.credentials,
                                                      .limits = options_.limits}));
+    if (const std::string others = fleet_->OtherVersions(); !others.empty()) {
+      result::Caveat& caveat = evidence_.caveats.emplace_back();
+      caveat.set_code("mixed_versions");
+      caveat.set_text(absl::StrCat(others, ": what differs between them is in every comparison"));
+      progress_->Note(caveat.text());
+    }
     return absl::OkStatus();
   }
 
@@ -278,9 +285,17 @@ class CampaignRun {
       const absl::Status adopted = store_->AdoptRun(stored.directory, ordinal, evidence);
       if (!adopted.ok()) return StoreFailed(adopted);
       adopted_.insert(ordinal);
+      Acknowledge(evidence);
       Remember(ordinal, evidence);
     }
     return absl::OkStatus();
+  }
+
+  // It is stored: its agents may forget it.
+  void Acknowledge(const analysis::RunEvidence& evidence) {
+    std::vector<size_t> whose;
+    for (const result::RunResult& agent : evidence.agents) whose.push_back(agent.agent_index());
+    fleet_->Acknowledge(evidence.run_id, whose);
   }
 
   void Remember(int ordinal, analysis::RunEvidence evidence) {
@@ -325,9 +340,7 @@ class CampaignRun {
     if (!stored.ok()) return StoreFailed(stored);
     progress_->RunEnded(summary);
     if (evidence.server_wire) SayOnce(*evidence.server_wire);
-    std::vector<size_t> whose;
-    for (const result::RunResult& agent : evidence.agents) whose.push_back(agent.agent_index());
-    fleet_->Acknowledge(evidence.run_id, whose);
+    Acknowledge(evidence);
     last_own_run_ = evidence.run_id;
     Remember(run.ordinal, std::move(evidence));
     if (outcome.status.ok()) return absl::OkStatus();
@@ -347,10 +360,13 @@ class CampaignRun {
   absl::Status LookForTheLost() {
     if (!somebody_is_lost_) return absl::OkStatus();
     const MonoTime deadline = MonoNow() + kPatience;
-    fleet_->AskAgain(last_own_run_);
+    std::vector<std::string> problems = fleet_->AskAgain(last_own_run_);
     while (fleet_->present().empty() && MonoNow() < deadline && !interrupts_->stop()) {
       std::this_thread::sleep_for(kAskEvery);
-      fleet_->AskAgain(last_own_run_);
+      problems = fleet_->AskAgain(last_own_run_);
+    }
+    for (const std::string& problem : problems) {
+      if (said_.insert(problem).second) progress_->Note(problem);
     }
     const std::vector<std::string> absent = fleet_->absent();
     progress_->Absent(absent);
@@ -399,8 +415,8 @@ class CampaignRun {
     });
     const RunOutcome outcome = Dispatcher(options_.limits, &ended, progress_).Execute(request);
     progress_->set_on_interval(nullptr);
-    if (interrupts_->stop()) return absl::CancelledError("interrupted");
     fleet_->Acknowledge(request.run_id, fleet_->present());
+    if (interrupts_->stop()) return absl::CancelledError("interrupted");
     // An agent that was lost in it is lost in the run that follows, which is where it is kept.
     const bool goes_on = settings.lost_agent == "continue" && !outcome.lost.empty();
     if (!outcome.status.ok() && ended.count == 0 && !goes_on) return outcome.status;
@@ -494,7 +510,9 @@ class CampaignRun {
   absl::Status StoreFailed(const absl::Status& status) {
     if (store_->runs_stored() == 0) {
       store_->Discard();
-      progress_->Note("no results were kept");
+      progress_->Note(absl::StrCat(
+          "no results were kept; agents with --results still have theirs: kbench agents collect ",
+          evidence_.run_id));
     } else {
       progress_->Note(absl::StrCat("the ", store_->runs_stored(), " runs that were written are in ",
                                    store_->partial_dir(), "; 'kbench report ",

@@ -268,6 +268,10 @@ void AddCredentials(CLI::App* command, AgentCredentials* to) {
                       absl::StrCat("PEM file of its key (default of all three: ca.pem, "
                                    "certificate.pem and key.pem in ",
                                    kUsualDirectory, ", when they are there)"));
+  command->add_option("--tls-crl-directory", to->crl_directory,
+                      absl::StrCat("Directory of lists of revoked agents, as by openssl rehash "
+                                   "(default, with the three: crl in ",
+                                   kUsualDirectory, ")"));
 }
 
 void AddAgentCommands(CommandLine* line) {

@@ -6,6 +6,7 @@
 #include "base/status_macros.h"
 #include "base/units.h"
 #include "controller/in_parallel.h"
+#include "controller/live_status.h"
 #include "controller/run_attempt.h"
 
 namespace kbench {
@@ -64,7 +65,7 @@ RunOutcome Dispatcher::Execute(const RunRequest& request) {
     progress_->Phase("observe");
     observation.emplace(*request.observer, limits_.observer,
                         RunAttempt::TimeFor(request.specs[0], limits_) * kArmings, interrupts_);
-    observation->Begin(absl::StrCat("kbench run ", request.run_id));
+    observation->Begin(OwnerOfRun(request.run_id));
   }
   int armings = 0;
   while (true) {

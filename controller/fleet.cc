@@ -1,7 +1,6 @@
 #include "controller/fleet.h"
 
 #include <chrono>
-#include <numeric>
 #include <thread>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
+#include "base/version.h"
 #include "controller/in_parallel.h"
 
 namespace kbench {
@@ -81,14 +81,13 @@ std::string Fleet::ServerFor(const Settings& settings) const {
 absl::Status Fleet::MeetAgents() {
   ASSIGN_OR_RETURN(const std::vector<control::HelloReply> replies,
                    Dispatcher::HelloAll(agents(), options_.limits.hello));
+  places_.resize(links_.size());
+  members_.resize(links_.size());
   for (size_t i = 0; i < replies.size(); ++i) {
     RETURN_IF_ERROR(CheckIdle(links_[i]->address(), replies[i]));
-    RETURN_IF_ERROR(CheckTransports(transports_, links_[i]->address(), replies[i]));
-    places_.push_back(PlaceOf(links_[i]->address(), replies[i]));
-    keeps_results_.push_back(replies[i].keeps_results());
+    RETURN_IF_ERROR(Take(i, replies[i]));
+    present_.push_back(i);
   }
-  present_.resize(links_.size());
-  std::iota(present_.begin(), present_.end(), size_t{0});
   return absl::OkStatus();
 }
 
@@ -103,6 +102,26 @@ absl::Status Fleet::MeetObserver(const std::string& address) {
   observer_ = observer_link_.get();
   const auto reply = observer_->Hello(options_.limits.hello);
   return Annotate(reply.status(), "phase hello, server.observer");
+}
+
+absl::Status Fleet::Take(size_t index, const control::HelloReply& reply) {
+  const std::string& address = links_[index]->address();
+  RETURN_IF_ERROR(CheckTransports(transports_, address, reply));
+  places_[index] = PlaceOf(address, reply);
+  members_[index].keeps_results = reply.keeps_results();
+  const control::Version& version = reply.agent();
+  members_[index].version = absl::StrCat(version.release(), " (", version.build(), ")");
+  return absl::OkStatus();
+}
+
+std::string Fleet::OtherVersions() const {
+  const std::string ours = absl::StrCat(ReleaseVersion(), " (", BuildId(), ")");
+  std::string others;
+  for (size_t i = 0; i < links_.size(); ++i) {
+    if (members_[i].version == ours) continue;
+    absl::StrAppend(&others, ", ", links_[i]->address(), " is ", members_[i].version);
+  }
+  return others.empty() ? "" : absl::StrCat("the controller is ", ours, others);
 }
 
 AgentPlace Fleet::PlaceOf(const std::string& address, const control::HelloReply& reply) const {
@@ -123,27 +142,41 @@ std::vector<std::string> Fleet::absent() const {
   return absent;
 }
 
-void Fleet::AskAgain(const std::string& our_run) {
-  const auto is_there = [&](AgentLink* agent) {
-    const auto reply = agent->Hello(options_.limits.hello);
-    if (!reply.ok()) return false;
-    if (!CheckTransports(transports_, agent->address(), *reply).ok()) return false;
-    if (reply->active_run().empty()) return true;
-    return reply->active_run() == our_run && BecomesIdle(agent, our_run);
-  };
-  std::vector<char> answers(links_.size());  // not of bool: threads write neighbours
-  InParallel(links_.size(), Dispatcher::kHellosAtOnce,
-             [&](size_t i) { answers[i] = is_there(links_[i].get()); });
+std::vector<std::string> Fleet::AskAgain(const std::string& our_run) {
+  std::vector<absl::StatusOr<control::HelloReply>> answers(links_.size(),
+                                                           absl::UnknownError("not asked"));
+  InParallel(links_.size(), Dispatcher::kHellosAtOnce, [&](size_t i) {
+    answers[i] = links_[i]->Hello(options_.limits.hello);
+    const bool ours = answers[i].ok() && answers[i]->active_run() == our_run;
+    if (ours && BecomesIdle(links_[i].get(), our_run)) answers[i]->clear_active_run();
+  });
   present_.clear();
+  std::vector<std::string> problems;
   for (size_t i = 0; i < answers.size(); ++i) {
-    if (answers[i] != 0) present_.push_back(i);
+    absl::Status there = answers[i].status();
+    if (there.ok()) there = CheckIdle(links_[i]->address(), *answers[i]);
+    if (there.ok()) there = Take(i, *answers[i]);
+    if (there.ok()) {
+      present_.push_back(i);
+    } else {
+      problems.emplace_back(there.message());
+    }
   }
+  return problems;
 }
 
 void Fleet::Acknowledge(const std::string& run_id, const std::vector<size_t>& whose) {
-  InParallel(whose.size(), kAcknowledgementsAtOnce, [&](size_t at) {
-    const size_t i = whose[at];
-    if (keeps_results_[i]) (void)links_[i]->Acknowledge({run_id}, kAcknowledgeTimeout);
+  for (const size_t i : whose) {
+    if (members_[i].keeps_results) members_[i].to_acknowledge.push_back(run_id);
+  }
+  AcknowledgeRest();
+}
+
+void Fleet::AcknowledgeRest() {
+  InParallel(links_.size(), kAcknowledgementsAtOnce, [&](size_t i) {
+    std::vector<std::string>& stored = members_[i].to_acknowledge;
+    if (stored.empty() || !absl::c_linear_search(present_, i)) return;
+    if (links_[i]->Acknowledge(stored, kAcknowledgeTimeout).ok()) stored.clear();
   });
 }
 

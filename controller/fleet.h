@@ -48,15 +48,29 @@ class Fleet {
   // Asks everybody again. An agent at work for somebody else is absent, as is one that came back
   // without a transport of the campaign or with another version; one that is still at work for run
   // `our_run` is told to stop.
-  void AskAgain(const std::string& our_run);
+  // Why each of the absent is.
+  std::vector<std::string> AskAgain(const std::string& our_run);
+
+  // Agents whose program is another than ours; "" when none is.
+  std::string OtherVersions() const;
 
   // The agents with these indices may forget their results of this run: they are stored. One that
-  // does not hear it keeps them a while longer, which harms nobody.
+  // does not hear it is told again with the next, and by AcknowledgeRest().
   void Acknowledge(const std::string& run_id, const std::vector<size_t>& whose);
+  void AcknowledgeRest();
 
  private:
+  // What is known of one agent beside its place, as of the last Hello.
+  struct Member {
+    bool keeps_results = false;
+    std::string version;
+    std::vector<std::string> to_acknowledge;  // ids of runs
+  };
+
   explicit Fleet(const FleetOptions& options) : options_(options) {}
   absl::Status MeetAgents();
+  // The agent is there, idle, and answered this.
+  absl::Status Take(size_t index, const control::HelloReply& reply);
   absl::Status MeetObserver(const std::string& address);
   AgentPlace PlaceOf(const std::string& address, const control::HelloReply& reply) const;
 
@@ -65,7 +79,7 @@ class Fleet {
   std::unique_ptr<LocalFleet> local_;
   std::vector<std::unique_ptr<AgentLink>> links_;
   std::vector<AgentPlace> places_;
-  std::vector<bool> keeps_results_;
+  std::vector<Member> members_;
   std::vector<size_t> present_;
   std::unique_ptr<AgentLink> observer_link_;  // when it is none of links_
   AgentLink* observer_ = nullptr;

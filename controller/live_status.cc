@@ -60,6 +60,10 @@ absl::StatusOr<LiveStatus> ParseLiveStatus(absl::string_view text) {
   }
 }
 
+std::string OwnerOfRun(const std::string& run_id) {
+  return absl::StrCat("kbench run ", run_id, " by ", ThisController());
+}
+
 std::string ThisController() {
   char host[256] = "";
   gethostname(host, sizeof(host) - 1);

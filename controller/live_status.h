@@ -41,6 +41,8 @@ absl::StatusOr<LiveStatus> ParseLiveStatus(absl::string_view json);
 
 // "user@host pid 42"
 std::string ThisController();
+// Who an agent is told to be at work for.
+std::string OwnerOfRun(const std::string& run_id);
 
 // A status that cannot be written (the disk is full) is not shown; nothing depends on it.
 void WriteLiveStatus(const std::string& partial_dir, const LiveStatus& status);

@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "base/status_macros.h"
 #include "controller/in_parallel.h"
+#include "controller/live_status.h"
 
 namespace kbench {
 namespace {
@@ -70,7 +71,10 @@ RunAttempt::RunAttempt(const PhaseLimits& limits, const Interrupts* interrupts, 
       agents_(request.agents.size()) {
   for (size_t i = 0; i < agents_.size(); ++i) {
     agents_[i].link = request.agents[i];
-    agents_[i].spec = request.specs[i].SerializeAsString();
+    // Whoever has the rest of a spec could try out keys against its hash: the key travels beside.
+    control::RunSpec spec = request.specs[i];
+    spec.clear_hmac_key();
+    agents_[i].spec = spec.SerializeAsString();
     agents_[i].spec_sha256 = Sha256Hex(agents_[i].spec);
   }
 }
@@ -97,7 +101,8 @@ absl::Status RunAttempt::Prepare() {
     agent.stream = agent.link->StartRun(i, &inbox_, TimeFor(request_.specs[0], limits_));
     control::RunCommand command;
     command.mutable_prepare()->set_spec(agent.spec);
-    command.mutable_prepare()->set_owner(absl::StrCat("kbench run ", request_.run_id));
+    command.mutable_prepare()->set_hmac_key(request_.specs[i].hmac_key());
+    command.mutable_prepare()->set_owner(OwnerOfRun(request_.run_id));
     *command.mutable_prepare()->mutable_controller() = ControllerVersion();
     agent.stream->Send(command);
   }

@@ -42,6 +42,34 @@ TEST(Caps, ARateTakesAnOpenLoop) {
   EXPECT_THAT(Hold({.rate = 999}, &spec).message(), HasSubstr("above --max-rate 999"));
 }
 
+TEST(Caps, ARateCountsEveryPutOfABatch) {
+  RunSpec spec = Spec();
+  spec.open = OpenLoop{.rate = 100};
+  spec.ops = {{.kind = OpKind::kBatch}};
+  spec.batch_ops = 9;
+  EXPECT_TRUE(Hold({.rate = 1000}, &spec).ok());
+  EXPECT_THAT(Hold({.rate = 999}, &spec).message(),
+              HasSubstr("1000 requests/s, puts of batches counted, are above --max-rate 999"));
+}
+
+TEST(Caps, ABurstIsNoMoreThanASecondMayBring) {
+  RunSpec spec = Spec();
+  spec.agent_count = 2;
+  spec.open = OpenLoop{.arrival = ArrivalKind::kBursts, .rate = 10, .burst = 200};
+  EXPECT_TRUE(Hold({.rate = 100}, &spec).ok());
+  EXPECT_THAT(Hold({.rate = 99}, &spec).message(),
+              HasSubstr("a burst of 100 requests is above --max-rate 99"));
+}
+
+TEST(Caps, BoundTheLoadThatComesBefore) {
+  RunSpec spec = Spec();
+  spec.open = OpenLoop{.rate = 10};
+  ASSERT_TRUE(Hold({.rate = 100, .duration = Seconds(6)}, &spec).ok());
+  EXPECT_EQ(spec.load_pace, Millis(40)) << "of each of four flows";
+  EXPECT_EQ(spec.load_most, Seconds(6));
+  ASSERT_TRUE(Hold({}, &spec).ok());
+}
+
 TEST(Caps, ATargetIsOfAnAllowedNetworkAndStaysTheAddressThatWasChecked) {
   const Caps caps = {.targets = {*ParseNetwork("127.0.0.0/8"), *ParseNetwork("::1")}};
   HostPort target = {.host = "localhost", .port = 8123};

@@ -69,6 +69,21 @@ TEST(Runner, LoadsMeasuresAndAddsUp) {
   EXPECT_GT(outcome->use.transport.system_calls, 0u);
 }
 
+TEST(Runner, ALoadKeepsToWhatItsAgentsOwnerAllows) {
+  RecordingServer server({.record = false});
+  RunSpec spec = SmallSpec(server.address());
+  spec.load = true;
+  spec.load_pace = Millis(40);
+  spec.load_most = Millis(200);
+  Runner runner(spec);
+  ASSERT_TRUE(runner.Prepare().ok());
+  const auto loaded = runner.Load();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(loaded.status())) << loaded.status();
+  EXPECT_THAT(loaded.status().message(), HasSubstr("not over within this agent's --max-duration"));
+  EXPECT_GT(server.store().size(), 0u);
+  EXPECT_LE(server.store().size(), 5u) << "20 keys are wanted, one each 40 ms";
+}
+
 TEST(Runner, TakesTheNullTransportThroughAWholeRun) {
   RunSpec spec = SmallSpec({});
   spec.transport = TransportKind::kNull;

@@ -25,6 +25,7 @@ struct RigOptions {
   std::optional<Arrival::Options> open;  // of each flow
   std::vector<OpWeight> ops = {{.kind = OpKind::kNoop}};
   uint64_t max_ops = UINT64_MAX;
+  Nanos pace = Nanos();
   Nanos warmup;
   Nanos duration = Seconds(1);
   Nanos op_timeout = Seconds(10);
@@ -93,6 +94,7 @@ class Rig {
                            .depth = options_.depth,
                            .reopens = options_.reopens,
                            .max_ops = options_.max_ops,
+                           .pace = options_.pace,
                            .start = kStart,
                            .measure_from = kStart + options_.warmup,
                            .recorder = recorder_.get()});

@@ -72,6 +72,13 @@ TEST(Session, SkipsAnUnsentRequestWithoutShiftingThoseBehindIt) {
   for (const auto& [at, key] : some) EXPECT_EQ(all.at(at), key);
 }
 
+TEST(Session, KeepsItsPaceHoweverFastTheAnswersAre) {
+  Rig rig({.depth = 4, .pace = Millis(20)}, AnswersAfter(Micros(100)));
+  const Counts counts = rig.Run().totals();  // of one second
+  EXPECT_LE(counts.sent, 50u);
+  EXPECT_GE(counts.sent, 48u);
+}
+
 TEST(Session, NeverDelaysWhatIsDue) {
   Rig rig({.depth = 4, .open = Constant(1000)}, AnswersAfter(Millis(10) - Micros(1)));
   const OpStats& stats = rig.Run().ops()[0];

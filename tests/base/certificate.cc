@@ -131,8 +131,8 @@ void Authority::Revoke(const std::vector<CertificateFiles>& revoked) {
   X509_CRL* list = X509_CRL_new();
   Check(list != nullptr && X509_CRL_set_version(list, X509_CRL_VERSION_2) == 1);
   X509_CRL_set_issuer_name(list, X509_get_subject_name(secrets_->certificate));
-  ASN1_TIME* now = X509_gmtime_adj(nullptr, -60);
-  ASN1_TIME* later = X509_gmtime_adj(nullptr, 3600);
+  ASN1_TIME* now = X509_gmtime_adj(nullptr, -30 * kDay);
+  ASN1_TIME* later = X509_gmtime_adj(nullptr, 30 * kDay);
   X509_CRL_set1_lastUpdate(list, now);
   X509_CRL_set1_nextUpdate(list, later);
   for (const CertificateFiles& files : revoked) {

@@ -29,10 +29,12 @@ class DispatcherTest : public ::testing::Test {
     links_.push_back(std::make_unique<AgentLink>(address, AgentCredentials()));
   }
 
+  static constexpr char kKey[] = "key-of-identity-1";
   // Of a run without a warm-up that takes no time on a fake.
   static control::RunSpec Spec(bool load = true) {
     control::RunSpec spec;
     spec.set_run_id("abc-0001");
+    spec.set_hmac_key(kKey);
     spec.set_load(load);
     spec.set_keys(1);
     spec.set_duration_ns(Millis(1).count());

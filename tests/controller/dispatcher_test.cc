@@ -4,10 +4,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
 
+#include "absl/strings/str_cat.h"
 #include "base/digest.h"
 #include "tests/controller/dispatcher_rig.h"
 
@@ -16,6 +18,9 @@ namespace {
 
 using control::RunCommand;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 std::vector<RunCommand::CommandCase> Kinds(const FakeAgent& agent) {
   std::vector<RunCommand::CommandCase> kinds;
@@ -53,7 +58,11 @@ TEST_F(DispatcherTest, TellsEachAgentItsOwnSpecAndKeepsItsHash) {
   EXPECT_NE(spec_a, spec_b);
   EXPECT_THAT(outcome.spec_sha256, ElementsAre(Sha256Hex(spec_a), Sha256Hex(spec_b)));
   const control::Prepare prepare = a.heard()[0].prepare();
-  EXPECT_EQ(prepare.owner(), "kbench run abc-0001");
+  EXPECT_THAT(prepare.owner(), StartsWith("kbench run abc-0001 by "));
+  EXPECT_THAT(prepare.owner(), HasSubstr(absl::StrCat(" pid ", getpid())));
+  // The hash is in results: nobody may try out keys against it.
+  EXPECT_EQ(prepare.hmac_key(), kKey);
+  EXPECT_THAT(spec_a, Not(HasSubstr(kKey)));
   EXPECT_EQ(prepare.controller().protocol_major(), static_cast<uint32_t>(kControlProtocolMajor));
 }
 

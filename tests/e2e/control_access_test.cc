@@ -167,6 +167,28 @@ TEST_F(ControlAccess, AControllerBelievesNoAgentOfAnotherNameOrAuthority) {
   EXPECT_EQ(PingWith(impostor.address(), controller_).code, kAgentLost);
 }
 
+TEST_F(ControlAccess, AControllerBelievesNoAgentWhoseCertificateEndedOrWasTakenBack) {
+  CertificateWish ended = HostWish("IP:127.0.0.1");
+  ended.from_seconds = -2 * kDay;
+  ended.to_seconds = -kDay;
+  const Daemon old("kbench-agent", Tls(authority_.ca_file(), authority_.Issue("old", ended)));
+  const Finished expired = PingWith(old.address(), controller_);
+  EXPECT_EQ(expired.code, kAgentLost) << expired.out;
+  EXPECT_THAT(expired.err, HasSubstr(old.address()));
+
+  const CertificateFiles stolen = authority_.Issue("stolen", HostWish("IP:127.0.0.1"));
+  authority_.Revoke({stolen});
+  const Daemon thief("kbench-agent", Tls(authority_.ca_file(), stolen));
+  const Daemon honest("kbench-agent", Agent());
+  std::vector<std::string> options = Tls(authority_.ca_file(), controller_);
+  EXPECT_EQ(Ping(thief.address(), options).code, kDone) << "nobody told the controller";
+  options.insert(options.end(), {"--tls-crl-directory", authority_.crl_directory()});
+  const Finished revoked = Ping(thief.address(), options);
+  EXPECT_EQ(revoked.code, kAgentLost) << revoked.out;
+  EXPECT_THAT(revoked.err, HasSubstr(thief.address()));
+  EXPECT_EQ(Ping(honest.address(), options).code, kDone);
+}
+
 TEST_F(ControlAccess, SaysWhatIsMissing) {
   const auto refused = [](const std::string& program, std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), Program(program));

@@ -172,7 +172,7 @@ TEST(Drill, AnAgentOfAnotherVersionIsRefusedNamingBoth) {
                   {}, seconds(30));
   EXPECT_EQ(run.finished.code, 7);
   ExpectSaid(run.finished.err, "99");
-  ExpectSaid(run.finished.err, "1.0");
+  ExpectSaid(run.finished.err, "protocol 1.");
   ExpectSaid(run.finished.err, agent.address());
 }
 
@@ -305,8 +305,9 @@ TEST(Drill, ASecondControllerIsToldWhoOwnsTheAgent) {
   first.WaitForOutput("ops/s", seconds(30));
   const TempDir other;
   const CampaignRun second = RunCampaign(other, head + kShortRun, {}, seconds(30));
-  EXPECT_NE(second.finished.code, 0);
-  ExpectSaid(second.finished.err, "busy");
+  EXPECT_EQ(second.finished.code, 6);
+  ExpectSaid(second.finished.err, "is busy with run ");
+  ExpectSaid(second.finished.err, "pid " + std::to_string(first.pid()));
   first.Signal(SIGINT);
   EXPECT_EQ(first.Wait(seconds(30)), 130);
 }

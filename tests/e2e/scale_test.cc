@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -107,12 +108,26 @@ TEST(Scale, AHundredAgents) {
   kbench.WaitForOutput("[2/2]", seconds(200));
   // The live view of all agents, and the controller's cost so far.
   kbench.WaitForOutput("measure", seconds(200));
+  const Finished status = e2e::Run(
+      {Program("kbench"), "status", "--format", "json", "--results", dir.path() + "/results"});
+  const nlohmann::json live = nlohmann::json::parse(status.out).at(0);
+  EXPECT_GT(live.at("ops_per_s"), 10 * kAgents) << "of 20/s by each: " << live;
   const uint64_t memory = MostMemoryKib(kbench.pid());
   const double cpu = CpuSeconds(kbench.pid());
   ASSERT_EQ(kbench.Wait(seconds(200)), 0) << kbench.err();
   const CampaignRun run = Look(dir, {});
   for (const std::string& path : FindFiles(run.result_dirs.front(), "run.json")) {
     EXPECT_EQ(ReadJson(path).at("agents").size(), kAgents) << path;
+    // Merged: what each was to send, to the last request, and an answer to somebody everywhere.
+    const nlohmann::json merged =
+        ReadJson(std::filesystem::path(path).parent_path() / "summary.json");
+    EXPECT_EQ(merged.at("all").at("counts").at("due"), kAgents * 20 * 4) << path;
+    uint64_t sum = 0;
+    for (const nlohmann::json& agent : merged.at("agents")) {
+      EXPECT_GT(agent.at("counts").at("answered"), 0) << agent.at("agent");
+      sum += agent.at("counts").at("answered").get<uint64_t>();
+    }
+    EXPECT_EQ(merged.at("all").at("counts").at("answered"), sum) << path;
   }
   const nlohmann::json summary = ReadJson(run.result_dirs.front() + "/summary.json");
   const nlohmann::json& skew = summary.at("start_skew");
