@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "controller/live_status.h"
 #include "tests/controller/dispatcher_rig.h"
 
 namespace kbench {
@@ -56,7 +57,7 @@ TEST_F(ServerObservationTest, IsAskedForExactlyWhatTheAgentsSampled) {
   ASSERT_EQ(heard.size(), 3u);
   ASSERT_TRUE(heard[0].has_begin());
   EXPECT_EQ(heard[0].begin().port(), 8123u);
-  EXPECT_EQ(heard[0].begin().owner(), "kbench run abc-0001");
+  EXPECT_EQ(heard[0].begin().owner(), OwnerOfRun("abc-0001"));
   EXPECT_EQ(heard[0].begin().controller().protocol_major(), kControlProtocolMajor);
   ASSERT_TRUE(heard[1].has_window());
   // Of connection 0: 100, 102, 104 of the first agent and 100, 102 of the second; of 1 the others.

@@ -168,6 +168,8 @@ TEST(Structure, NothingIsLeftForLaterOrTiedToOneMachine) {
 TEST(Structure, TestsDoNotSleep) {
   for (const SourceFile& file : Sources()) {
     if (file.room != "tests" || absl::EndsWith(file.path, "tidy_test.cc")) continue;
+    // It defines the function for the program that it is loaded into.
+    if (absl::EndsWith(file.path, "stepped_clock_preload.cc")) continue;
     for (const char* call : {"sleep_for(", "usleep(", "nanosleep("}) {
       EXPECT_FALSE(absl::StrContains(file.text, call)) << file.path << " calls " << call;
     }
