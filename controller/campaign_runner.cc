@@ -510,9 +510,12 @@ class CampaignRun {
   absl::Status StoreFailed(const absl::Status& status) {
     if (store_->runs_stored() == 0) {
       store_->Discard();
-      progress_->Note(absl::StrCat(
-          "no results were kept; agents with --results still have theirs: kbench agents collect ",
-          evidence_.run_id));
+      std::string text = "no results were kept";
+      if (options_.local_agents == 0) {
+        absl::StrAppend(&text, "; agents with --results have theirs: kbench agents collect ",
+                        evidence_.run_id);
+      }
+      progress_->Note(text);
     } else {
       progress_->Note(absl::StrCat("the ", store_->runs_stored(), " runs that were written are in ",
                                    store_->partial_dir(), "; 'kbench report ",
