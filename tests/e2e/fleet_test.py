@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
 import glob
 import json
 import os
@@ -25,12 +24,19 @@ import time
 from collections.abc import Iterator
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-TESTBED = f"{ROOT}/tests/testbed/testbed"
+sys.path.insert(0, f"{ROOT}/tests/testbed")
+
+import driver  # noqa: E402 pylint: disable=wrong-import-position
+import foreign_cpu  # noqa: E402 pylint: disable=wrong-import-position
+from driver import expect, step  # noqa: E402 pylint: disable=wrong-import-position
+
 NAME = "kbfleet"
 AGENTS = 3
+SKEW_CAMPAIGNS = 3  # at most
+# CPUs that others may use meanwhile: p99 of 100 runs is spoilt when they are in the way of two starts.
+SKEW_FOREIGN_MOST = 0.1
 # For plays that are about one host of each kind: a play's time is that of its tasks on all hosts.
 ONE_OF_EACH = ("--limit", "agent1,server1,controller")
-SKIPPED = 77
 PROGRAMS = ("ansible-playbook", "dpkg-deb", "openssl")
 
 CAMPAIGN = """\
@@ -40,6 +46,7 @@ server: {{address: "198.18.2.1:8123", key_file: /tmp/fleet/key}}
 transport: [{transports}]
 workload: {{op: get, value_size: [{sizes}], keys: 64}}
 load: {{flows: 1, depth: 1}}
+workers: {{cpus: "0"}}
 run: {{warmup: 100ms, duration: {duration}, repetitions: 1}}
 """
 
@@ -57,33 +64,8 @@ LEFT_ON_A_HOST = (
     "pgrep -l kbench; true")
 
 
-class Failure(Exception):
-    """What was expected and what came."""
-
-
-def expect(true: bool, what: str) -> None:
-    """A claim of the test."""
-    if not true:
-        raise Failure(what)
-
-
-def step(what: str) -> None:
-    """A line in the log, with the time."""
-    print(f"{time.strftime('%H:%M:%S')} {what}", flush=True)
-
-
-def testbed(*argv: str, stdin: str = "", expected: int | None = 0) -> str:
-    """A command of the testbed; what it printed."""
-    done = subprocess.run([TESTBED, argv[0], "--name", NAME, *argv[1:]], input=stdin, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    if expected is not None and done.returncode != expected:
-        raise Failure(f"testbed {' '.join(argv)} ended with {done.returncode}:\n{done.stdout[-6000:]}")
-    return done.stdout
-
-
-def on(host: str, command: str, expected: int | None = 0, stdin: str = "") -> str:
-    """A shell command on a host."""
-    return testbed("exec", host, command, expected=expected, stdin=stdin)
+testbed = driver.Testbed(NAME).command
+on = driver.Testbed(NAME).on
 
 
 class Fleet:
@@ -95,6 +77,7 @@ class Fleet:
         self._pki = f"{scratch}/pki"
         self._inventory = f"/var/lib/kbench-testbed/{NAME}/inventory.yml"
         self._before: list[str] = []  # of TUNED on agent1
+        self._full: dict[str, dict] = {}  # decomposition of each full pass of the first campaign
         self._variables = {"kbench_package_dir": packages, "kbench_pki_dir": self._pki,
                            "kbench_server_identity_keys": f"{scratch}/identity-keys"}
         with open(f"{scratch}/identity-keys", "w", encoding="ascii") as file:
@@ -192,6 +175,7 @@ class Fleet:
             fact = next(fact for fact in tuning["agent1"]["settings"] if fact["setting"] == setting)
             said = (fact["status"], fact["before"].split(), fact["now"].split())
             expect(said == ("applied", before.split(), now.split()), f"the results say of {setting}: {fact}")
+        self._evidence_of_the_unit(report)
         caveats = [caveat["code"] for caveat in report["caveats"]]
         expect("tuning_unreadable" in caveats and "tuning_undone" not in caveats, f"caveats are {caveats}")
         out, _ = self.play("status.yml")
@@ -200,22 +184,35 @@ class Fleet:
         for words in ("tuned at 2", "record of tuning unreadable", "never tuned"):
             expect(words in out, f"status.yml says of no host `{words}`")
 
+    def _evidence_of_the_unit(self, report: dict) -> None:
+        """Agents pinned their workers and saw their own packets, inside a unit with few rights."""
+        expect(len(self._full) == 4, f"full passes of 4 cells: {self._full.keys()}")
+        for path, parts in self._full.items():
+            expect(parts["client_edges"] == "packets" and parts["samples"] > 0,
+                   f"{path}: client edges are of {parts['client_edges']}, {parts['samples']} samples")
+        for caveat in report["caveats"]:
+            said = f"{caveat['code']}: {caveat['text']}"
+            expect(caveat["code"] not in ("cores_oversubscribed", "client_packets_unavailable"),
+                   f"agents' units refuse what they are to allow: {said}")
+
     def start_skew(self) -> None:
-        """First requests of agents, over 100 runs: p99 at most 1 ms. All hosts share this machine's CPUs, so
-        whoever else uses them is in it: the best of three campaigns counts."""
+        """First requests of agents, over 100 runs: p99 at most 1 ms. All hosts share this machine's CPUs: a
+        campaign during which others used too much of them is repeated, whatever it measured."""
         self._write_campaign("skew", "socket", "4KiB", "50ms")
-        found = []
-        for _ in range(3):
+        for _ in range(SKEW_CAMPAIGNS):
+            others = foreign_cpu.ForeignCpu(NAME)
             on("controller", "cd /tmp/fleet && kbench run skew.yaml --quiet --format json --set run.repetitions=100 "
                              "--set run.warmup=0s --set probes.passes=[bare] --set probes.baselines=none > skew.json")
+            used = others.cpus()
             skew = json.loads(on("controller", "cat /tmp/fleet/skew.json"))["start_skew"]
-            step(f"first requests apart: {skew}")
+            step(f"first requests apart: {skew}; others used {used:.2f} CPUs")
             expect(skew["runs"] == 100, f"100 runs were asked for: {skew}")
-            found.append(skew["p99_ns"])
-            if found[-1] <= 1_000_000:
+            if used <= SKEW_FOREIGN_MOST:
+                expect(skew["p99_ns"] <= 1_000_000, f"first requests are to be 1 ms apart at most: {skew}")
                 break
+        else:
+            step(f"START SKEW NOT JUDGED: others used more than {SKEW_FOREIGN_MOST} CPUs in all campaigns")
         on("controller", "rm -r /tmp/fleet")
-        expect(min(found) <= 1_000_000, f"first requests are to be 1 ms apart at most, p99: {found} ns")
 
     def untune(self) -> None:
         """Restored to the letter; an unreadable record is not thrown away. Results say so."""
@@ -241,6 +238,8 @@ class Fleet:
         on("controller", "cd /tmp/fleet && test -s results/*/*/report.html")
         report = json.loads(on("controller", "cat /tmp/fleet/report.json"))
         run = json.loads(on("controller", "cat $(ls /tmp/fleet/results/*/*/cells/*/*/*/summary.json | head -1)"))
+        for path in on("controller", "ls /tmp/fleet/results/*/*/cells/*/*/full/decomposition.json").split():
+            self._full[path] = json.loads(on("controller", f"cat '{path}'"))["all"]
         left = on("controller", "cd /tmp/fleet && grep -rlaF -f key results report.json; true")
         expect(left == "", f"results hold the identity's key: {left}")
         on("controller", "rm -r /tmp/fleet")
@@ -280,11 +279,58 @@ class Fleet:
         out = self._ping(holder)
         expect(out.count("idle") == count, f"{count} agents, and no more, are to answer a call {whose}:\n{out}")
 
+    def doctor(self) -> None:
+        """kbench doctor tries ssh to all hosts of an inventory; a server that is cut off has no agent to fail."""
+        step("kbench doctor --inventory")
+        said = self._doctor(expected=0)
+        reached = {line.split()[1] for line in said.splitlines()
+                   if line.startswith("good ") and line.endswith("Ansible reaches it")}
+        expect(reached == {"agent1", "agent2", "agent3", "server1", "controller"}, f"hosts that are reached:\n{said}")
+        expect("BAD" not in said, f"something is bad on a good fleet:\n{said}")
+        testbed("cut", "server1")
+        try:
+            said = self._doctor(expected=6)
+        finally:
+            testbed("heal", "server1")
+        bad = [line.split()[1:4] for line in said.splitlines() if line.startswith("BAD ")]
+        expect([words[:2] for words in bad] == [["server1", "ssh"]], f"of a server that is cut off:\n{said}")
+        expect("something is BAD" in said, f"how it ended is not said:\n{said}")
+
+    def _doctor(self, expected: int) -> str:
+        holder = f"{self._pki}/hosts/controller"
+        return testbed("run", "env", f"ANSIBLE_CONFIG={ROOT}/playbooks/ansible.cfg", "ANSIBLE_NOCOLOR=1",
+                       f"ANSIBLE_LOCAL_TEMP={self._scratch}/ansible", f"{self._scratch}/kbench/usr/bin/kbench",
+                       "doctor", "--inventory", self._inventory, "--tls-ca", f"{self._pki}/ca.pem",
+                       "--tls-certificate", f"{holder}/certificate.pem", "--tls-key", f"{holder}/key.pem",
+                       expected=expected)
+
+    def watchdog(self) -> None:
+        """An agent that stands still is ended and started again by its host's systemd."""
+        step("an agent that stands still")
+        show = "systemctl show kbench-agent --value --property="
+        pid, restarts = (on("agent3", show + what).strip() for what in ("MainPID", "NRestarts"))
+        on("agent3", f"kill -STOP {pid}")
+        deadline = time.monotonic() + 120  # WatchdogSec is 30 s
+        while on("agent3", show + "NRestarts").strip() == restarts:
+            expect(time.monotonic() < deadline, f"systemd does not notice that {pid} stands still: "
+                   + on("agent3", "systemctl status --no-pager kbench-agent", expected=None))
+            time.sleep(1)
+        expect("Watchdog timeout" in on("agent3", "journalctl --no-pager --unit=kbench-agent"),
+               "kbench-agent was started again, and not by the watchdog")
+        on("agent3", "for i in $(seq 60); do systemctl is-active --quiet kbench-agent && break; sleep 0.5; done")
+        expect(on("agent3", show + "MainPID").strip() not in (pid, "0"), "the agent was not started again")
+        self._answers(f"{self._pki}/hosts/controller", AGENTS, "after one was started again by the watchdog")
+
     def _certificates(self) -> dict[str, str]:
         """Host -> serial number of its certificate of today, as the host has it."""
         hosts = {f"agent{i}": "agent" for i in range(1, AGENTS + 1)} | {"controller": "controller"}
         return {host: on(host, f"openssl x509 -noout -serial -in /etc/kbench/{kind}/certificate.pem")
                 for host, kind in hosts.items()}
+
+    def both_roles(self) -> None:
+        """A host of two groups serves as an agent and calls as a controller."""
+        self.play("pki.yml", "--limit", "agent3", "-i", self._inventory_of({}, controllers=["agent3"]))
+        self._answers(f"{self._pki}/hosts/agent3", AGENTS, "by an agent's host that is a controller, too")
 
     def renewal(self) -> None:
         """By age: each host has another certificate afterwards. Those of before are good until they end."""
@@ -300,11 +346,16 @@ class Fleet:
         expect(all(after[host] != serial for host, serial in before.items()), f"not all are renewed: {before} {after}")
         self._answers(f"{self._pki}/hosts/controller", AGENTS, "by the renewed certificate")
         self._answers(f"{self._scratch}/replaced", AGENTS, "by the certificate of before, which has not ended")
+        self._answers(f"{self._pki}/hosts/agent3", 0, "by a host that is an agent only, again")
 
     def revocation(self) -> None:
-        """A revoked controller is refused by every agent, until it is trusted again with a new certificate."""
+        """A revoked controller, also amid a run, is refused by every agent, until it is trusted again and certified."""
         shutil.copytree(f"{self._pki}/hosts/controller", f"{self._scratch}/revoked")
-        self.play("pki.yml", kbench_pki_revoke=["controller"])
+        with self._run_that_lasts() as run:
+            self.play("pki.yml", kbench_pki_revoke=["controller"])
+            ended, _ = run.communicate(timeout=60)
+            expect("ended with 6" in ended, f"the run of a controller that was revoked:\n{ended}")
+        on("controller", "rm -r /tmp/fleet")
         for copy in ("revoked", "replaced"):
             self._answers(f"{self._scratch}/{copy}", 0, f"by a {copy} certificate of a revoked host")
         out, _ = self.play("pki.yml", "--limit", "controller", expected=2)
@@ -314,18 +365,26 @@ class Fleet:
         self._answers(f"{self._scratch}/revoked", 0, "by the certificate that was revoked")
 
     def smoke(self) -> None:
-        """The playbook's own short campaign."""
+        """The playbook's own short campaign; what it needs to know stands in an inventory."""
         out, _ = self.play("smoke.yml", expected=2)
         expect("HMAC" in out, f"smoke.yml without the server's key:\n{out[-2000:]}")
-        self.play("smoke.yml", kbench_smoke_key_file=f"{self._scratch}/identity-key")
+        self.play("smoke.yml", "-i", self._inventory_of({"kbench_smoke_key_file": f"{self._scratch}/identity-key",
+                                                         "kbench_smoke_duration": "200ms"}))
+
+    def _inventory_of(self, variables: dict[str, object], **groups: list[str]) -> str:
+        """A further inventory: variables of all hosts, and hosts of groups; YAML is a superset of JSON."""
+        children = {group: {"hosts": {host: {} for host in hosts}} for group, hosts in groups.items()}
+        with open(f"{self._scratch}/further.yml", "w", encoding="utf-8") as file:
+            json.dump({"all": {"vars": variables, "children": children}}, file)
+        return file.name
 
     @contextlib.contextmanager
     def _run_that_lasts(self) -> Iterator[subprocess.Popen[str]]:
         """Of all agents, from the controller's host; it has begun. What is left of it ends with the context."""
         step("a run that lasts")
         self._write_campaign("long", "socket", "4KiB", "300s")
-        run = subprocess.Popen([TESTBED, "exec", "--name", NAME, "controller",
-                                "cd /tmp/fleet && kbench run long.yaml; echo ended with $?"],
+        run = subprocess.Popen(driver.Testbed(NAME).argv(
+            "exec", "controller", "cd /tmp/fleet && kbench run long.yaml; echo ended with $?"),
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                start_new_session=True)
         try:
@@ -347,16 +406,22 @@ class Fleet:
             old, version = self._package(name), _repack(self._package(name), newer)
             expect(version not in old, f"{old} was repacked as itself")
         versions = "dpkg-query --show --showformat='${Version}\\n' 'kbench*'"
-        before = on("agent2", versions)
+        before = on("agent1", versions)
+        self.play("upgrade.yml", "--limit", "agent2", kbench_package_dir=newer)
+        expect(on("agent2", versions).split() == [version], "agent2 alone has not the new version")
+        out, _ = self.play("status.yml", expected=2)
+        expect(f"versions differ: {before.strip()} and {version};" in out, f"status.yml says:\n{out[-2000:]}")
         with self._run_that_lasts() as run:
             out, _ = self.play("upgrade.yml", expected=2, kbench_package_dir=newer)
             expect("a run is active on agent" in out and "the controller at 198.18.0.1:" in out,
                    f"upgrade.yml did not say why it stopped:\n{out[-2000:]}")
-            expect(on("agent2", versions) == before, "upgrade.yml changed a host although a run was active")
-            expect(run.poll() is None, "the run ended by an upgrade that was refused")
+            expect(on("agent1", versions) == before, "upgrade.yml changed a host although a run was active")
+            out, _ = self.play("undeploy.yml", expected=2, kbench_undeploy_discard_results=True)
+            expect("a run is active on agent" in out, f"undeploy.yml of results alone:\n{out[-2000:]}")
+            expect(run.poll() is None, "the run ended by an upgrade or a removal that was refused")
             out, _ = self.play("upgrade.yml", kbench_package_dir=newer, kbench_force=True)
             expect(f"one version everywhere: {version}" in out, f"status.yml does not show {version}:\n{out[-3000:]}")
-            expect(on("agent2", versions).split() == [version], "agent2 has not the new version")
+            expect(on("agent1", versions).split() == [version], "agent1 has not the new version")
             ended, _ = run.communicate(timeout=60)
             expect("ended with 6" in ended and "198.18.1." in ended, f"the run whose agents went away:\n{ended}")
         on("controller", "rm -r /tmp/fleet")
@@ -380,7 +445,7 @@ class Fleet:
         deadline = time.monotonic() + 60
         while self._ping(f"{self._pki}/hosts/controller").count("idle") < AGENTS:
             expect(time.monotonic() < deadline, "agents do not notice that their controller is dead")
-        self.play("collect.yml", kbench_collect_dir=f"{self._scratch}/collected")
+        self.play("collect.yml", "-i", self._inventory_of({"kbench_collect_dir": f"{self._scratch}/collected"}))
         for host in ("agent1", "agent2", "agent3", "server1", "controller"):
             with open(f"{self._scratch}/collected/{host}/facts.json", encoding="utf-8") as file:
                 expect(json.load(file)["host"] == host, f"facts of {host} are not its own")
@@ -407,19 +472,33 @@ class Fleet:
 
     def undeploy(self) -> None:
         """Not while results wait; then it leaves nothing; looked for by the play, and here once more."""
-        out, _ = self.play("undeploy.yml", expected=2)
-        expect("results that no controller has stored are on agent1" in out, f"undeploy.yml would lose results:\n{out}")
-        for path in on("agent1", "ls /var/lib/kbench-agent/results").split():
-            agents = ",".join(f"198.18.1.{i}:7100" for i in range(1, AGENTS + 1))
-            campaign = path.removesuffix(".result").rpartition("-")[0]
-            on("controller", f"kbench agents collect {campaign} --agents {agents} --output /tmp/collected")
+        agents = [f"agent{i}" for i in range(1, AGENTS + 1)]
+        for options in ({}, {"kbench_force": True}):  # which is about runs
+            out, _ = self.play("undeploy.yml", expected=2, **options)
+            said = " ".join(out.split())
+            for agent in agents:
+                expect(f"results that no controller has acknowledged are on {agent}:" in said and
+                       "kbench_undeploy_discard_results=true" in said, f"undeploy.yml would lose results:\n{out}")
+        shelves = {agent: on(agent, "ls /var/lib/kbench-agent/results").split() for agent in agents}
+        expect(all(shelves.values()), f"results wait on all agents: {shelves}")
+        addresses = ",".join(f"198.18.1.{i}:7100" for i in range(1, AGENTS))
+        names = [name for shelf in shelves.values() for name in shelf]
+        for campaign in {name.removesuffix(".result").rpartition("-")[0] for name in names}:
+            on("controller", f"kbench agents collect {campaign} --agents {addresses} --output /tmp/collected")
         on("controller", "rm -r /tmp/collected")
+        left = {agent: on(agent, "ls /var/lib/kbench-agent/results").split() for agent in agents}
+        last = agents[-1]
+        expect(left == {agent: shelves[agent] if agent == last else [] for agent in agents},
+               f"all but {last} gave their results up: {left}")
+        out, _ = self.play("undeploy.yml", "--limit", "agent1,agent3", expected=2)
+        expect(f"are on {last}:" in " ".join(out.split()) and "are on agent1:" not in " ".join(out.split()),
+               f"{last} alone has results:\n{out}")
         _, recap = self.play("undeploy.yml", "--check", *ONE_OF_EACH)
         expect(all(_changed(recap).get(host) for host in ("agent1", "server1", "controller")),
                f"a check does not say that packages would go: {recap}")
         self._answers(f"{self._pki}/hosts/controller", AGENTS, "after a check of undeploy.yml")
-        self.play("undeploy.yml")
-        for host in ("agent1", "server1", "controller"):
+        self.play("undeploy.yml", kbench_undeploy_discard_results=True)
+        for host in ("agent1", last, "server1", "controller"):
             left = on(host, LEFT_ON_A_HOST)
             expect(left == "", f"left on {host}: {left}")
 
@@ -457,62 +536,41 @@ def _recap(out: str) -> dict[str, dict[str, int]]:
     return recap
 
 
-def _stop(number: int, _frame: object) -> None:
-    raise Failure(f"stopped by {signal.Signals(number).name}")
-
-
 def _lacks() -> str:
     """Why this machine cannot have the test; empty when it can."""
     programs = [program for program in PROGRAMS if shutil.which(program) is None]
-    check = subprocess.run([TESTBED, "check", "--no-delay"], capture_output=True, text=True, check=False)
-    lacks = [] if check.returncode == 0 else [check.stderr.strip()]
+    lacks = [lack] if (lack := driver.lack("--no-delay")) else []
     if programs:
         lacks.append(f"programs are missing: {', '.join(programs)}; `make fleet-packages` installs them")
     return "\n".join(lacks)
 
 
+def _story(packages: str) -> None:
+    """Every step in turn."""
+    step("testbed up")
+    testbed("up", "--agents", str(AGENTS), "--servers", "1")
+    with tempfile.TemporaryDirectory(prefix="kbench-fleet-test.") as scratch:
+        fleet = Fleet(packages, scratch)
+        for what in (fleet.host_keys_are_checked, fleet.check_of_nothing, fleet.deploy, fleet.check_of_a_change,
+                     fleet.tune, fleet.campaign, fleet.start_skew, fleet.untune, fleet.inventory, fleet.doctor,
+                     fleet.watchdog, fleet.both_roles, fleet.renewal, fleet.revocation, fleet.smoke, fleet.upgrade,
+                     fleet.collect, fleet.secrets, fleet.undeploy):
+            what()
+
+
 def main() -> int:
-    """Every step in turn; the testbed goes down however it ends."""
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    """The command line."""
     if lacks := _lacks():
         print(f"the fleet test is skipped: {lacks}")
-        return SKIPPED
+        return driver.SKIPPED
     if sys.argv[1] == "--probe":
         print("the fleet test is not skipped: this machine can have its hosts")
         return 0
     packages = os.path.realpath(sys.argv[1])
     if not os.path.isdir(packages):
         print(f"the fleet test is skipped: there is no directory {packages}; `make deb` makes it")
-        return SKIPPED
-    lock = open("/run/lock/kbench-fleet-test", "w", encoding="ascii")  # pylint: disable=consider-using-with
-    fcntl.flock(lock, fcntl.LOCK_EX)  # of another checkout: its hosts have the same names
-    scratch = tempfile.mkdtemp(prefix="kbench-fleet-test.")
-    began = time.monotonic()
-    code = 1
-    try:
-        testbed("down")  # of a test that was killed
-        step("testbed up")
-        testbed("up", "--agents", str(AGENTS), "--servers", "1")
-        fleet = Fleet(packages, scratch)
-        for what in (fleet.host_keys_are_checked, fleet.check_of_nothing, fleet.deploy, fleet.check_of_a_change,
-                     fleet.tune, fleet.campaign, fleet.start_skew, fleet.untune, fleet.inventory, fleet.renewal,
-                     fleet.revocation, fleet.smoke, fleet.upgrade, fleet.collect, fleet.secrets, fleet.undeploy):
-            what()
-        step(f"all is well, after {time.monotonic() - began:.0f} s")
-        code = 0
-    except (Failure, subprocess.SubprocessError) as failure:
-        print(f"FAILED: {failure}", flush=True)
-    finally:
-        said = testbed("down", expected=None)  # before anything is printed: whoever reads it may be gone
-        shutil.rmtree(scratch)
-        step("testbed down")
-        print(said, end="")
-        left = subprocess.run(["ip", "netns"], capture_output=True, text=True, check=False).stdout
-        if NAME in left or os.path.exists(f"/var/lib/kbench-testbed/{NAME}"):
-            print("FAILED: the testbed left something behind")
-            code = 1
-    return code
+        return driver.SKIPPED
+    return driver.conduct(NAME, lambda _: _story(packages))
 
 
 if __name__ == "__main__":

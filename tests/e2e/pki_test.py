@@ -35,7 +35,7 @@ class Pki(unittest.TestCase):
 
     def start(self, host: str, check: bool, wishes: dict) -> subprocess.Popen:
         """The module as Ansible starts it."""
-        arguments = {"dir": self.dir, "host": host, "role": "agent", "names": [host], "addresses": ["198.18.1.1"],
+        arguments = {"dir": self.dir, "host": host, "role": ["agent"], "names": [host], "addresses": ["198.18.1.1"],
                      "_ansible_check_mode": check, **wishes}
         process = subprocess.Popen(["/usr/bin/python3", "-B", MODULE], text=True, stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -126,8 +126,24 @@ class Pki(unittest.TestCase):
         """Another name, another role."""
         self.changes()
         self.assertIn("names or its role", self.changes(names=["client1", "other"])[0])
-        self.assertIn("names or its role", self.changes(role="observer")[0])
+        self.assertIn("names or its role", self.changes(role="observer")[0])  # as an inventory may have it
         self.assertIn("urn:kbench:role:observer", openssl("x509", "-in", self.file("certificate.pem"), "-noout", "-text"))
+
+    def test_a_host_of_two_groups_is_certified_for_both(self) -> None:
+        """It serves as an agent and calls as a controller; nobody is certified for nothing."""
+        self.changes(role=["controller", "agent"])
+        for purpose in ("sslserver", "sslclient"):
+            openssl("verify", "-CAfile", f"{self.dir}/ca.pem", "-purpose", purpose, self.file("certificate.pem"))
+        text = openssl("x509", "-in", self.file("certificate.pem"), "-noout", "-text")
+        for words in ("URI:urn:kbench:role:agent", "URI:urn:kbench:role:controller"):
+            self.assertIn(words, text)
+        self.assertEqual(self.changes(role=["agent", "controller"]), [])
+        self.assertIn("names or its role", self.changes(role=["agent"])[0])
+        openssl("verify", "-CAfile", f"{self.dir}/ca.pem", "-purpose", "sslclient", self.file("certificate.pem"),
+                expected=1)
+        refused = self.call(role=[])
+        self.assertTrue(refused["failed"])
+        self.assertIn("client1 is to get a certificate for no role", refused["msg"])
 
     def test_a_revocation_takes_back_every_certificate_of_the_host(self) -> None:
         """Also those that were replaced; not those of others."""

@@ -81,6 +81,21 @@ class Group:
                     continue
         return found - {0}
 
+    def cpu_s(self) -> float:
+        """CPU time of all that ever ran in it, in seconds; without the unified hierarchy, of what still runs."""
+        for path in self._paths:
+            if os.path.exists(f"{path}/cpu.stat"):
+                fields = dict(line.split() for line in _read(f"{path}/cpu.stat").splitlines())
+                return int(fields["usage_usec"]) * 1e-6
+        ticks = 0
+        for pid in self.pids():
+            try:
+                # proc(5): after the name in parentheses; its own time and that of children it has waited for.
+                ticks += sum(map(int, _read(f"/proc/{pid}/stat").rpartition(")")[2].split()[11:15]))
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def frozen(self) -> bool:
         """Whether the whole group stands still."""
         if not os.path.exists(self._frozen_file):

@@ -111,16 +111,19 @@ def _start_delay(plan: Plan, net: network.Network, host: Host) -> None:
 def _wait_for(plan: Plan, machine: Machine, deadline: float) -> None:
     """Until systemd on the host has started all and ssh answers."""
     last = "it never answered"
+    group = cgroups.Group(plan.name, "run")  # so that `down` ends an ssh whose `up` was killed
+    group.make()
     while time.monotonic() < deadline:
         if not machine.running():
             last = "its container ended"
             break
         try:
             state = output(*ssh(plan, machine.host.name), "systemctl is-system-running --wait || true",
-                           timeout_s=30).strip()
+                           timeout_s=30, before=group.join).strip()
             if state == "running":
                 return
-            failed = output(*ssh(plan, machine.host.name), "systemctl --failed --plain --no-legend")
+            failed = output(*ssh(plan, machine.host.name), "systemctl --failed --plain --no-legend",
+                            before=group.join)
             last = f"systemd there is `{state}`; failed units: {failed.strip() or 'none'}"
             if state == "degraded":
                 break

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 
 # Whoever starts the testbed need not have the directories of system tools in the path.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -20,11 +21,13 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": PATH, "LC_ALL": "C.UTF-8"}
 
 
-def output(*argv: str, stdin: str | None = None, timeout_s: float = 60) -> str:
-    """Runs a program to its end and returns what it printed; its failure is a TestbedError."""
+def output(*argv: str, stdin: str | None = None, timeout_s: float = 60,
+           before: Callable[[], None] | None = None) -> str:
+    """Runs a program to its end and returns what it printed; its failure is a TestbedError. `before` is
+    called in the new process first."""
     try:
         done = subprocess.run(argv, input=stdin, capture_output=True, text=True, env=environment(),
-                              timeout=timeout_s, check=False,
+                              timeout=timeout_s, check=False, preexec_fn=before,
                               stdin=subprocess.DEVNULL if stdin is None else None)
     except FileNotFoundError:
         raise TestbedError(f"`{argv[0]}` is not installed") from None

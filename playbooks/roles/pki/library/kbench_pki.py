@@ -37,10 +37,11 @@ options:
     required: true
     type: str
   role:
-    description: What the certificate allows its holder to be.
+    description: What the certificate allows its holder to be, one or several.
     choices: [agent, controller, observer]
     required: true
-    type: str
+    elements: str
+    type: list
   names:
     description: DNS names of the host.
     default: []
@@ -123,8 +124,9 @@ authorityKeyIdentifier = keyid
 subjectAltName = @names
 
 [names]
-URI.1 = urn:kbench:role:{role}
 """
+# An agent is the server of its connections, all others are clients. In this order, whatever order was asked for.
+USAGES = {"agent": "serverAuth", "controller": "clientAuth", "observer": "clientAuth"}
 
 # Clocks of hosts may be behind this machine's: what is made now is good since an hour ago.
 SLACK = datetime.timedelta(hours=1)
@@ -262,10 +264,12 @@ class Holder:
 
     def extensions(self):
         """What the certificate is to say."""
-        lines = [f"DNS.{i} = {name}" for i, name in enumerate(self.params["names"], 1)]
+        roles = [role for role in USAGES if role in self.params["role"]]
+        usages = dict.fromkeys(USAGES[role] for role in roles)
+        lines = [f"URI.{i} = urn:kbench:role:{role}" for i, role in enumerate(roles, 1)]
+        lines += [f"DNS.{i} = {name}" for i, name in enumerate(self.params["names"], 1)]
         lines += [f"IP.{i} = {address}" for i, address in enumerate(self.params["addresses"], 1)]
-        usage = "serverAuth" if self.params["role"] == "agent" else "clientAuth"
-        return EXTENSIONS.format(usage=usage, role=self.params["role"]) + "".join(f"{line}\n" for line in lines)
+        return EXTENSIONS.format(usage=", ".join(usages)) + "".join(f"{line}\n" for line in lines)
 
     def why(self):
         """The reason to certify it now, or an empty text."""
@@ -365,7 +369,7 @@ def main():
     module = AnsibleModule(supports_check_mode=True, argument_spec={
         "dir": {"type": "path", "required": True},
         "host": {"type": "str", "required": True},
-        "role": {"type": "str", "required": True, "choices": ["agent", "controller", "observer"]},
+        "role": {"type": "list", "elements": "str", "required": True, "choices": list(USAGES)},
         "names": strings,
         "addresses": strings,
         "state": {"type": "str", "default": "certified", "choices": ["certified", "reinstated", "revoked"]},
@@ -377,6 +381,9 @@ def main():
     params = module.params
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", params["host"]):
         module.fail_json(msg=f"`{params['host']}` cannot stand in a certificate: letters, digits, `.`, `_`, `-` can")
+    if not params["role"]:
+        module.fail_json(msg=f"{params['host']} is to get a certificate for no role: it is in neither of the groups agents "
+                         "and controllers, or kbench_pki_role is empty")
     if params["days"] < 1 or params["crl_days"] < 1 or params["renew_days"] < 0:
         module.fail_json(msg="kbench_pki_days and kbench_pki_crl_days are at least 1, kbench_pki_renew_days is not negative")
     if where := repository_of(params["dir"]):
