@@ -16,14 +16,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "analysis/campaign_analysis.h"
-#include "analysis/gates.h"
-#include "analysis/run_files.h"
 #include "base/address.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "base/units.h"
 #include "base/version.h"
+#include "controller/campaign_verdict.h"
 #include "controller/cpu_placement.h"
 #include "controller/fleet.h"
 #include "controller/live_status.h"
@@ -104,8 +102,7 @@ class CampaignRun {
     if (outcome.code == ExitCode::kInterrupted && interrupts_->signal == SIGTERM) {
       outcome.code = ExitCode::kTerminated;
     }
-    if (outcome.status.ok()) JudgeGates(&outcome);
-    if (outcome.code == ExitCode::kDone) JudgeHealth(&outcome);
+    if (outcome.status.ok()) Judge(&outcome);
     Keep(&outcome);
     outcome.evidence = std::move(evidence_);
     return outcome;
@@ -476,34 +473,11 @@ class CampaignRun {
     progress_->Note(absl::StrCat("nothing was observed on the server's host: ", trace.reason()));
   }
 
-  void JudgeGates(CampaignOutcome* outcome) {
-    if (campaign_.gates.empty()) return;
-    const auto results = analysis::JudgeGates(analysis::Analyse(evidence_));
-    verdict_ = analysis::GatesLine(results);
-    if (analysis::CountOf(results, analysis::GateVerdict::kFailed) > 0) {
-      outcome->code = ExitCode::kGatesFailed;
-    } else if (analysis::CountOf(results, analysis::GateVerdict::kInconclusive) > 0) {
-      outcome->code = ExitCode::kInconclusive;
-    }
+  void Judge(CampaignOutcome* outcome) {
+    CampaignVerdict verdict = JudgeCampaign(campaign_, evidence_);
+    outcome->code = verdict.code;
+    verdict_ = std::move(verdict.text);
     if (outcome->code != ExitCode::kDone) progress_->Note(verdict_);
-  }
-
-  // Numbers that should not be believed without reading on are kept in any case; whether they end
-  // the command like a failure is the campaign's choice.
-  void JudgeHealth(CampaignOutcome* outcome) {
-    if (campaign_.cells.front().settings.suspect != "fail") return;
-    size_t suspect_runs = 0;
-    std::set<std::string> because;
-    for (const analysis::RunEvidence& run : evidence_.runs) {
-      const std::vector<std::string> codes = analysis::SuspectCodes(run);
-      if (!codes.empty()) ++suspect_runs;
-      because.insert(codes.begin(), codes.end());
-    }
-    if (suspect_runs == 0) return;
-    verdict_ = absl::StrCat(suspect_runs, " of ", evidence_.runs.size(),
-                            " runs are suspect: ", absl::StrJoin(because, ", "));
-    outcome->code = ExitCode::kSuspect;
-    progress_->Note(verdict_);
   }
 
   // What was written whole stays recoverable; a disk that was full from the start keeps nothing.
