@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -196,10 +197,12 @@ class Fleet:
                    f"agents' units refuse what they are to allow: {said}")
 
     def start_skew(self) -> None:
-        """First requests of agents, over 100 runs: p99 at most 1 ms. All hosts share this machine's CPUs: a
-        campaign during which others used too much of them is repeated, whatever it measured. With a warm-up, as
-        campaigns have: without one, agents look at their hosts when their first requests are due."""
+        """First requests of agents, p99 of 100 runs: at most 1 ms in the median of three campaigns. All hosts share
+        this machine's CPUs: a campaign during which others used too much of them does not count, whatever it
+        measured. With a warm-up, as campaigns have: without one, agents look at their hosts when their first
+        requests are due."""
         self._write_campaign("skew", "socket", "4KiB", "50ms")
+        found = []
         for _ in range(SKEW_CAMPAIGNS):
             others = foreign_cpu.ForeignCpu(NAME)
             on("controller", "cd /tmp/fleet && kbench run skew.yaml --quiet --format json --set run.repetitions=100 "
@@ -209,11 +212,12 @@ class Fleet:
             step(f"first requests apart: {skew}; others used {used:.2f} CPUs")
             expect(skew["runs"] == 100, f"100 runs were asked for: {skew}")
             if used <= SKEW_FOREIGN_MOST:
-                expect(skew["p99_ns"] <= 1_000_000, f"first requests are to be 1 ms apart at most: {skew}")
-                break
-        else:
-            step(f"START SKEW NOT JUDGED: others used more than {SKEW_FOREIGN_MOST} CPUs in all campaigns")
+                found.append(skew["p99_ns"])
         on("controller", "rm -r /tmp/fleet")
+        if len(found) < 2:
+            step(f"START SKEW NOT JUDGED: others used more than {SKEW_FOREIGN_MOST} CPUs in most campaigns")
+            return
+        expect(statistics.median(found) <= 1_000_000, f"first requests are to be 1 ms apart at most, p99: {found} ns")
 
     def untune(self) -> None:
         """Restored to the letter; an unreadable record is not thrown away. Results say so."""
