@@ -30,16 +30,6 @@ Json Identity(const RunEvidence& run) {
   return json;
 }
 
-// Of the controller, the agents and the sums.
-std::vector<result::Caveat> AllCaveats(const RunEvidence& run, const RunSummary& summary) {
-  std::vector<result::Caveat> caveats = run.caveats;
-  for (const result::RunResult& agent : run.agents) {
-    caveats.insert(caveats.end(), agent.caveats().begin(), agent.caveats().end());
-  }
-  caveats.insert(caveats.end(), summary.caveats.begin(), summary.caveats.end());
-  return caveats;
-}
-
 double PerOp(double sum, uint64_t ops) { return ops == 0 ? 0 : sum / static_cast<double>(ops); }
 
 Json UsageJson(const result::ResourceUse& use, uint64_t sent) {
@@ -140,6 +130,15 @@ std::vector<std::string> SuspectCodes(const std::vector<result::Caveat>& caveats
 }
 
 }  // namespace
+
+std::vector<result::Caveat> AllCaveats(const RunEvidence& run, const RunSummary& summary) {
+  std::vector<result::Caveat> caveats = run.caveats;
+  for (const result::RunResult& agent : run.agents) {
+    caveats.insert(caveats.end(), agent.caveats().begin(), agent.caveats().end());
+  }
+  caveats.insert(caveats.end(), summary.caveats.begin(), summary.caveats.end());
+  return caveats;
+}
 
 std::vector<std::string> SuspectCodes(const RunEvidence& run) {
   return SuspectCodes(AllCaveats(run, Summarize(run)));

@@ -12,12 +12,15 @@
 
 #include "absl/strings/string_view.h"
 #include "analysis/evidence.h"
+#include "analysis/run_summary.h"
 
 namespace kbench::analysis {
 
 std::string RunSummaryJson(const RunEvidence& run);
 std::string DecompositionJson(const RunEvidence& run);
 std::string HealthJson(const RunEvidence& run);
+// Of the controller, the agents and the sums.
+std::vector<result::Caveat> AllCaveats(const RunEvidence& run, const RunSummary& summary);
 // Codes of the caveats for which HealthJson's verdict is "suspect", each once; none: it is "ok".
 std::vector<std::string> SuspectCodes(const RunEvidence& run);
 std::string IntervalsCsv(const RunEvidence& run);

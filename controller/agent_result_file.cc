@@ -1,7 +1,5 @@
 #include "controller/agent_result_file.h"
 
-#include <vector>
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "analysis/run_files.h"
@@ -66,9 +64,7 @@ std::string AgentResultText(const result::RunResult& result) {
   }
   absl::StrAppend(&text, analysis::TextTable(table, kWidth),
                   "response time, from the intended instant; of this agent alone\n");
-  std::vector<result::Caveat> caveats(result.caveats().begin(), result.caveats().end());
-  caveats.insert(caveats.end(), summary.caveats.begin(), summary.caveats.end());
-  for (const result::Caveat& caveat : caveats) {
+  for (const result::Caveat& caveat : analysis::AllCaveats(run, summary)) {
     absl::StrAppend(
         &text, analysis::Wrap(analysis::Printable(absl::StrCat(caveat.code(), ": ", caveat.text())),
                               kWidth, "! ", "  "));
