@@ -127,6 +127,10 @@ CertificateFiles Authority::Issue(const std::string& name, const CertificateWish
   return files;
 }
 
+std::vector<std::string> Authority::TlsOptions(const CertificateFiles& files) const {
+  return {"--tls-ca", ca_file(), "--tls-certificate", files.certificate, "--tls-key", files.key};
+}
+
 void Authority::Revoke(const std::vector<CertificateFiles>& revoked) {
   X509_CRL* list = X509_CRL_new();
   Check(list != nullptr && X509_CRL_set_version(list, X509_CRL_VERSION_2) == 1);

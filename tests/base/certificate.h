@@ -36,6 +36,8 @@ class Authority {
   Authority& operator=(const Authority&) = delete;
 
   std::string ca_file() const;
+  // What agents and controllers take to prove themselves by `files`, and to believe this authority.
+  std::vector<std::string> TlsOptions(const CertificateFiles& files) const;
   // NAME.pem and NAME.key.pem.
   CertificateFiles Issue(const std::string& name, const CertificateWish& wish);
   // Writes a list that revokes these, and no others, into crl_directory(), named by hash.

@@ -46,10 +46,6 @@ class LinkDrills : public LabTest {
         {.common_name = "controller", .alternative_names = {"URI:urn:kbench:role:controller"}});
   }
 
-  std::vector<std::string> Tls(const CertificateFiles& files) const {
-    return {"--tls-ca",        authority_.ca_file(), "--tls-certificate",
-            files.certificate, "--tls-key",          files.key};
-  }
   static std::string Yaml(const std::string& agent, const std::string& server,
                           const std::string& duration) {
     return absl::StrCat("name: link\nagents: ['", agent, "']\nserver: {address: '", server,
@@ -64,7 +60,7 @@ class LinkDrills : public LabTest {
   }
   // An agent on the server's host, beside a server there.
   std::unique_ptr<Daemon> FarAgent(const std::string& results) const {
-    std::vector<std::string> options = Tls(agent_files_);
+    std::vector<std::string> options = authority_.TlsOptions(agent_files_);
     options.insert(options.end(), {"--results", results});
     return std::make_unique<Daemon>("kbench-agent", options,
                                     absl::StrCat(NetLab::kServerRouted, ":0"),
@@ -72,7 +68,7 @@ class LinkDrills : public LabTest {
   }
   Finished OnClient(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), Program("kbench"));
-    const std::vector<std::string> tls = Tls(controller_files_);
+    const std::vector<std::string> tls = authority_.TlsOptions(controller_files_);
     arguments.insert(arguments.end(), tls.begin(), tls.end());
     return e2e::Run(arguments, seconds(60), lab_->Enter(Host::kClient));
   }
@@ -94,7 +90,7 @@ TEST_F(LinkDrills, TenSecondsAreSurvived) {
   const auto measured =
       Controller(near, Yaml(near_agent.address(), far_server.address(), "25s"), {});
   const auto commanded = Controller(far, Yaml(far_agent->address(), server_beside.address(), "15s"),
-                                    Tls(controller_files_));
+                                    authority_.TlsOptions(controller_files_));
   measured->WaitForOutput("ops/s", seconds(30));
   commanded->WaitForOutput("ops/s", seconds(30));
   lab_->LoseRouted(1);
@@ -123,8 +119,8 @@ TEST_F(LinkDrills, LongerThanTheLeaseIsALostAgentWhoseResultWaits) {
   const TempDir dir, shelf;
   const std::unique_ptr<Daemon> agent = FarAgent(shelf.path());
   Daemon server("kbench-server", {}, "127.0.0.1:0", lab_->Enter(Host::kServer));
-  const auto controller =
-      Controller(dir, Yaml(agent->address(), server.address(), "120s"), Tls(controller_files_));
+  const auto controller = Controller(dir, Yaml(agent->address(), server.address(), "120s"),
+                                     authority_.TlsOptions(controller_files_));
   controller->WaitForOutput("ops/s", seconds(30));
   const std::string id = Look(dir, {}).partial_dirs.at(0);
   lab_->LoseRouted(1);

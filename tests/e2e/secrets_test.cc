@@ -183,10 +183,6 @@ class SecretsStay : public testing::Test {
     secrets_.AddPem("the TLS key of " + name, files.key);
     return files;
   }
-  std::vector<std::string> Tls(const CertificateFiles& files) const {
-    return {"--tls-ca",        authority_.ca_file(), "--tls-certificate",
-            files.certificate, "--tls-key",          files.key};
-  }
   // The server's options: identity 1 has the key of key_file_.
   std::vector<std::string> Server(const std::vector<std::string>& more = {}) {
     const std::string line = absl::StrCat("1 ", ReadFile(key_file_), "\n");
@@ -261,17 +257,20 @@ TEST(SecretsSearch, FindsThemWhereverTheyAre) {
 
 TEST_F(SecretsStay, InCampaignsThatSucceedAndInThoseThatAreRefused) {
   Daemon server("kbench-server", Server());
-  Daemon agent("kbench-agent", Tls(agent_));
+  Daemon agent("kbench-agent", authority_.TlsOptions(agent_));
   const std::string good = Yaml(agent.address(), server.address(), key_file_, kShort);
-  EXPECT_EQ(Run(RunArgv(good, Tls(controller_))), kDone);
-  EXPECT_EQ(Run(RunArgv(good, Joined(Tls(controller_), {"--format", "json"}))), kDone);
-  EXPECT_EQ(Run(RunArgv(good, Tls(observer_))), kAgentLost) << "an observer may not load";
+  EXPECT_EQ(Run(RunArgv(good, authority_.TlsOptions(controller_))), kDone);
+  EXPECT_EQ(Run(RunArgv(good, Joined(authority_.TlsOptions(controller_), {"--format", "json"}))),
+            kDone);
+  EXPECT_EQ(Run(RunArgv(good, authority_.TlsOptions(observer_))), kAgentLost)
+      << "an observer may not load";
   EXPECT_EQ(Run(RunArgv(Yaml(agent.address(), server.address(), wrong_key_file_, kShort),
-                        Tls(controller_))),
+                        authority_.TlsOptions(controller_))),
             kUnreachable);
-  EXPECT_EQ(Run(RunArgv(Yaml(agent.address(), "127.0.0.1:1", key_file_, kShort), Tls(controller_))),
+  EXPECT_EQ(Run(RunArgv(Yaml(agent.address(), "127.0.0.1:1", key_file_, kShort),
+                        authority_.TlsOptions(controller_))),
             kUnreachable);
-  EXPECT_EQ(Run(RunArgv(good + "workloda: {}\n", Tls(controller_))), 2);
+  EXPECT_EQ(Run(RunArgv(good + "workloda: {}\n", authority_.TlsOptions(controller_))), 2);
   for (const char* format : {"text", "json", "csv", "markdown", "html"}) {
     EXPECT_EQ(
         Run({Program("kbench"), "report", Look(work_, {}).result_dirs.at(0), "--format", format}),
@@ -284,12 +283,12 @@ TEST_F(SecretsStay, InCampaignsThatSucceedAndInThoseThatAreRefused) {
 TEST_F(SecretsStay, WhenAgentServerOrControllerEndInARun) {
   const auto start = [&](const Daemon& agent, const Daemon& server) {
     return RunArgv(Yaml(agent.address(), server.address(), key_file_, kLong),
-                   Joined(Tls(controller_), {"--set", "workload.op=get"}));
+                   Joined(authority_.TlsOptions(controller_), {"--set", "workload.op=get"}));
   };
   enum Victim { kAgent, kServer, kController };
   for (const Victim victim : {kAgent, kServer, kController}) {
     Daemon server("kbench-server", Server());
-    Daemon agent("kbench-agent", Tls(agent_));
+    Daemon agent("kbench-agent", authority_.TlsOptions(agent_));
     Child run(start(agent, server));
     run.WaitForOutput("ops/s", seconds(30));  // progress: the window is open
     if (victim == kAgent) agent.child().Signal(SIGKILL);
@@ -350,11 +349,11 @@ TEST_F(SecretsStay, InSingleRequests) {
 
 TEST_F(SecretsStay, InProbes) {
   Daemon server("kbench-server", Server());
-  Daemon agent("kbench-agent", Tls(agent_));
+  Daemon agent("kbench-agent", authority_.TlsOptions(agent_));
   const auto probe = [&](const std::string& key_file) {
     return Run(Joined({Program("kbench"), "probe", "--agents", agent.address(), "--server",
                        server.address(), "--key-file", key_file},
-                      Tls(controller_)));
+                      authority_.TlsOptions(controller_)));
   };
   EXPECT_EQ(probe(key_file_), kDone);
   EXPECT_NE(probe(wrong_key_file_), kDone);
@@ -375,14 +374,16 @@ TEST_F(SecretsStay, InFilesThatAreMalformed) {
   const std::string pem = ReadFile(agent_.key);
   const std::string half = keys_.Write("half.key", pem.substr(0, pem.size() - 60));
   EXPECT_NE(Run(Joined({Program("kbench-agent"), "--listen", "127.0.0.1:0"},
-                       Tls({.certificate = agent_.certificate, .key = half}))),
+                       authority_.TlsOptions({.certificate = agent_.certificate, .key = half}))),
             kDone);
-  EXPECT_NE(Run(Joined({Program("kbench-agent"), "--listen", "127.0.0.1:0"},
-                       Tls({.certificate = agent_.key, .key = agent_.certificate}))),
-            kDone);
-  EXPECT_NE(Run(Joined({Program("kbench"), "agents", "ping", "--agents", "127.0.0.1:1"},
-                       Tls({.certificate = controller_.certificate, .key = half}))),
-            kDone);
+  EXPECT_NE(
+      Run(Joined({Program("kbench-agent"), "--listen", "127.0.0.1:0"},
+                 authority_.TlsOptions({.certificate = agent_.key, .key = agent_.certificate}))),
+      kDone);
+  EXPECT_NE(
+      Run(Joined({Program("kbench"), "agents", "ping", "--agents", "127.0.0.1:1"},
+                 authority_.TlsOptions({.certificate = controller_.certificate, .key = half}))),
+      kDone);
   EXPECT_NE(Run({Program("kbench-server"), "--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0",
                  "--tls-certificate", server_tls_.certificate, "--tls-key", half}),
             kDone);

@@ -168,16 +168,12 @@ class Soak : public LabTest {
     wish.to_seconds = 86'400;
     return wish;
   }
-  std::vector<std::string> Tls(const CertificateFiles& files) const {
-    return {"--tls-ca",        authority_.ca_file(), "--tls-certificate",
-            files.certificate, "--tls-key",          files.key};
-  }
   std::unique_ptr<Daemon> StartServer(const std::string& listen) const {
     return std::make_unique<Daemon>("kbench-server", std::vector<std::string>{"--allow-remote"},
                                     listen, lab_->Enter(Host::kClient));
   }
   std::unique_ptr<Daemon> StartAgent(int i, const std::string& listen) const {
-    std::vector<std::string> options = Tls(agent_files_);
+    std::vector<std::string> options = authority_.TlsOptions(agent_files_);
     options.insert(options.end(), {"--results", absl::StrCat(agent_disk_.path(), "/disk/kept", i),
                                    "--crl-directory", authority_.crl_directory()});
     const SteppedClock::Shown shown(clock_);
@@ -198,7 +194,7 @@ class Soak : public LabTest {
 
   Finished Kbench(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), Program("kbench"));
-    const std::vector<std::string> tls = Tls(controller_files_);
+    const std::vector<std::string> tls = authority_.TlsOptions(controller_files_);
     const bool asks_agents = arguments[1] == "agents" || arguments[1] == "run";
     if (asks_agents) arguments.insert(arguments.end(), tls.begin(), tls.end());
     return e2e::Run(arguments, seconds(120), lab_->Enter(Host::kClient));
@@ -206,8 +202,9 @@ class Soak : public LabTest {
   // A campaign of somebody else's, beside the one that is judged.
   Finished Beside(const CertificateFiles& files) const {
     const TempDir elsewhere;
-    return e2e::Run(RunArgv(elsewhere, Yaml("duration: 200ms, repetitions: 1"), Tls(files)),
-                    seconds(120), lab_->Enter(Host::kClient));
+    return e2e::Run(
+        RunArgv(elsewhere, Yaml("duration: 200ms, repetitions: 1"), authority_.TlsOptions(files)),
+        seconds(120), lab_->Enter(Host::kClient));
   }
 
   Child& Of(const Fault& fault, Child* controller) {
@@ -333,7 +330,7 @@ TEST_F(Soak, RandomFaultsInARow) {
     const TempDir dir;
     const SmallDisk disk_of_controller(dir.path() + "/results");
     const MonoTime begun = MonoNow();
-    Child controller(RunArgv(dir, Yaml(Short()), Tls(controller_files_)),
+    Child controller(RunArgv(dir, Yaml(Short()), authority_.TlsOptions(controller_files_)),
                      lab_->Enter(Host::kClient));
     WaitUntil(begun + fault.after);
     Strike(fault, &controller, disk_of_controller);
