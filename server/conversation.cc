@@ -261,8 +261,7 @@ Conversation::Step Conversation::Close(StatusCode code, absl::string_view why) {
 
 void Conversation::Refuse(const Signature& signature, const Refusal& refusal) {
   Command* response = &desk_->response;
-  response->status = {.code = refusal.code};
-  if (!refusal.why.empty()) response->status->message = refusal.why;
+  response->status = {.code = refusal.code, .message = refusal.why};
   if (refusal.code == StatusCode::kVersionFailure) {
     response->header.cluster_version = desk_->device->state().cluster_version;
   }

@@ -61,7 +61,7 @@ Objection LogRequests::Answer(const Command& request, Command* response, Payload
   for (const Type type : types) {
     Objection refused = Fill(type, request, &log, payload);
     if (!refused.has_value()) continue;
-    response->get_log.reset();
+    response->get_log.emplace().types = types;  // what was asked, and none of it
     *payload = {};
     return refused;
   }
@@ -119,7 +119,6 @@ Objection LogRequests::FillDevice(kinetic::Text name, kinetic::GetLog* log, Payl
 }
 
 void LogRequests::FillGreeting(kinetic::GetLog* log) {
-  log->types = {Type::kConfiguration, Type::kLimits};
   FillConfiguration(log);
   FillLimits(log);
 }

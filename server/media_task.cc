@@ -71,7 +71,6 @@ bool ScanTask::Step() {
 Objection ScanTask::Finish(kinetic::Command* response) {
   if (!failed_.ok()) return OfStore(failed_);
   kinetic::Range& range = response->range.emplace();
-  range.start_key = range_.start;
   range.end_key = told_;
   range.keys.assign(bad_.begin(), bad_.end());
   if (!expired_) return std::nullopt;

@@ -20,7 +20,7 @@ namespace {
 
 // An entry's metadata as a body, and its value unless only metadata was asked for.
 Payload Show(kinetic::Text key, const EntryRef& entry, bool metadata_only, Command* response) {
-  KeyValue& shown = response->key_value.emplace();
+  KeyValue& shown = *response->key_value;
   shown.key = key;
   shown.db_version = entry->version;
   if (entry->tag.has_value()) shown.tag = *entry->tag;
@@ -33,6 +33,13 @@ Refusal NotFound() { return {.code = StatusCode::kNotFound, .why = ""}; }
 
 bool IsChange(MessageType type) {
   return type == MessageType::kPut || type == MessageType::kDelete;
+}
+
+// Whose answers have a keyValue, present and empty where there is nothing to show: libkinetic
+// refuses a PUT's SUCCESS without it.
+bool AnswersWithKeyValue(MessageType type) {
+  return IsChange(type) || type == MessageType::kGet || type == MessageType::kGetVersion ||
+         type == MessageType::kGetNext || type == MessageType::kGetPrevious;
 }
 
 const KeyValue& KeyValueOf(const Command& command) {
@@ -90,6 +97,7 @@ RequestHandler::Result RequestHandler::Handle(const IncomingRequest& request, Va
     parts_.counters->Add(type, bytes_in);
     return result;
   }
+  if (AnswersWithKeyValue(type)) response->key_value.emplace();
   Objection objection;
   if (request.skipped_size > 0) {
     objection =
@@ -224,7 +232,7 @@ Objection RequestHandler::GetVersion(const IncomingRequest& request, const KeyVa
   if (!entry.ok()) return OfStore(entry.status());
   if (*entry == nullptr) return NotFound();
   key_ = (*entry)->version;
-  response->key_value.emplace().db_version = key_;
+  response->key_value->db_version = key_;
   return std::nullopt;
 }
 
@@ -267,7 +275,8 @@ Objection RequestHandler::GetKeyRange(const IncomingRequest& request, Command* r
     return Refusal{.code = StatusCode::kInternalError,
                    .why = "the answer is above the limit of a message; ask for fewer keys"};
   }
-  response->range.emplace().keys.assign(keys_.begin(), keys_.end());
+  // A range without keys is absent: libkinetic's iterators end where there is none.
+  if (!keys_.empty()) response->range.emplace().keys.assign(keys_.begin(), keys_.end());
   return std::nullopt;
 }
 
@@ -318,9 +327,9 @@ void RequestHandler::Conclude(Objection objection, Command* response) {
     response->status.emplace().code = StatusCode::kSuccess;
     return;
   }
+  // Present even where it is empty (NOT_FOUND), as in the simulator's answers.
   why_ = std::move(objection->why);
-  response->status = {.code = objection->code};
-  if (!why_.empty()) response->status->message = why_;
+  response->status = {.code = objection->code, .message = why_};
 }
 
 }  // namespace kbench::server

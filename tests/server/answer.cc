@@ -45,6 +45,7 @@ Answer ParseAnswer(Bytes message, Bytes value, absl::string_view key) {
   if (m.command.status.has_value()) {
     answer.status = m.command.status->code.value_or(kinetic::StatusCode::kInvalid);
     answer.status_message = Own(m.command.status->message).value_or("");
+    answer.has_status_message = m.command.status->message.has_value();
   }
   if (m.command.key_value.has_value()) {
     answer.has_key_value = true;
@@ -54,10 +55,12 @@ Answer ParseAnswer(Bytes message, Bytes value, absl::string_view key) {
     answer.algorithm = m.command.key_value->algorithm;
   }
   if (m.command.range.has_value()) {
+    answer.has_range = true;
     for (const kinetic::Text k : m.command.range->keys) answer.keys.emplace_back(k);
     answer.range_end_key = Own(m.command.range->end_key);
   }
   if (m.command.batch.has_value()) {
+    answer.has_batch = true;
     answer.batch_sequences = m.command.batch->sequences;
     answer.failed_sequence = m.command.batch->failed_sequence;
   }

@@ -21,7 +21,8 @@ struct Answer {
   std::optional<kinetic::MessageType> type;
   kinetic::StatusCode status = kinetic::StatusCode::kInvalid;
   std::string status_message;
-  bool has_key_value = false;
+  bool has_status_message = false;
+  bool has_key_value = false, has_range = false, has_batch = false;
   std::optional<std::string> key, db_version, tag;
   std::optional<int32_t> algorithm;
   std::vector<std::string> keys;

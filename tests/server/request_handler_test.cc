@@ -72,6 +72,31 @@ TEST_F(RequestHandlerTest, AGetReturnsWhatThePutSaid) {
   EXPECT_FALSE(version.tag.has_value());
 }
 
+// libkinetic refuses a PUT or DELETE whose SUCCESS has no keyValue, and ends its iterators by a
+// range that is not there.
+TEST_F(RequestHandlerTest, AnAnswerToAChangeHasAnEmptyKeyValueAndAnEmptyRangeIsAbsent) {
+  const KeyValue change = {.key = "k", .synchronization = Synchronization::kWriteBack};
+  const KeyValue versioned = {
+      .key = "k", .db_version = "v0", .synchronization = Synchronization::kWriteBack};
+  const auto expect_empty = [](const Answer& answer, StatusCode status) {
+    EXPECT_EQ(answer.status, status);
+    EXPECT_TRUE(answer.has_key_value);
+    EXPECT_FALSE(answer.key || answer.db_version || answer.tag || answer.algorithm);
+    EXPECT_EQ(answer.has_status_message, status != kOk);
+    EXPECT_FALSE(answer.has_range || answer.has_batch);
+  };
+  expect_empty(Ask(MessageType::kGet, {.key = "k"}), StatusCode::kNotFound);
+  expect_empty(Ask(MessageType::kDelete, change), StatusCode::kNotFound);
+  expect_empty(Ask(MessageType::kPut, change, "v"), kOk);
+  expect_empty(Ask(MessageType::kPut, versioned, "v"), StatusCode::kVersionMismatch);
+  expect_empty(Ask(MessageType::kDelete, change), kOk);
+  kinetic::Command range = talk_.Next(MessageType::kGetKeyRange);
+  range.range = {.start_key = "a", .end_key = "z"};
+  const Answer none = talk_.Ask(range);
+  EXPECT_EQ(none.status, kOk);
+  EXPECT_FALSE(none.has_range || none.has_key_value);
+}
+
 TEST_F(RequestHandlerTest, AcceptsTheUnnamedAlgorithmWithAnEmptyTag) {
   const KeyValue put = {.key = "k",
                         .tag = "",
@@ -200,6 +225,7 @@ TEST_F(RequestHandlerTest, RangesFollowTheirFlags) {
   const Answer empty = Ask({.start_key = "x", .end_key = "z"});
   EXPECT_EQ(empty.status, kOk) << "no keys is an answer";
   EXPECT_THAT(empty.keys, IsEmpty());
+  EXPECT_FALSE(empty.has_range);
   EXPECT_EQ(Ask({.start_key = "d", .end_key = "a"}).status, kOk);
   EXPECT_EQ(Ask({.start_key = "a", .end_key = "d", .max_returned = 0}).status,
             StatusCode::kInvalidRequest);
