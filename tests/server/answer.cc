@@ -66,6 +66,7 @@ Answer ParseAnswer(Bytes message, Bytes value, absl::string_view key) {
   }
   if (m.command.get_log.has_value()) TakeLog(*m.command.get_log, &answer);
   answer.value = std::string(AsText(value));
+  answer.message = std::string(AsText(message));
   return answer;
 }
 

@@ -37,6 +37,7 @@ struct Answer {
   std::optional<uint64_t> capacity_bytes;
   std::vector<kinetic::GetLog::Type> log_types;
   std::string value;
+  std::string message;  // the PDU's bytes between frame header and value: see wire_answer.h
 };
 
 // Fails the test when `message` is no Kinetic message.

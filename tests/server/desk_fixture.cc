@@ -18,7 +18,8 @@ Device::State DeskFixture::Factory() {
   return state;
 }
 
-DeskFixture::DeskFixture() : device(*Device::Open(&store, Factory())) {
+DeskFixture::DeskFixture(std::unique_ptr<Store> on)
+    : owned_store(std::move(on)), device(*Device::Open(&store, Factory())) {
   desk.limits = &limits;
   desk.device = &device;
   desk.handler = &handler;

@@ -16,7 +16,7 @@ namespace kbench::server {
 
 class DeskFixture {
  public:
-  DeskFixture();
+  explicit DeskFixture(std::unique_ptr<Store> on = std::make_unique<MemoryStore>());
 
   // Identity 1 with the factory key, and 2 with "secret2" that may do everything, too.
   static Device::State Factory();
@@ -24,7 +24,8 @@ class DeskFixture {
   void Restart() { device = *Device::Open(&store, Factory()); }
 
   Limits limits;
-  MemoryStore store;
+  std::unique_ptr<Store> owned_store;
+  Store& store = *owned_store;
   Device device;
   OpCounters counters;
   ResidenceTrace trace{1024, ""};
