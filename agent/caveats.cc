@@ -447,8 +447,12 @@ class Judge {
               Human(outcome_.reopening)));
     }
     if (outcome_.protocol_errors > 0) {
-      Add("protocol_errors", absl::StrFormat("%d answers belonged to no request that was waiting",
-                                             outcome_.protocol_errors));
+      Add("protocol_errors",
+          absl::StrFormat("%d answers broke the protocol, warm-up included: they belonged to no "
+                          "request that was waiting, or had no status, or not the message type "
+                          "that answers their request, or a value where none belongs; none of "
+                          "them is counted as a good answer; the first: %s",
+                          outcome_.protocol_errors, outcome_.protocol_error_text));
     }
     if (outcome_.unsolicited > 0) {
       Add("unsolicited_status", absl::StrFormat("the server sent %d statuses unasked, the last: %s",

@@ -243,6 +243,13 @@ absl::StatusOr<PathBaseline> ProbeAgent(const PathProbe& probe, const SocketAddr
   return baseline;
 }
 
+// A server that cannot be believed is the target's fault, not the request's nor this agent's.
+absl::Status OfTarget(const absl::Status& why) {
+  const bool unbelievable =
+      absl::IsInvalidArgument(why) || absl::IsUnauthenticated(why) || absl::IsDataLoss(why);
+  return unbelievable ? absl::PermissionDeniedError(why.message()) : why;
+}
+
 absl::StatusOr<PathBaseline> ProbeServer(const PathProbe& probe, const SocketAddress& to,
                                          MonoTime deadline) {
   PathBaseline baseline;
@@ -256,15 +263,16 @@ absl::StatusOr<PathBaseline> ProbeServer(const PathProbe& probe, const SocketAdd
   if (probe.tls.has_value()) {
     ASSIGN_OR_RETURN(context, TlsContext::ClientOfPem(probe.tls->ca_pem));
   }
-  ASSIGN_OR_RETURN(const std::unique_ptr<client::Client> server,
-                   client::Client::Connect(
-                       {.server = to,
-                        .server_name = context.has_value() ? probe.tls->server_name : std::string(),
-                        .tls = context.has_value() ? &*context : nullptr,
-                        .identity = probe.identity,
-                        .hmac_key = probe.hmac_key,
-                        .timeout = deadline - MonoNow(),
-                        .cancelled = probe.cancelled}));
+  const absl::StatusOr<std::unique_ptr<client::Client>> connected = client::Client::Connect(
+      {.server = to,
+       .server_name = context.has_value() ? probe.tls->server_name : std::string(),
+       .tls = context.has_value() ? &*context : nullptr,
+       .identity = probe.identity,
+       .hmac_key = probe.hmac_key,
+       .timeout = deadline - MonoNow(),
+       .cancelled = probe.cancelled});
+  if (!connected.ok()) return OfTarget(connected.status());
+  client::Client* const server = connected->get();
   std::vector<Nanos> times;
   times.reserve(probe.echoes);
   absl::Status status;
@@ -278,10 +286,11 @@ absl::StatusOr<PathBaseline> ProbeServer(const PathProbe& probe, const SocketAdd
     server->set_timeout(deadline - begun);
     const absl::StatusOr<client::Reply> reply = server->Call(client::NoopRequest());
     if (!reply.ok()) {
-      status = reply.status();
+      status = OfTarget(reply.status());
     } else if (reply->status != kinetic::StatusCode::kSuccess) {
-      status = absl::PermissionDeniedError(
-          absl::StrCat("the server answered a NOOP with ", reply->Describe()));
+      const std::string hint = server->HintFor(*reply);
+      status = absl::PermissionDeniedError(absl::StrCat(
+          "the server answered a NOOP with ", reply->Describe(), hint.empty() ? "" : "; ", hint));
     } else {
       times.push_back(MonoNow() - begun);
     }

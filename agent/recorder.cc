@@ -27,6 +27,8 @@ int StatusSlot(kinetic::StatusCode status, Verdict verdict) {
   if (verdict == Verdict::kWrongValueLength) return kWrongLengthSlot;
   if (verdict == Verdict::kUnexpectedHit) return kUnexpectedHitSlot;
   if (verdict == Verdict::kWrongValue) return kWrongValueSlot;
+  if (verdict == Verdict::kWrongMessageType) return kWrongTypeSlot;
+  if (verdict == Verdict::kUnexpectedValue) return kUnexpectedValueSlot;
   const int slot = static_cast<int>(status) + 1;
   return slot >= 0 && slot < kinetic::kStatusCodeCount ? slot : kUnknownStatusSlot;
 }
@@ -36,6 +38,8 @@ std::string StatusSlotName(int slot) {
   if (slot == kWrongLengthSlot) return "WRONG_VALUE_LENGTH";
   if (slot == kUnexpectedHitSlot) return "UNEXPECTED_HIT";
   if (slot == kWrongValueSlot) return "WRONG_VALUE";
+  if (slot == kWrongTypeSlot) return "WRONG_MESSAGE_TYPE";
+  if (slot == kUnexpectedValueSlot) return "UNEXPECTED_VALUE";
   if (slot == kUnknownStatusSlot) return "UNKNOWN";
   return kinetic::Name(static_cast<kinetic::StatusCode>(slot - 1));
 }

@@ -74,20 +74,24 @@ enum class Verdict : uint8_t {
   kByStatus,
   kWrongHmac,
   kWrongValueLength,
-  kWrongValue,     // verified, and found to be another one than was written
-  kUnexpectedHit,  // a GET of a key that nobody writes was answered with SUCCESS
+  kWrongValue,        // verified, and found to be another one than was written
+  kUnexpectedHit,     // a GET of a key that nobody writes was answered with SUCCESS
+  kWrongMessageType,  // that of another request's answer, or none
+  kUnexpectedValue,   // the answer carries a value, and none belongs there
 };
 
-// Answers by status: the Kinetic codes from -1, unknown codes, and our own four verdicts.
+// Answers by status: the Kinetic codes from -1, unknown codes, and our own verdicts.
 inline constexpr int kUnknownStatusSlot = kinetic::kStatusCodeCount;
 inline constexpr int kWrongHmacSlot = kUnknownStatusSlot + 1;
 inline constexpr int kWrongLengthSlot = kUnknownStatusSlot + 2;
 inline constexpr int kUnexpectedHitSlot = kUnknownStatusSlot + 3;
 inline constexpr int kWrongValueSlot = kUnknownStatusSlot + 4;
-inline constexpr int kStatusSlots = kUnknownStatusSlot + 5;
+inline constexpr int kWrongTypeSlot = kUnknownStatusSlot + 5;
+inline constexpr int kUnexpectedValueSlot = kUnknownStatusSlot + 6;
+inline constexpr int kStatusSlots = kUnknownStatusSlot + 7;
 int StatusSlot(kinetic::StatusCode status, Verdict verdict);
 // "SUCCESS", "NOT_FOUND", ..., "UNKNOWN", "WRONG_HMAC", "WRONG_VALUE_LENGTH",
-// "UNEXPECTED_HIT", "WRONG_VALUE".
+// "UNEXPECTED_HIT", "WRONG_VALUE", "WRONG_MESSAGE_TYPE", "UNEXPECTED_VALUE".
 std::string StatusSlotName(int slot);
 
 inline constexpr size_t kErrorTextsMax = 8;

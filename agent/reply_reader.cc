@@ -47,14 +47,12 @@ void ReplyReader::Take(const kinetic::Message& message) {
   reply_.unsolicited = message.auth_type == AuthType::kUnsolicitedStatus;
   reply_.authentic = !reply_.unsolicited && kinetic::VerifyHmac(message, *key_);
   reply_.ack_sequence = command.header.ack_sequence;
-  reply_.status = kinetic::StatusCode::kInvalid;
-  reply_.text = {};
-  if (command.status.has_value()) {
-    reply_.status = command.status->code.value_or(kinetic::StatusCode::kInvalid);
-    reply_.text = command.status->message.value_or(absl::string_view());
-  }
+  reply_.head = kinetic::HeadOf(message, frames_.value_size());
+  reply_.status = reply_.head.status;
+  reply_.text = command.status.has_value() ? command.status->message.value_or(absl::string_view())
+                                           : absl::string_view();
   reply_.connection_id = command.header.connection_id.value_or(0);
-  reply_.cluster_version = command.header.cluster_version.value_or(0);
+  reply_.cluster_version = command.header.cluster_version;
   reply_.limits = command.get_log.has_value() && command.get_log->limits.has_value()
                       ? &*command.get_log->limits
                       : nullptr;

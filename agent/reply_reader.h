@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "agent/value_label.h"
 #include "base/bytes.h"
+#include "kinetic/answer.h"
 #include "kinetic/codec.h"
 #include "kinetic/frame.h"
 #include "kinetic/hmac.h"
@@ -21,10 +22,11 @@ struct Reply {
   bool unsolicited = false;  // UNSOLICITEDSTATUS: the handshake, or why the flow is about to end
   bool authentic = false;    // signed with our key. Unsolicited statuses never are
   std::optional<uint64_t> ack_sequence;
+  kinetic::AnswerHead head;  // by which it is told whether it is an answer to a request
   kinetic::StatusCode status = kinetic::StatusCode::kInvalid;
   absl::string_view text;
   int64_t connection_id = 0;
-  int64_t cluster_version = 0;
+  std::optional<int64_t> cluster_version;
   const kinetic::GetLog::Limits* limits = nullptr;  // null: none were said
   absl::string_view key;  // of an object that was read; empty when none was named
   uint32_t value_size = 0;

@@ -10,7 +10,18 @@ using kinetic::MessageType;
 // What no key of ours lies behind: every key begins with 8 bytes of a 64-bit word, or its digits.
 constexpr absl::string_view kBehindAllKeys = "\xff\xff\xff\xff\xff\xff\xff\xff";
 
-MessageType TypeOf(OpKind kind) {
+// The shortest change of *key that lies behind it: nothing of its length stands between, but keys
+// that begin with it. The whole of a key of 0xff bytes has nothing of its length behind it.
+absl::string_view JustBehind(std::string* key) {
+  const size_t last = key->find_last_not_of('\xff');
+  if (last == std::string::npos) return *key;
+  ++(*key)[last];
+  return absl::string_view(*key).substr(0, last + 1);
+}
+
+}  // namespace
+
+MessageType MessageTypeOf(OpKind kind) {
   switch (kind) {
     case OpKind::kGet:
     case OpKind::kGetMiss:
@@ -40,17 +51,6 @@ MessageType TypeOf(OpKind kind) {
   }
   return MessageType::kInvalid;
 }
-
-// The shortest change of *key that lies behind it: nothing of its length stands between, but keys
-// that begin with it. The whole of a key of 0xff bytes has nothing of its length behind it.
-absl::string_view JustBehind(std::string* key) {
-  const size_t last = key->find_last_not_of('\xff');
-  if (last == std::string::npos) return *key;
-  ++(*key)[last];
-  return absl::string_view(*key).substr(0, last + 1);
-}
-
-}  // namespace
 
 RequestMaker::RequestMaker(const Options& options)
     : options_(options), key_text_(options.keys.size(), '\0') {
@@ -115,7 +115,7 @@ Bytes RequestMaker::AppendPut(uint64_t word, std::string* head) {
 
 Bytes RequestMaker::Make(const Op& op, uint64_t sequence, std::string* head) {
   kinetic::Command& command = op.kind == OpKind::kGetLog ? log_command_ : command_;
-  SetHeader(&command, TypeOf(op.kind), sequence);
+  SetHeader(&command, MessageTypeOf(op.kind), sequence);
   command_.key_value.reset();
   command_.range.reset();
   head->clear();

@@ -13,6 +13,9 @@
 
 namespace kbench {
 
+// Of the message whose answer ends the operation.
+kinetic::MessageType MessageTypeOf(OpKind kind);
+
 // What the server said of a flow when it accepted it: every request repeats it.
 struct FlowIdentity {
   int64_t connection_id = 0;

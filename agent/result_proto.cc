@@ -156,6 +156,7 @@ result::RunResult ToProto(const RunSpec& spec, const RunOutcome& outcome,
   to.set_measure_started(outcome.measure_started.ns());
   to.set_measured_ns(outcome.measured.count());
   to.set_drain_ns(outcome.drain.count());
+  to.set_protocol_errors(outcome.protocol_errors);
   to.set_backoffs(outcome.backoffs);
   to.set_backed_off_ns(outcome.backed_off.count());
   to.set_reconnects(outcome.reconnects);

@@ -264,6 +264,9 @@ void Runner::Merge(std::vector<WorkerYield> yields, RunOutcome* outcome) const {
     if (!spec_.worker_cpus.empty() && !yield.pinned) ++outcome->workers_unpinned;
     outcome->late_answers += yield.late_answers;
     outcome->protocol_errors += yield.protocol_errors;
+    if (outcome->protocol_error_text.empty()) {
+      outcome->protocol_error_text = yield.protocol_error_text;
+    }
     outcome->backoffs += yield.backoffs;
     outcome->backed_off += yield.backed_off;
     outcome->losses += yield.losses;

@@ -31,6 +31,19 @@ void BeginAtFirstFrame(Slot* slot) {
   slot->record.send.full_until = first.full_until;
 }
 
+// An answer that is none fails its request, whatever else it says.
+void TakeFault(kinetic::AnswerFault fault, Completion* completion) {
+  using kinetic::AnswerFault;
+  completion->text = kinetic::Describe(fault);
+  if (fault == AnswerFault::kNoCommand || fault == AnswerFault::kNoStatus) {
+    completion->status = kinetic::StatusCode::kInvalid;
+  } else if (fault == AnswerFault::kValue) {
+    completion->verdict = Verdict::kUnexpectedValue;
+  } else {
+    completion->verdict = Verdict::kWrongMessageType;
+  }
+}
+
 }  // namespace
 
 Session::Session(const Options& options, Transport* transport)
@@ -231,8 +244,9 @@ void Session::TakeUnsolicited(const Reply& reply) {
   if (!ready_ && welcome) {
     connection_id_ = reply.connection_id;
     if (reply.limits != nullptr) limits_ = *reply.limits;
+    greeted_cluster_version_ = reply.cluster_version.value_or(0);
     maker_.set_flow(
-        {.connection_id = reply.connection_id, .cluster_version = reply.cluster_version});
+        {.connection_id = reply.connection_id, .cluster_version = greeted_cluster_version_});
     ready_ = true;
     if (!lost_at_.is_set()) return;
     const MonoTime now = options_.now();
@@ -251,7 +265,7 @@ Slot* Session::Match(const Reply& reply) {
   if (!reply.ack_sequence.has_value()) {
     // Some servers leave it out of refusals. With one request unanswered there is no doubt.
     if (slots_.in_flight() == 1) return slots_.oldest();
-    ++findings_.protocol_errors;
+    NoteUnmatched(reply);
     return nullptr;
   }
   Slot* slot = slots_.Find(*reply.ack_sequence);
@@ -260,15 +274,41 @@ Slot* Session::Match(const Reply& reply) {
     --late_expected_;
     ++findings_.late_answers;
   } else {
-    ++findings_.protocol_errors;
+    NoteUnmatched(reply);
   }
   return nullptr;
+}
+
+// The texts are made for the first of its kind alone: they allocate.
+void Session::NoteUnmatched(const Reply& reply) {
+  if (findings_.protocol_errors++ > 0) return;
+  findings_.protocol_error_text =
+      reply.ack_sequence.has_value()
+          ? absl::StrCat("an answer to sequence ", *reply.ack_sequence, ", which nobody waits for")
+          : absl::StrCat("an answer without ackSequence while ", slots_.in_flight(),
+                         " requests were unanswered");
+}
+
+void Session::NoteFault(const Reply& reply, kinetic::AnswerFault fault,
+                        kinetic::MessageType request) {
+  if (fault == kinetic::AnswerFault::kNoCommand) ++findings_.commandless;
+  if (!kinetic::IsProtocolError(fault) || findings_.protocol_errors++ > 0) return;
+  findings_.protocol_error_text =
+      absl::StrCat(kinetic::Describe(fault), ": ",
+                   reply.head.type.has_value() ? kinetic::Name(*reply.head.type) : "none", " to ",
+                   kinetic::Name(request), ", with the status ", kinetic::Name(reply.status));
 }
 
 bool Session::TakeBatchStep(const Reply& reply) {
   if (options_.batch_parts == 0 || !reply.ack_sequence.has_value()) return false;
   Slot* slot = slots_.FindBatch(*reply.ack_sequence);
   if (slot == nullptr) return false;
+  const kinetic::MessageType request = *reply.ack_sequence == slot->first_sequence
+                                           ? kinetic::MessageType::kStartBatch
+                                           : kinetic::MessageType::kPut;
+  const kinetic::AnswerFault fault = kinetic::FaultOf(reply.head, request);
+  NoteFault(reply, fault, request);
+  if (slot->step_fault == kinetic::AnswerFault::kNone) slot->step_fault = fault;
   const bool good = reply.status == kinetic::StatusCode::kSuccess;
   if (!good && slot->step_status == kinetic::StatusCode::kSuccess) slot->step_status = reply.status;
   if (good && !reply.authentic) slot->step_forged = true;
@@ -301,13 +341,19 @@ absl::string_view Session::ValueFault(const Reply& reply, const Slot& slot) cons
   return reader_.value_fault(*key);
 }
 
-Completion Session::Complete(const Reply& reply, const Slot& slot) const {
+Completion Session::Complete(const Reply& reply, kinetic::AnswerFault fault,
+                             const Slot& slot) const {
+  using kinetic::AnswerFault;
   using kinetic::StatusCode;
+  // What is wrong with a message of a batch comes before what follows from it.
+  if (slot.step_fault != AnswerFault::kNone) fault = slot.step_fault;
   Completion completion = {
       .status = reply.status, .text = reply.text, .response_bytes = reply.size + slot.step_bytes};
   const bool success = reply.status == StatusCode::kSuccess;
   const bool expected = reply.status == ExpectedStatus(slot.kind);
-  if (slot.step_status != StatusCode::kSuccess) {
+  if (fault != AnswerFault::kNone) {
+    TakeFault(fault, &completion);
+  } else if (slot.step_status != StatusCode::kSuccess) {
     // Why the batch failed; what is said to its end follows from it.
     completion.status = slot.step_status;
     completion.text = "said to a message of the batch before its end";
@@ -318,10 +364,10 @@ Completion Session::Complete(const Reply& reply, const Slot& slot) const {
   } else if (expected && ReadsValue(slot.kind) && reply.value_size != ExpectedSize(reply, slot)) {
     completion.verdict = Verdict::kWrongValueLength;
   } else if (expected && ReadsValue(slot.kind) && options_.verify) {
-    const absl::string_view fault = ValueFault(reply, slot);
-    if (!fault.empty()) {
+    const absl::string_view wrong = ValueFault(reply, slot);
+    if (!wrong.empty()) {
       completion.verdict = Verdict::kWrongValue;
-      completion.text = fault;
+      completion.text = wrong;
     }
   }
   completion.good =
@@ -331,7 +377,14 @@ Completion Session::Complete(const Reply& reply, const Slot& slot) const {
 
 void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot) {
   OpRecord& record = slot->record;
-  const Completion completion = Complete(reply, *slot);
+  const kinetic::MessageType request = MessageTypeOf(slot->kind);
+  const kinetic::AnswerFault fault =
+      kinetic::FaultOf(reply.head, request, ExpectedStatus(slot->kind));
+  NoteFault(reply, fault, request);
+  if (reply.status == kinetic::StatusCode::kVersionFailure) {
+    findings_.cluster_version = reply.cluster_version;
+  }
+  const Completion completion = Complete(reply, fault, *slot);
   record.outcome = completion.good ? OpOutcome::kAnswered : OpOutcome::kFailed;
   BeginAtFirstFrame(slot);
   record.polled = event.polled;
@@ -346,7 +399,8 @@ void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot)
   record.decoded = options_.now();
   Land(slot);
   GiveCredit(record.decoded);
-  if (completion.status == kinetic::StatusCode::kServiceBusy) {
+  const bool busy = completion.status == kinetic::StatusCode::kServiceBusy;
+  if (busy && completion.verdict == Verdict::kByStatus) {
     BackOff(record.decoded);
   } else if (!pause_from_.is_set()) {
     next_pause_ = kFirstPause;

@@ -41,14 +41,21 @@ inline constexpr MonoTime kNever = MonoTime(INT64_MAX);
 
 // Beyond the requests' own outcomes: what came that nobody asked for.
 struct SessionFindings {
-  uint64_t late_answers = 0;     // of requests that had been given up as lost
-  uint64_t protocol_errors = 0;  // answers to nothing we sent
-  uint64_t backoffs = 0;         // pauses after SERVICE_BUSY
-  Nanos backed_off;              // their sum
-  uint64_t losses = 0;           // of the flow
-  uint64_t reopened = 0;         // times that the flow was lost and is there again
-  Nanos down;                    // from its losses to its greetings, or to the stage's end
-  uint64_t unsolicited = 0;      // statuses after the handshake
+  uint64_t late_answers = 0;  // of requests that had been given up as lost
+  // Answers to nothing that we sent, and those that are none by what they say of themselves
+  // (kinetic/answer.h); the latter are failures of their requests as well. What was wrong with the
+  // first one.
+  uint64_t protocol_errors = 0;
+  std::string protocol_error_text;
+  uint64_t commandless = 0;  // answers without a command: the server may not know our identity
+  // Of the last VERSION_FAILURE: the cluster version that the server has, if it said so.
+  std::optional<int64_t> cluster_version;
+  uint64_t backoffs = 0;     // pauses after SERVICE_BUSY
+  Nanos backed_off;          // their sum
+  uint64_t losses = 0;       // of the flow
+  uint64_t reopened = 0;     // times that the flow was lost and is there again
+  Nanos down;                // from its losses to its greetings, or to the stage's end
+  uint64_t unsolicited = 0;  // statuses after the handshake
   kinetic::StatusCode unsolicited_status = kinetic::StatusCode::kInvalid;  // the last one
   std::string unsolicited_text;
 };
@@ -120,6 +127,7 @@ class Session {
   bool closed() const { return !closed_.empty(); }
   const std::string& closed_text() const { return closed_; }  // why the flow is gone
   int64_t connection_id() const { return connection_id_; }
+  int64_t greeted_cluster_version() const { return greeted_cluster_version_; }
   // As the handshake said them.
   const kinetic::GetLog::Limits& limits() const { return limits_; }
   // Of the stage's first request; zero: none yet.
@@ -140,7 +148,10 @@ class Session {
   // The request is over, in whatever way.
   void Land(Slot* slot);
   void Judge(const Reply& reply, const TransportEvent& event, Slot* slot);
-  Completion Complete(const Reply& reply, const Slot& slot) const;
+  Completion Complete(const Reply& reply, kinetic::AnswerFault fault, const Slot& slot) const;
+  // Of an answer to a `request`.
+  void NoteFault(const Reply& reply, kinetic::AnswerFault fault, kinetic::MessageType request);
+  void NoteUnmatched(const Reply& reply);
   std::optional<uint64_t> KeyOf(const Reply& reply, const Slot& slot) const;
   absl::string_view ValueFault(const Reply& reply, const Slot& slot) const;
   // Of the value that the reply must carry; nothing when its key is none of ours.
@@ -184,6 +195,7 @@ class Session {
   RealTime last_kernel_received_;
   bool ready_ = false;
   int64_t connection_id_ = 0;
+  int64_t greeted_cluster_version_ = 0;
   kinetic::GetLog::Limits limits_;
   MonoTime first_started_;
   MonoTime first_intended_;

@@ -30,6 +30,7 @@ Slot* SlotTable::Take() {
   slot->unsent_frames = 1;
   slot->step_status = kinetic::StatusCode::kSuccess;
   slot->step_forged = false;
+  slot->step_fault = kinetic::AnswerFault::kNone;
   slot->answers_owed = 1;
   slot->step_bytes = 0;
   slot->record = OpRecord{};

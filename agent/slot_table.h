@@ -20,6 +20,7 @@
 #include "agent/op_record.h"
 #include "agent/workload.h"
 #include "base/clock.h"
+#include "kinetic/answer.h"
 #include "kinetic/types.h"
 
 namespace kbench {
@@ -45,6 +46,7 @@ struct Slot {
   // What was said to the messages of a batch before its last:
   kinetic::StatusCode step_status = kinetic::StatusCode::kSuccess;  // the first that is not good
   bool step_forged = false;                                         // one was not signed by our key
+  kinetic::AnswerFault step_fault = kinetic::AnswerFault::kNone;    // the first one's that has one
   uint32_t answers_owed = 1;                                        // with that to the last
   uint64_t step_bytes = 0;
   uint32_t number = 0;  // index in the table

@@ -40,6 +40,28 @@ uint64_t NumberOf(absl::string_view run_id) {
   return number;
 }
 
+// What to look at, by how the server refused the first NOOP of this session.
+std::string HintFor(const RunSpec& spec, const OpStats& noops, const Session& session) {
+  using kinetic::StatusCode;
+  const auto said = [&noops](StatusCode status) {
+    return noops.statuses[StatusSlot(status, Verdict::kByStatus)] > 0;
+  };
+  const SessionFindings& findings = session.findings();
+  if (findings.commandless > 0) {
+    return absl::StrCat("; does the server know identity ", spec.identity, "?");
+  }
+  if (said(StatusCode::kHmacFailure)) return "; is the HMAC key right?";
+  if (!said(StatusCode::kVersionFailure)) return "";
+  const std::string greeted =
+      absl::StrCat("its greeting said ", session.greeted_cluster_version(),
+                   ", which is what requests say: run it again when the two agree");
+  if (!findings.cluster_version.has_value()) {
+    return absl::StrCat("; the answer names no cluster version, and ", greeted);
+  }
+  return absl::StrCat("; the server's cluster version is ", *findings.cluster_version, ", and ",
+                      greeted);
+}
+
 std::string FirstError(const Recorder& recorder) {
   for (const OpStats& stats : recorder.ops()) {
     if (!stats.first_errors.empty() && !stats.first_errors[0].empty()) return stats.first_errors[0];
@@ -200,8 +222,12 @@ absl::Status Worker::Prove() {
   for (const auto& session : sessions_) {
     const SessionFindings& findings = session->findings();
     if (findings.unsolicited > 0 && IsRefusal(findings.unsolicited_status)) {
+      const bool hmac = findings.unsolicited_status == kinetic::StatusCode::kHmacFailure;
       return absl::PermissionDeniedError(
-          absl::StrCat(server, " refused us: ", findings.unsolicited_text));
+          absl::StrCat(server, " refused us: ", findings.unsolicited_text,
+                       hmac ? absl::StrCat("; does the server know identity ", spec_.identity,
+                                           ", and is its HMAC key right?")
+                            : ""));
     }
     if (session->closed()) {
       return absl::AbortedError(absl::StrCat(FlowName(spec_, *session),
@@ -211,9 +237,13 @@ absl::Status Worker::Prove() {
   if (options_.control->stopped()) return absl::CancelledError(options_.control->reason());
   const Counts counts = recorder.totals();
   if (counts.failed > 0) {
+    std::string hint;
+    for (const auto& session : sessions_) {
+      if (hint.empty()) hint = HintFor(spec_, recorder.ops()[0], *session);
+    }
     return absl::PermissionDeniedError(absl::StrCat(server, " refused a NOOP of identity ",
                                                     spec_.identity, " with ", FirstError(recorder),
-                                                    "; is the HMAC key right?"));
+                                                    hint));
   }
   if (counts.lost > 0) {
     return absl::UnavailableError(
@@ -373,6 +403,7 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
     const SessionFindings& findings = session->findings();
     yield.late_answers += findings.late_answers;
     yield.protocol_errors += findings.protocol_errors;
+    if (yield.protocol_error_text.empty()) yield.protocol_error_text = findings.protocol_error_text;
     yield.backoffs += findings.backoffs;
     yield.backed_off += findings.backed_off;
     yield.losses += findings.losses;

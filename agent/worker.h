@@ -38,7 +38,8 @@ struct WorkerYield {
   bool pinned = false;
   uint64_t late_answers = 0;
   uint64_t protocol_errors = 0;
-  uint64_t backoffs = 0;  // pauses after SERVICE_BUSY, and their sum over all flows
+  std::string protocol_error_text;  // of the first
+  uint64_t backoffs = 0;            // pauses after SERVICE_BUSY, and their sum over all flows
   Nanos backed_off;
   uint64_t losses = 0;      // of flows in the run, warm-up included
   uint64_t reconnects = 0;  // flows that were lost and came back; time without them, all flows

@@ -31,9 +31,13 @@ absl::StatusOr<std::unique_ptr<Stream>> OpenStream(const Client::Options& option
 }  // namespace
 
 Client::Client(const Options& options, std::unique_ptr<Stream> stream)
-    : timeout_(options.timeout),
+    : identity_(options.identity),
+      timeout_(options.timeout),
       stream_(std::move(stream)),
-      dialogue_({.identity = options.identity, .hmac_key = options.hmac_key}),
+      dialogue_({.identity = options.identity,
+                 .hmac_key = options.hmac_key,
+                 .limits = {},
+                 .cluster_version = options.cluster_version}),
       buffer_(kReceiveBytes) {}
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const Options& options) {
@@ -46,7 +50,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const Options& options) 
   }
   if (!greeting->unsolicited) return absl::UnavailableError("the first PDU is no handshake");
   if (!Offers(greeting->status)) {
-    return absl::UnavailableError(
+    return absl::PermissionDeniedError(
         absl::StrCat("the server refused the connection: ", greeting->Describe()));
   }
   client->greeting_ = *std::move(greeting);
@@ -102,17 +106,52 @@ absl::StatusOr<Reply> Client::AwaitUntil(uint64_t sequence, MonoTime deadline, b
       return absl::Status(status.code(),
                           absl::StrCat(status.message(), "; it had said ", last_words_));
     }
-    if (reply->unsolicited && reply->sequence != sequence) last_words_ = reply->Describe();
+    if (reply->unsolicited && reply->sequence != sequence) {
+      last_words_ = reply->Describe();
+      last_word_ = reply->status;
+    }
     if (reply->sequence == sequence) {
       found = *std::move(reply);
     } else if (reply->sequence != 0) {
       kept_.push_back(*std::move(reply));
     }
   }
-  if (found->status == kinetic::StatusCode::kSuccess && !by_pin && !found->authentic) {
+  RETURN_IF_ERROR(Check(*found, by_pin));
+  return *std::move(found);
+}
+
+std::string Client::HintFor(const Reply& reply) const {
+  using kinetic::StatusCode;
+  if (reply.status == StatusCode::kHmacFailure) {
+    return absl::StrCat("is the HMAC key of identity ", identity_, " right?");
+  }
+  if (reply.status != StatusCode::kVersionFailure) return "";
+  const auto& servers = reply.command().header.cluster_version;
+  return absl::StrCat(servers.has_value()
+                          ? absl::StrCat("the server's cluster version is ", *servers)
+                          : "the answer does not name the server's cluster version",
+                      ", and the request said ", dialogue_.said_cluster_version());
+}
+
+absl::Status Client::Check(const Reply& reply, bool by_pin) const {
+  using kinetic::AnswerFault;
+  if (reply.fault == AnswerFault::kNoCommand) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("the server's answer has no command, which is what some say to an identity "
+                     "that they do not know: does the server know identity ",
+                     identity_, "?"));
+  }
+  if (reply.fault != AnswerFault::kNone) {
+    const auto& type = reply.command().header.message_type;
+    return absl::DataLossError(absl::StrCat(
+        kinetic::Describe(reply.fault), ": the reply to ", kinetic::Name(reply.request), " has ",
+        type.has_value() ? kinetic::Name(*type) : "no message type", ", ", reply.value.size(),
+        " bytes of value and the status ", reply.Describe(), "; it is not believed"));
+  }
+  if (reply.status == kinetic::StatusCode::kSuccess && !by_pin && !reply.authentic) {
     return absl::UnauthenticatedError("the reply's HMAC is not of our key");
   }
-  return *std::move(found);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Reply> Client::Receive(MonoTime deadline) {

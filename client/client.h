@@ -8,7 +8,10 @@
 // A reply that is not SUCCESS is a Reply. An error means that there is none:
 //   DeadlineExceeded   the time-out passed (the connection is of no use any more)
 //   Unavailable        the connection ended; with the server's last words, if it had any
+//   PermissionDenied   the server refuses us: the connection by its greeting, or the identity by an
+//                      answer without a command
 //   Unauthenticated    the reply is a SUCCESS that our key does not confirm
+//   DataLoss           the reply is none to the request: kinetic/answer.h
 //   InvalidArgument    what came is no Kinetic
 #pragma once
 
@@ -46,6 +49,8 @@ class Client {
     const std::atomic<bool>* cancelled = nullptr;  // once true, every wait ends soon, Cancelled
     // Over one of the load's transports; none: over system calls of the client's own.
     std::optional<TransportKind> transport;
+    // That every request says; none: the server's own.
+    std::optional<int64_t> cluster_version;
   };
 
   // Connects and takes the greeting. A greeting of DEVICE_LOCKED is a connection all the same, for
@@ -59,7 +64,13 @@ class Client {
   const kinetic::GetLog::Limits& limits() const { return dialogue_.limits(); }
   int64_t connection_id() const { return dialogue_.connection_id(); }
   int64_t cluster_version() const { return dialogue_.cluster_version(); }
+  // The last status that came unasked after the greeting; none: kInvalid.
+  kinetic::StatusCode last_word() const { return last_word_; }
   bool tls() const { return stream_->tls(); }
+
+  // What to look at after the reply to the last request, by its status: "is the HMAC key of
+  // identity 1 right?". Empty for a status that says it all.
+  std::string HintFor(const Reply& reply) const;
 
   // One request, and its reply.
   absl::StatusOr<Reply> Call(const kinetic::Command& command, absl::string_view value = "");
@@ -84,7 +95,10 @@ class Client {
 
   absl::StatusOr<Reply> Receive(MonoTime deadline);
   absl::StatusOr<Reply> AwaitUntil(uint64_t sequence, MonoTime deadline, bool by_pin);
+  // Whether it can be taken for what was asked for.
+  absl::Status Check(const Reply& reply, bool by_pin) const;
 
+  int64_t identity_;
   Nanos timeout_;
   std::unique_ptr<Stream> stream_;
   Dialogue dialogue_;
@@ -93,6 +107,7 @@ class Client {
   Reply greeting_;
   std::deque<Reply> kept_;
   std::string last_words_;  // of an unsolicited status
+  kinetic::StatusCode last_word_ = kinetic::StatusCode::kInvalid;
 };
 
 // A batch on its way: changes that become visible together, or not at all.

@@ -16,16 +16,20 @@ std::string Reply::Describe() const {
 }
 
 Dialogue::Dialogue(const Options& options)
-    : identity_(options.identity), key_(options.hmac_key), frames_(options.limits) {}
+    : identity_(options.identity),
+      key_(options.hmac_key),
+      frames_(options.limits),
+      fixed_cluster_version_(options.cluster_version) {}
 
 uint64_t Dialogue::Number(Command* command) {
   command->has_header = true;
   command->header.connection_id = connection_id_;
   if (!command->header.cluster_version.has_value()) {
-    command->header.cluster_version = cluster_version_;
+    command->header.cluster_version = cluster_version();
   }
+  said_cluster_version_ = *command->header.cluster_version;
   command->header.sequence = ++sequence_;
-  unanswered_.insert(sequence_);
+  unanswered_[sequence_] = command->header.message_type.value_or(kinetic::MessageType::kInvalid);
   return sequence_;
 }
 
@@ -76,14 +80,23 @@ absl::StatusOr<std::optional<Reply>> Dialogue::Next(Bytes* in) {
 void Dialogue::Attribute(Reply* reply) {
   const std::optional<uint64_t> acknowledged = reply->command().header.ack_sequence;
   if (acknowledged.has_value()) {
-    if (unanswered_.erase(*acknowledged) > 0) reply->sequence = *acknowledged;
+    const auto request = unanswered_.find(*acknowledged);
+    if (request != unanswered_.end()) Match(request, reply);
     return;
   }
   // Some servers leave it out of refusals. With one request unanswered there is no doubt; an
   // unsolicited status, though, may be about the connection.
   if (reply->unsolicited || unanswered_.size() != 1) return;
-  reply->sequence = *unanswered_.begin();
-  unanswered_.clear();
+  Match(unanswered_.begin(), reply);
+}
+
+void Dialogue::Match(std::map<uint64_t, kinetic::MessageType>::iterator request, Reply* reply) {
+  reply->sequence = request->first;
+  reply->request = request->second;
+  reply->fault = kinetic::FaultOf(
+      kinetic::HeadOf(reply->decoder_->message(), static_cast<uint32_t>(reply->value.size())),
+      reply->request);
+  unanswered_.erase(request);
 }
 
 }  // namespace kbench::client

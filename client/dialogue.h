@@ -10,14 +10,15 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/bytes.h"
+#include "kinetic/answer.h"
 #include "kinetic/codec.h"
 #include "kinetic/frame.h"
 #include "kinetic/hmac.h"
@@ -32,6 +33,9 @@ class Reply {
   bool authentic = false;    // signed with our key; unsolicited and PIN replies never are
   // The request that this answers; 0 when that cannot be known.
   uint64_t sequence = 0;
+  // Of that request; kInvalid where it is not known. Why this is no answer to it, if it is none.
+  kinetic::MessageType request = kinetic::MessageType::kInvalid;
+  kinetic::AnswerFault fault = kinetic::AnswerFault::kNone;
   kinetic::StatusCode status = kinetic::StatusCode::kInvalid;
   std::string text;   // the server's own words
   std::string value;  // raw
@@ -54,6 +58,8 @@ class Dialogue {
     int64_t identity = kinetic::kFactoryIdentity;
     std::string hmac_key = std::string(kinetic::kFactoryKey);
     kinetic::FrameLimits limits;  // of what is accepted
+    // Of every request; none: what the server's greeting says.
+    std::optional<int64_t> cluster_version;
   };
 
   explicit Dialogue(const Options& options);
@@ -75,14 +81,19 @@ class Dialogue {
   bool greeted() const { return greeted_; }
   int64_t connection_id() const { return connection_id_; }
   const kinetic::GetLog::Limits& limits() const { return limits_; }
-  // From the greeting, and from any VERSION_FAILURE since, which carries the right one.
-  int64_t cluster_version() const { return cluster_version_; }
+  // Options::cluster_version; else from the greeting, and from any VERSION_FAILURE since, which
+  // carries the right one.
+  int64_t cluster_version() const { return fixed_cluster_version_.value_or(cluster_version_); }
+  // What the last request said.
+  int64_t said_cluster_version() const { return said_cluster_version_; }
 
   size_t unanswered() const { return unanswered_.size(); }
 
  private:
   uint64_t Number(kinetic::Command* command);
   void Attribute(Reply* reply);
+  // The reply is to this request, or should be.
+  void Match(std::map<uint64_t, kinetic::MessageType>::iterator request, Reply* reply);
 
   int64_t identity_;
   kinetic::HmacKey key_;
@@ -90,10 +101,12 @@ class Dialogue {
   kinetic::FrameReader frames_;
   bool greeted_ = false;
   int64_t connection_id_ = 0;
+  std::optional<int64_t> fixed_cluster_version_;
   int64_t cluster_version_ = 0;
+  int64_t said_cluster_version_ = 0;
   kinetic::GetLog::Limits limits_;
   uint64_t sequence_ = 0;
-  std::set<uint64_t> unanswered_;
+  std::map<uint64_t, kinetic::MessageType> unanswered_;
 };
 
 }  // namespace kbench::client

@@ -60,12 +60,16 @@ void FakeTransport::CloseAt(FlowId flow, MonoTime at) {
 void FakeTransport::StallAt(MonoTime at, Nanos length) { stall_ = {at, length}; }
 
 std::string FakeTransport::Answer(const Request& request, const Fate& fate) {
+  // authType HMACAUTH and nothing else: what the simulator says to an unknown identity.
+  if (fate.without_command) return std::string("F\0\0\0\x02\0\0\0\0\x20\x01", 11);
   kinetic::Command command;
   command.has_header = true;
   if (!fate.without_ack) command.header.ack_sequence = request.sequence;
-  command.header.message_type = kinetic::ResponseOf(request.type);
+  command.header.cluster_version = fate.cluster_version;
+  command.header.message_type = fate.type.value_or(kinetic::ResponseOf(request.type));
+  if (fate.type == kinetic::MessageType::kInvalid) command.header.message_type.reset();
   command.status.emplace();
-  command.status->code = fate.status;
+  if (!fate.without_status) command.status->code = fate.status;
   if (!fate.text.empty()) command.status->message = fate.text;
   const bool value =
       request.type == kinetic::MessageType::kGet && fate.status == kinetic::StatusCode::kSuccess;

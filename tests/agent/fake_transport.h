@@ -40,6 +40,11 @@ class FakeTransport final : public Transport {
     std::optional<uint32_t> value_size;  // none: as loaded for a GET, else 0
     bool wrong_key = false;              // signs the answer with another key
     bool without_ack = false;
+    // Of the answer, instead of the one that answers the request; kInvalid: none at all.
+    std::optional<kinetic::MessageType> type;
+    bool without_status = false;
+    bool without_command = false;
+    std::optional<int64_t> cluster_version;
     bool unsolicited = false;  // the answer is an UNSOLICITEDSTATUS that acknowledges the request
     bool sent_late = false;    // its kSent comes after its answer
   };

@@ -97,7 +97,24 @@ TEST(PathProbe, SaysThatAServerRefuses) {
   probe.kind = PathProbe::Kind::kServer;
   const auto baseline = ProbePath(probe);
   EXPECT_EQ(baseline.status().code(), absl::StatusCode::kPermissionDenied) << baseline.status();
+  EXPECT_THAT(std::string(baseline.status().message()), HasSubstr("HMAC key of identity"));
   EXPECT_THAT(std::string(baseline.status().message()), testing::Not(HasSubstr("asdfasdf")));
+}
+
+TEST(PathProbe, BelievesNoAnswerThatIsNone) {
+  const auto why = [](RecordingServer::Options options) {
+    RecordingServer server(std::move(options));
+    PathProbe probe = ProbeOf(server.address().port);
+    probe.kind = PathProbe::Kind::kServer;
+    const auto baseline = ProbePath(probe);
+    EXPECT_EQ(baseline.status().code(), absl::StatusCode::kPermissionDenied) << baseline.status();
+    EXPECT_THAT(std::string(baseline.status().message()), testing::Not(HasSubstr("HMAC key")));
+    return std::string(baseline.status().message());
+  };
+  EXPECT_THAT(why({.commandless = true}), HasSubstr("does the server know identity"));
+  EXPECT_THAT(why({.twist = [](kinetic::Command* answer) { answer->header.message_type.reset(); }}),
+              HasSubstr("the answer has no message type"));
+  EXPECT_THAT(why({.garbage = true}), HasSubstr("handshake"));
 }
 
 TEST(PathProbe, NamesATargetThatIsNotThere) {

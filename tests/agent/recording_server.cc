@@ -199,6 +199,8 @@ std::string RecordingServer::Answer(const kinetic::Message& request, Bytes value
   command.header.message_type = kinetic::ResponseOf(*header.message_type);
   command.status.emplace();
   command.status->code = status;
+  if (options_.commandless) return std::string("F\0\0\0\x02\0\0\0\0\x20\x01", 11);
+  if (options_.twist) options_.twist(&command);
   encoder.Append(command, kinetic::Signature::Hmac(request.identity.value_or(1), &key),
                  static_cast<uint32_t>(answered.size()), &pdu);
   return pdu + answered;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
 #include <mutex>
@@ -32,6 +33,9 @@ class RecordingServer {
     bool corrupt_values = false;      // answers with the last bit of every value flipped
     uint64_t greetings = UINT64_MAX;  // connections after so many are closed at once
     bool locked = false;              // DEVICE_LOCKED in the greeting
+    bool commandless = false;         // answers without a command
+    // Changes every answer before it is signed.
+    std::function<void(kinetic::Command* answer)> twist;
   };
 
   RecordingServer() : RecordingServer(Options{}) {}

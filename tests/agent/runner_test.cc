@@ -368,7 +368,70 @@ TEST(Runner, IsRefusedWithAWrongKey) {
   const absl::Status status = runner.Prepare();
   EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("HMAC_FAILURE"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("is the HMAC key right?"));
   EXPECT_THAT(std::string(status.message()), testing::Not(HasSubstr("asdfasdf")));
+}
+
+// Why the first NOOP was refused: a hint that fits, and none about keys but for HMAC_FAILURE.
+TEST(Runner, HintsAtWhatTheRefusalIsAbout) {
+  using kinetic::MessageType;
+  using kinetic::StatusCode;
+  const auto refusal = [](RecordingServer::Options options) {
+    RecordingServer server(std::move(options));
+    Runner runner(SmallSpec(server.address()));
+    const absl::Status status = runner.Prepare();
+    EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
+    EXPECT_THAT(std::string(status.message()), testing::Not(HasSubstr("HMAC key")));
+    return std::string(status.message());
+  };
+  EXPECT_THAT(refusal({.commandless = true}), HasSubstr("does the server know identity 1?"));
+  EXPECT_THAT(refusal({.twist =
+                           [](kinetic::Command* answer) {
+                             answer->status->code = StatusCode::kVersionFailure;
+                             answer->header.cluster_version = 7;
+                           }}),
+              HasSubstr("the server's cluster version is 7, and its greeting said 0"));
+  EXPECT_THAT(refusal({.twist =
+                           [](kinetic::Command* answer) {
+                             answer->status->code = StatusCode::kNotAuthorized;
+                           }}),
+              testing::EndsWith("with NOT_AUTHORIZED"));
+  EXPECT_THAT(refusal({.twist =
+                           [](kinetic::Command* answer) {
+                             answer->header.message_type = MessageType::kGetResponse;
+                           }}),
+              HasSubstr("WRONG_MESSAGE_TYPE"));
+}
+
+TEST(Runner, CountsAnswersThatAreNoneApart) {
+  int answers = 0;
+  RecordingServer server({.record = false, .twist = [&answers](kinetic::Command* answer) {
+                            // Not the NOOPs of the beginning.
+                            if (++answers % 10 == 0) answer->header.message_type.reset();
+                          }});
+  RunSpec spec = SmallSpec(server.address());
+  spec.flows = 1;
+  spec.workers = 1;
+  spec.ops = {{.kind = OpKind::kPut}};
+  spec.warmup = Nanos();
+  spec.duration = Seconds(60);
+  spec.max_ops_per_flow = 99;
+  Runner runner(spec);
+  ASSERT_TRUE(runner.Prepare().ok());
+  const auto outcome = runner.Run(Soon(), Ignore);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  const Counts counts = outcome->totals();
+  EXPECT_TRUE(counts.Identical());
+  EXPECT_EQ(counts.sent, 99u);
+  EXPECT_EQ(counts.failed, 10u);
+  EXPECT_EQ(outcome->ops[0].statuses[kWrongTypeSlot], 10u);
+  EXPECT_EQ(outcome->protocol_errors, 10u);
+  ASSERT_TRUE(HasCaveat(*outcome, "protocol_errors"));
+  for (const Caveat& caveat : outcome->caveats) {
+    if (caveat.code != "protocol_errors") continue;
+    EXPECT_THAT(caveat.text, HasSubstr("10 answers broke the protocol"));
+    EXPECT_THAT(caveat.text, HasSubstr("the first: the answer has no message type: none to PUT"));
+  }
 }
 
 TEST(Runner, IsRefusedByALockedDevice) {

@@ -532,6 +532,11 @@ TEST_P(AnyWeather, CountsAddUp) {
     fate.wrong_key = random.Below(50) == 0;
     fate.without_ack = random.Below(50) == 0;
     fate.sent_late = fate.answered && random.Below(5) == 0;
+    if (random.Below(30) == 0) {
+      const auto type = static_cast<kinetic::MessageType>(1 + random.Below(12));
+      fate.type = random.Below(3) == 0 ? kinetic::MessageType::kInvalid : type;
+    }
+    fate.without_status = random.Below(50) == 0;
     return fate;
   });
   if (random.Below(3) == 0) {

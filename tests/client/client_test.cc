@@ -4,7 +4,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 
 #include <memory>
 #include <string>
@@ -13,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/requests.h"
 #include "tests/base/certificate.h"
+#include "tests/client/scripted_server.h"
 #include "tests/client/ways.h"
 #include "tests/e2e/process.h"
 #include "tests/server/loopback_client.h"
@@ -206,28 +206,6 @@ TEST(Client, AWrongKeyIsRefusedAndAWrongAnswerNotBelieved) {
   EXPECT_THAT(std::string(lost.status().message()), HasSubstr("identity 77 is unknown"));
 }
 
-// Accepts and says what it is told to, then keeps silent.
-class ScriptedServer {
- public:
-  explicit ScriptedServer(std::string says)
-      : listening_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const auto any = Resolve(*ParseHostPort("127.0.0.1:0"));
-    if (bind(listening_.get(), any->get(), any->length) != 0) std::abort();
-    if (listen(listening_.get(), 4) != 0) std::abort();
-    thread_ = std::thread([this, says = std::move(says)] {
-      accepted_ = Fd(accept(listening_.get(), nullptr, nullptr));
-      (void)send(accepted_.get(), says.data(), says.size(), MSG_NOSIGNAL);
-    });
-  }
-  ~ScriptedServer() { thread_.join(); }
-  HostPort address() const { return *LocalAddress(listening_.get()); }
-
- private:
-  Fd listening_;
-  Fd accepted_;
-  std::thread thread_;
-};
-
 TEST(Client, GivesUpOnAServerThatAcceptsAndStaysSilent) {
   ScriptedServer server("");
   const auto client =
@@ -240,6 +218,83 @@ TEST(Client, SaysWhenWhatItMetIsNoKinetic) {
   ScriptedServer server("SSH-2.0-OpenSSH_9.2\r\n");
   const auto client = Client::Connect({.server = *Resolve(server.address())});
   EXPECT_TRUE(absl::IsInvalidArgument(client.status())) << client.status();
+}
+
+// What the client says to a NOOP that is answered like this.
+absl::Status AfterANoop(const std::string& answer, std::optional<int64_t> cluster_version = {}) {
+  ScriptedServer server(GreetingPdu(/*cluster_version=*/3) + answer);
+  const auto client =
+      Client::Connect({.server = *Resolve(server.address()), .cluster_version = cluster_version});
+  if (!client.ok()) return client.status();
+  return (*client)->Call(NoopRequest()).status();
+}
+
+TEST(Client, TakesNoAnswerOfAnotherMessageType) {
+  using kinetic::MessageType;
+  EXPECT_TRUE(AfterANoop(SignedPdu(FirstAnswer(MessageType::kNoopResponse))).ok());
+  for (const StatusCode status : {StatusCode::kSuccess, StatusCode::kNotFound}) {
+    const absl::Status other =
+        AfterANoop(SignedPdu(FirstAnswer(MessageType::kGetResponse, status)));
+    EXPECT_TRUE(absl::IsDataLoss(other)) << other;
+    EXPECT_THAT(std::string(other.message()), HasSubstr("reply to NOOP has GET_RESPONSE"));
+  }
+  kinetic::Command untyped = FirstAnswer(MessageType::kNoopResponse);
+  untyped.header.message_type.reset();
+  const absl::Status none = AfterANoop(SignedPdu(untyped));
+  EXPECT_TRUE(absl::IsDataLoss(none)) << none;
+  EXPECT_THAT(std::string(none.message()), HasSubstr("the answer has no message type"));
+  untyped.status->code = StatusCode::kInvalidRequest;
+  EXPECT_TRUE(AfterANoop(SignedPdu(untyped)).ok()) << "a refusal is one without it";
+}
+
+TEST(Client, TakesNoAnswerWithoutAStatusOrWithAValueThatNobodyAskedFor) {
+  kinetic::Command answer = FirstAnswer(kinetic::MessageType::kNoopResponse);
+  const absl::Status value = AfterANoop(SignedPdu(answer, "surprise"));
+  EXPECT_TRUE(absl::IsDataLoss(value)) << value;
+  EXPECT_THAT(std::string(value.message()), HasSubstr("8 bytes of value"));
+  answer.status.reset();
+  const absl::Status silent = AfterANoop(SignedPdu(answer));
+  EXPECT_TRUE(absl::IsDataLoss(silent)) << silent;
+  EXPECT_THAT(std::string(silent.message()), HasSubstr("no status"));
+}
+
+TEST(Client, AsksAboutTheIdentityWhenTheAnswerHasNoCommand) {
+  const absl::Status stranger = AfterANoop(CommandlessPdu());
+  EXPECT_TRUE(absl::IsPermissionDenied(stranger)) << stranger;
+  EXPECT_THAT(std::string(stranger.message()), HasSubstr("does the server know identity 1?"));
+}
+
+TEST(Client, HintsAtKeysForHmacFailureAlone) {
+  RunningServer server;
+  const auto hint = [&server](const std::string& key, std::optional<int64_t> cluster_version) {
+    auto client = Client::Connect({.server = *Resolve(server.address()),
+                                   .hmac_key = key,
+                                   .cluster_version = cluster_version});
+    EXPECT_TRUE(client.ok()) << client.status();
+    const auto reply = (*client)->Call(GetRequest("nothing"));
+    EXPECT_TRUE(reply.ok()) << reply.status();
+    return (*client)->HintFor(*reply);
+  };
+  const std::string factory(kinetic::kFactoryKey);
+  EXPECT_EQ(hint("wrong", {}), "is the HMAC key of identity 1 right?");
+  EXPECT_EQ(hint(factory, 9), "the server's cluster version is 0, and the request said 9");
+  EXPECT_EQ(hint(factory, {}), "") << "NOT_FOUND says it all";
+}
+
+TEST(Client, SaysTheClusterVersionThatItWasTold) {
+  RunningServer server;
+  auto client = Client::Connect({.server = *Resolve(server.address()), .cluster_version = 9});
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(Status((*client)->Call(NoopRequest())), StatusCode::kVersionFailure)
+        << "it takes no other";
+  }
+}
+
+TEST(Client, SaysThatAGreetingRefusesTheConnection) {
+  ScriptedServer server(GreetingPdu(0, StatusCode::kServiceBusy));
+  const auto client = Client::Connect({.server = *Resolve(server.address())});
+  EXPECT_TRUE(absl::IsPermissionDenied(client.status())) << client.status();
+  EXPECT_THAT(std::string(client.status().message()), HasSubstr("SERVICE_BUSY"));
 }
 
 TEST(Client, SaysThatNobodyListens) {

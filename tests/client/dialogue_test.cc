@@ -145,6 +145,17 @@ TEST_F(DialogueTest, TakesTheClusterVersionFromARefusal) {
   EXPECT_EQ(dialogue_.cluster_version(), 9);
 }
 
+TEST_F(DialogueTest, KnowsWhichRequestAReplyIsToAndWhetherItIsOne) {
+  std::string bytes;
+  const uint64_t get = dialogue_.Ask(GetRequest("k"), 0, &bytes), noop = Ask();
+  const std::vector<Reply> replies = Take(Pdu(Answer(get), Signed()) + Pdu(Answer(noop), Signed()));
+  ASSERT_EQ(replies.size(), 2u);
+  EXPECT_EQ(replies[0].request, MessageType::kGet);
+  EXPECT_EQ(replies[0].fault, kinetic::AnswerFault::kOtherType) << "a NOOP's answer";
+  EXPECT_EQ(replies[1].request, MessageType::kNoop);
+  EXPECT_EQ(replies[1].fault, kinetic::AnswerFault::kNone);
+}
+
 TEST_F(DialogueTest, AStatusThatNobodyAskedForIsNobodysReply) {
   Ask();
   Command status = Answer(0, StatusCode::kConnectionTerminated);

@@ -7,6 +7,7 @@
 
 #include "client/client.h"
 #include "client/requests.h"
+#include "tests/client/scripted_server.h"
 #include "tests/server/loopback_client.h"
 
 namespace kbench::client {
@@ -74,6 +75,20 @@ TEST_F(PushTest, CarriesObjectsWithAllThatIsKnownOfThem) {
     EXPECT_EQ(there->command().key_value->tag, "tag");
     EXPECT_EQ(there->command().key_value->algorithm, 104);
   }
+}
+
+TEST_F(PushTest, BelievesNoPeerWhoseAnswerIsNone) {
+  ASSERT_EQ(source_->Call(PutRequest("k"), "value")->status, kOk);
+  ScriptedServer peer(GreetingPdu() +
+                      SignedPdu(FirstAnswer(kinetic::MessageType::kDeleteResponse)));
+  P2pOperation push = To(peer.address());
+  push.operations = {{.key = "k"}};
+  const Reply reply = Push(push);
+  ASSERT_TRUE(reply.command().p2p.has_value()) << reply.Describe();
+  EXPECT_EQ(reply.command().p2p->all_child_operations_succeeded, false);
+  const auto& status = reply.command().p2p->operations.at(0).status;
+  EXPECT_EQ(status->code, StatusCode::kRemoteConnectionError);
+  EXPECT_THAT(std::string(*status->message), HasSubstr("reply to PUT has DELETE_RESPONSE"));
 }
 
 TEST_F(PushTest, EveryOperationHasItsOwnStatusAndTheRestIsDone) {
