@@ -15,6 +15,7 @@
 #include "base/address.h"
 #include "base/status_macros.h"
 #include "base/units.h"
+#include "client/kv_exit.h"
 #include "client/log_text.h"
 #include "client/requests.h"
 
@@ -50,6 +51,21 @@ absl::StatusOr<std::string> ReadSecret(const std::string& path) {
 
 }  // namespace
 
+absl::Status OfNoReply(const absl::Status& why, StatusCode last_word, int64_t identity) {
+  if (absl::IsPermissionDenied(why)) return why;
+  if (absl::IsDataLoss(why) || absl::IsUnauthenticated(why) || absl::IsInvalidArgument(why)) {
+    return absl::DataLossError(why.message());
+  }
+  if (last_word == StatusCode::kInvalid || last_word == StatusCode::kSuccess) {
+    return absl::UnavailableError(why.message());
+  }
+  const bool hmac = last_word == StatusCode::kHmacFailure;
+  return absl::PermissionDeniedError(absl::StrCat(
+      why.message(), hmac ? absl::StrCat("; does the server know identity ", identity,
+                                         ", and is its HMAC key right? --key-file names it")
+                          : ""));
+}
+
 absl::Status KvSession::Connect() {
   ASSIGN_OR_RETURN(const HostPort target, ParseHostPort(flags_.server));
   absl::StatusOr<SocketAddress> address = Resolve(target);
@@ -71,19 +87,40 @@ absl::Status KvSession::Connect() {
                        .identity = flags_.identity,
                        .hmac_key = key,
                        .timeout = timeout,
-                       .transport = transport});
+                       .transport = transport,
+                       .cluster_version = flags_.said_cluster_version});
+  if (absl::IsPermissionDenied(client.status())) return client.status();
+  // Whatever answers there, it is not the server that was meant.
   if (!client.ok()) return absl::UnavailableError(client.status().message());
   client_ = *std::move(client);
   return absl::OkStatus();
 }
 
 absl::Status KvSession::Take(absl::StatusOr<Reply> reply) {
-  if (!reply.ok()) return absl::UnavailableError(reply.status().message());
+  if (!reply.ok()) return OfNoReply(reply.status(), client_->last_word(), flags_.identity);
   reply_ = *std::move(reply);
   if (reply_.status != StatusCode::kSuccess || !reply_.text.empty()) {
-    std::cerr << reply_.Describe() << "\n";
+    const std::string remedy = Remedy();
+    std::cerr << absl::StrCat(reply_.Describe(), remedy.empty() ? "" : "; ", remedy, "\n");
   }
   return absl::OkStatus();
+}
+
+std::string KvSession::Remedy() const {
+  const std::string hint = client_->HintFor(reply_);
+  if (reply_.status == StatusCode::kHmacFailure) {
+    return absl::StrCat(
+        hint, " It was ",
+        flags_.key_file.empty() ? "the factory key" : absl::StrCat("that of ", flags_.key_file),
+        "; --key-file names another");
+  }
+  if (reply_.status != StatusCode::kVersionFailure) return hint;
+  const auto& servers = reply_.command().header.cluster_version;
+  return absl::StrCat(
+      hint, flags_.said_cluster_version.has_value() ? " as --cluster-version ordered" : "", "; ",
+      servers.has_value() ? absl::StrCat("--cluster-version ", *servers, " takes it")
+                          : "--cluster-version N says another",
+      flags_.said_cluster_version.has_value() ? ", and so does leaving that option out" : "");
 }
 
 void KvSession::Conclude() {
@@ -221,7 +258,7 @@ absl::Status Push(const KvFlags& flags, KvSession* session) {
     if (!one.status.has_value()) continue;
     const StatusCode code = one.status->code.value_or(StatusCode::kInvalid);
     // Some servers say SUCCESS of the whole all the same.
-    if (code != StatusCode::kSuccess) session->set_failed();
+    if (code != StatusCode::kSuccess) session->set_failed(code);
     const std::string key = session->Shown(one.key.value_or(""));
     const std::string message(one.status->message.value_or(""));
     session->out() << key << " " << kinetic::Name(code) << " " << message << "\n";
@@ -302,7 +339,8 @@ absl::Status Power(const KvFlags& flags, KvSession* session) {
 absl::Status ShowVersion(const KvFlags& flags, KvSession* session) {
   RETURN_IF_ERROR(session->Ask(GetVersionRequest(flags.key)));
   const auto& shown = session->reply().command().key_value;
-  if (shown.has_value()) session->out() << session->Shown(shown->db_version.value_or("")) << "\n";
+  if (!session->success() || !shown.has_value()) return absl::OkStatus();
+  session->out() << session->Shown(shown->db_version.value_or("")) << "\n";
   return absl::OkStatus();
 }
 

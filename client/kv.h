@@ -1,6 +1,6 @@
 // What kbench-kv does: its flags, the connection that they describe, and one function for each
-// subcommand. Functions ask the server and print its answer; an error is InvalidArgument (the
-// command line) or Unavailable (no answer).
+// subcommand. Functions ask the server and print its answer. What an error means, and with which
+// code the program ends then: client/kv_exit.h.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,7 @@ struct KvFlags {
   std::string key_file;
   std::string timeout = "10s";
   std::string transport = "socket";
+  std::optional<int64_t> said_cluster_version;
   bool hex = false;
   std::string format = "text";
 
@@ -62,26 +63,30 @@ class KvSession {
   absl::Status Take(absl::StatusOr<Reply> reply);
   // What JSON tells beside status, message and the metadata of the reply.
   nlohmann::ordered_json& told() { return told_; }
-  // A part of what was asked for failed, whatever the reply's status says.
-  void set_failed() { failed_ = true; }
+  // A part of what was asked for failed with this, whatever the reply's status says.
+  void set_failed(kinetic::StatusCode status) { failed_ = status; }
   // What was said, as one line of JSON, if that is the format.
   void Conclude();
 
   const Reply& reply() const { return reply_; }
   Client* client() { return client_.get(); }
-  bool success() const { return reply_.status == kinetic::StatusCode::kSuccess && !failed_; }
+  // Of what was asked for, all parts together.
+  kinetic::StatusCode outcome() const { return failed_.value_or(reply_.status); }
+  bool success() const { return outcome() == kinetic::StatusCode::kSuccess; }
   std::string Shown(absl::string_view bytes) const {
     return flags_.hex ? absl::BytesToHexString(bytes) : std::string(bytes);
   }
 
  private:
   bool json() const { return flags_.format == "json"; }
+  // What to do about the reply, with the flags that do it.
+  std::string Remedy() const;
 
   const KvFlags& flags_;
   std::unique_ptr<Client> client_;
   Reply reply_;
   nlohmann::ordered_json told_ = nlohmann::ordered_json::object();
-  bool failed_ = false;
+  std::optional<kinetic::StatusCode> failed_;
   std::ostream nowhere_{nullptr};
 };
 

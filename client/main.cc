@@ -1,20 +1,29 @@
 // kbench-kv: one request to a Kinetic server from the command line. What the server says is printed
-// on stdout, its status on stderr when it is not SUCCESS. Exit code: 0 SUCCESS, 2 wrong command
-// line, 8 another status, or no answer. `kbench kv ...` runs it.
+// on stdout, its status on stderr when it is not SUCCESS. Exit codes: client/kv_exit.h. `kbench kv
+// ...` runs it.
 
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "base/version.h"
 #include "client/kv.h"
+#include "client/kv_exit.h"
 #include "client/requests.h"
 
 namespace kbench::client {
 namespace {
 
-constexpr int kExitOk = 0, kExitUsage = 2, kExitRefused = 8;
+std::string ExitCodesFooter() {
+  std::string text = "Exit codes:\n";
+  for (const KvExitMeaning& one : kKvExits) {
+    absl::StrAppendFormat(&text, "  %3d  %s\n", static_cast<int>(one.code), one.meaning);
+  }
+  return text;
+}
 
 class CommandLine {
  public:
@@ -32,6 +41,8 @@ class CommandLine {
                     "The client stack, one of those that kbench-agent drives its load with")
         ->check(CLI::IsMember({"socket", "epoll", "uring"}))
         ->capture_default_str();
+    app_.add_option("--cluster-version", flags_.said_cluster_version,
+                    "That the request says; without it, the one of the server's greeting");
     app_.add_flag("--hex", flags_.hex, "Print keys, versions and values in hexadecimal");
     app_.add_option("--format", flags_.format)
         ->check(CLI::IsMember({"text", "json"}))
@@ -39,26 +50,28 @@ class CommandLine {
     app_.fallthrough();  // these options may come after the subcommand as well
     app_.set_version_flag("--version",
                           std::string(ReleaseVersion()) + " (" + std::string(BuildId()) + ")");
+    app_.footer(ExitCodesFooter());
     app_.require_subcommand(1);
     AddObjects();
     AddAdministration();
   }
 
-  int Run(int argc, char** argv) {
+  KvExit Run(int argc, char** argv) {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      return app_.exit(error) == 0 ? kExitOk : kExitUsage;
+      return app_.exit(error) == 0 ? KvExit::kSuccess : KvExit::kUsage;
     }
     KvSession session(&flags_);
     absl::Status status = session.Connect();
     if (status.ok()) status = action_(flags_, &session);
     if (status.ok()) {
       session.Conclude();
-      return session.success() ? kExitOk : kExitRefused;
+      if (std::cout.flush()) return ExitOf(session.outcome());
+      status = absl::InternalError("stdout cannot be written");
     }
-    std::cerr << "kbench-kv: " << status.message() << "\n";
-    return absl::IsInvalidArgument(status) ? kExitUsage : kExitRefused;
+    std::cerr << absl::StrCat("kbench-kv: ", status.message(), "\n");
+    return ExitOf(status);
   }
 
  private:
@@ -131,7 +144,8 @@ class CommandLine {
       return s->Ask(MediaOptimizeRequest({.start_key = f.key, .end_key = f.last_key}));
     }));
     CLI::App* setup = Add("setup", "Change the device", Setup);
-    setup->add_option("--cluster-version", flags_.cluster_version);
+    setup->add_option("--cluster-version", flags_.cluster_version,
+                      "To set; what the request says stands before the word setup");
     setup->add_option("--firmware", flags_.value_file, "File of an image");
     CLI::App* acl = Add("acl", "Give an identity a key and permissions (TLS)", SetAcl);
     acl->add_option("IDENTITY", flags_.identity_to_set)->required();
@@ -161,4 +175,6 @@ class CommandLine {
 }  // namespace
 }  // namespace kbench::client
 
-int main(int argc, char** argv) { return kbench::client::CommandLine().Run(argc, argv); }
+int main(int argc, char** argv) {
+  return static_cast<int>(kbench::client::CommandLine().Run(argc, argv));
+}

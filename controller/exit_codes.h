@@ -12,6 +12,8 @@
 //   kDeadlineExceeded             a phase did not end in its time                  11
 //   kCancelled                    the person stopped it                            130 or 143
 //   anything else                 this program failed: a bug, a full disk          1
+//
+// 12 to 14 are those of `kbench kv` (client/kv_exit.h).
 #pragma once
 
 #include <array>

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/client/scripted_server.h"
 #include "tests/e2e/process.h"
 #include "transport/transport.h"
 
@@ -18,6 +19,10 @@ using e2e::Finished;
 using e2e::seconds;
 using e2e::TempDir;
 using ::testing::HasSubstr;
+
+// As `kbench-kv --help` lists them; scripts rely on these numbers.
+constexpr int kUnreachable = 8, kUnbelievable = 9, kNotFound = 12, kVersionMismatch = 13,
+              kRefused = 14;
 
 class KvTest : public ::testing::Test {
  protected:
@@ -71,15 +76,15 @@ TEST_F(KvTest, StoresAndFindsObjects) {
   EXPECT_THAT(pushed.out, HasSubstr("a SUCCESS"));
   ExpectOk(Run(peer.address(), {"get", "c"}), "one");
   const Finished absent = Kv({"p2p", "absent", "--peer", peer.address(), "--format", "json"});
-  EXPECT_EQ(absent.code, 8);
+  EXPECT_EQ(absent.code, kNotFound) << "the operation's status, though the whole is SUCCESS";
   EXPECT_THAT(absent.out, HasSubstr(R"("operations":[{"key":"absent","status":"NOT_FOUND")"));
 
   const Finished mismatch = Kv({"put", "a", "x"});
-  EXPECT_EQ(mismatch.code, 8);
+  EXPECT_EQ(mismatch.code, kVersionMismatch);
   EXPECT_THAT(mismatch.err, HasSubstr("VERSION_MISMATCH"));
   ExpectOk(Kv({"del", "a", "--expected-version", "1"}));
   const Finished gone = Kv({"get", "a"});
-  EXPECT_EQ(gone.code, 8);
+  EXPECT_EQ(gone.code, kNotFound);
   EXPECT_THAT(gone.err, HasSubstr("NOT_FOUND"));
 }
 
@@ -94,7 +99,7 @@ TEST_F(KvTest, IsASubcommandOfKbenchAndTakesOptionsAnywhere) {
   EXPECT_THAT(got.out, HasSubstr(R"("status":"SUCCESS")"));
   EXPECT_THAT(got.out, HasSubstr(R"("value":"VALUE")"));
   const Finished gone = Kv({"get", "other", "--format", "json"});
-  EXPECT_EQ(gone.code, 8);
+  EXPECT_EQ(gone.code, kNotFound);
   EXPECT_THAT(gone.out, HasSubstr(R"("status":"NOT_FOUND")"));
   EXPECT_THAT(gone.err, HasSubstr("NOT_FOUND"));
   EXPECT_THAT(Kv({"range", "--format", "json"}).out, HasSubstr(R"("keys":["KEY"])"));
@@ -128,9 +133,9 @@ TEST_F(KvTest, TakesAnyTransportPlainAndOverTls) {
 
 TEST_F(KvTest, AdministersTheDevice) {
   EXPECT_THAT(Kv({"log", "limits", "configuration"}).out, HasSubstr("max_key_size 4096\n"));
-  EXPECT_EQ(Kv({"device-log", "nothing"}).code, 8);
+  EXPECT_EQ(Kv({"device-log", "nothing"}).code, kNotFound);
   const std::string pin = dir_.Write("pin", "1234\n"), key = dir_.Write("key", "key of five\n");
-  EXPECT_EQ(Kv({"pin", "set-lock", "--pin-file", pin}).code, 8) << "not over plain TCP";
+  EXPECT_EQ(Kv({"pin", "set-lock", "--pin-file", pin}).code, kRefused) << "not over plain TCP";
   ExpectOk(Tls({"pin", "set-lock", "--pin-file", pin}));
   ExpectOk(Tls({"pin", "lock", "--pin-file", pin}));
   EXPECT_THAT(Kv({"noop"}).err, HasSubstr("DEVICE_LOCKED"));
@@ -139,7 +144,7 @@ TEST_F(KvTest, AdministersTheDevice) {
   EXPECT_THAT(Kv({"--identity", "5", "--key-file", key, "put", "x", "v"}).err,
               HasSubstr("NOT_AUTHORIZED"));
   ExpectOk(Tls({"pin", "set-erase", "--pin-file", pin}));
-  EXPECT_EQ(Tls({"pin", "erase"}).code, 8) << "no PIN";
+  EXPECT_EQ(Tls({"pin", "erase"}).code, kRefused) << "no PIN";
   ExpectOk(Tls({"pin", "erase", "--pin-file", pin}));
   ExpectOk(Kv({"setup", "--cluster-version", "3"}));
   ExpectOk(Kv({"noop"}));
@@ -157,11 +162,109 @@ TEST_F(KvTest, SaysWhatIsWrongWithACode) {
   EXPECT_EQ(Kv({"put", "k", "--value-file", "/nonexistent"}).code, 2);
   EXPECT_EQ(Kv({"log", "nonsense"}).code, 2);
   const Finished nobody = Run("127.0.0.1:1", {"noop"});
-  EXPECT_EQ(nobody.code, 8);
+  EXPECT_EQ(nobody.code, kUnreachable);
   EXPECT_THAT(nobody.err, HasSubstr("refused"));
   const Finished wrong_door = Run(tls_address_, {"--timeout", "200ms", "noop"});
-  EXPECT_EQ(wrong_door.code, 8);
-  EXPECT_EQ(e2e::Run({e2e::Program("kbench-kv"), "--help"}).code, 0);
+  EXPECT_EQ(wrong_door.code, kUnreachable);
+}
+
+// The table that --help prints, which is the one that the tests here assert.
+TEST_F(KvTest, ListsItsExitCodes) {
+  const Finished help = e2e::Run({e2e::Program("kbench-kv"), "--help"});
+  EXPECT_EQ(help.code, 0);
+  for (const auto& [code, meaning] :
+       std::vector<std::pair<int, std::string>>{{0, "SUCCESS"},
+                                                {kUnreachable, "unreachable"},
+                                                {kUnbelievable, "the answer cannot be believed"},
+                                                {kNotFound, "NOT_FOUND"},
+                                                {kVersionMismatch, "VERSION_MISMATCH"},
+                                                {kRefused, "refused"}}) {
+    EXPECT_THAT(help.out,
+                HasSubstr(absl::StrCat("\n  ", code < 10 ? "  " : " ", code, "  ", meaning)));
+  }
+}
+
+TEST_F(KvTest, HasNoCodeThatMeansSomethingElseOfTheWholeProgram) {
+  const Finished help = e2e::Run({e2e::Program("kbench"), "--help"});
+  for (const int code : {kNotFound, kVersionMismatch, kRefused}) {
+    EXPECT_THAT(help.out, testing::Not(HasSubstr(absl::StrCat("\n   ", code, "  "))));
+  }
+  EXPECT_THAT(help.out, HasSubstr("\n    8  Kinetic server unreachable"));
+}
+
+TEST_F(KvTest, EndsAsTheWholeProgramDoes) {
+  const std::vector<std::string> get = {e2e::Program("kbench"), "kv", "get", "none", "--server",
+                                        server_.address()};
+  EXPECT_EQ(e2e::Run(get, seconds(20)).code, kNotFound) << "kbench kv hands the code on";
+}
+
+TEST_F(KvTest, NamesTheServersClusterVersionAndHowToTakeIt) {
+  ExpectOk(Kv({"setup", "--cluster-version", "7"}));
+  ExpectOk(Kv({"noop"}));
+  const Finished old = Kv({"noop", "--cluster-version", "3"});
+  EXPECT_EQ(old.code, kRefused);
+  EXPECT_THAT(old.err, HasSubstr("the server's cluster version is 7, and the request said 3"));
+  EXPECT_THAT(old.err, HasSubstr("--cluster-version 7 takes it"));
+  EXPECT_THAT(old.err, testing::Not(HasSubstr("HMAC")));
+  ExpectOk(Kv({"noop", "--cluster-version", "7"}));
+  ExpectOk(Kv({"--cluster-version", "7", "setup", "--cluster-version", "8"}));
+  ExpectOk(Kv({"noop", "--cluster-version", "8"}));
+}
+
+TEST_F(KvTest, TellsAWrongKeyFromAnUnknownIdentity) {
+  const std::string key = dir_.Write("wrong", "wrong\n");
+  const Finished wrong = Kv({"noop", "--key-file", key});
+  EXPECT_EQ(wrong.code, kRefused);
+  EXPECT_THAT(wrong.err, HasSubstr("is the HMAC key of identity 1 right? It was that of " + key));
+  EXPECT_THAT(wrong.err, testing::Not(HasSubstr("does the server know")));
+  // This server says so and hangs up.
+  const Finished unknown = Kv({"noop", "--identity", "99"});
+  EXPECT_EQ(unknown.code, kRefused);
+  EXPECT_THAT(unknown.err, HasSubstr("does the server know identity 99"));
+  // The simulator's answer has no command.
+  ScriptedServer simulator(GreetingPdu() + CommandlessPdu());
+  const Finished bare = Run(simulator.address().ToString(), {"noop", "--identity", "99"});
+  EXPECT_EQ(bare.code, kRefused);
+  EXPECT_THAT(bare.err, HasSubstr("does the server know identity 99?"));
+  EXPECT_THAT(bare.err, testing::Not(HasSubstr("HMAC")));
+}
+
+TEST_F(KvTest, BelievesNoAnswerThatIsNone) {
+  using kinetic::MessageType;
+  const auto after = [this](const std::string& answer) {
+    ScriptedServer server(GreetingPdu() + answer);
+    return Run(server.address().ToString(), {"get", "k"});
+  };
+  ExpectOk(after(SignedPdu(FirstAnswer(MessageType::kGetResponse), "value")), "value");
+  const Finished other = after(SignedPdu(FirstAnswer(MessageType::kPutResponse), "value"));
+  EXPECT_EQ(other.code, kUnbelievable);
+  EXPECT_THAT(other.err, HasSubstr("the reply to GET has PUT_RESPONSE"));
+  EXPECT_EQ(other.out, "");
+  const kinetic::HmacKey key("another");
+  const Finished forged = after(
+      PduOf(FirstAnswer(MessageType::kGetResponse), kinetic::Signature::Hmac(1, &key), "value"));
+  EXPECT_EQ(forged.code, kUnbelievable);
+  EXPECT_EQ(forged.out, "");
+}
+
+TEST_F(KvTest, ARefusedConnectionIsNoUnreachableServer) {
+  ScriptedServer busy(GreetingPdu(0, kinetic::StatusCode::kServiceBusy), /*hangs_up=*/true);
+  const Finished refused = Run(busy.address().ToString(), {"noop"});
+  EXPECT_EQ(refused.code, kRefused);
+  EXPECT_THAT(refused.err, HasSubstr("SERVICE_BUSY"));
+  ScriptedServer silent(GreetingPdu(), /*hangs_up=*/true);
+  EXPECT_EQ(Run(silent.address().ToString(), {"noop"}).code, kUnreachable);
+  ScriptedServer mute(GreetingPdu());
+  EXPECT_EQ(Run(mute.address().ToString(), {"noop", "--timeout", "200ms"}).code, kUnreachable);
+}
+
+TEST_F(KvTest, SaysThatItsOutputWentNowhere) {
+  ExpectOk(Kv({"put", "k", "value"}));
+  const std::string command =
+      absl::StrCat(e2e::Program("kbench-kv"), " get k --server ", server_.address(), " >/dev/full");
+  const Finished full = e2e::Run({"/bin/sh", "-c", command}, seconds(20));
+  EXPECT_EQ(full.code, 1);
+  EXPECT_THAT(full.err, HasSubstr("stdout cannot be written"));
 }
 
 }  // namespace
