@@ -139,6 +139,11 @@ class Judge {
       if (ReadsValue(spec_.ops[i].kind)) good += op.counts.answered;
       wrong += op.statuses[kWrongValueSlot] + op.statuses[kWrongLengthSlot];
     }
+    if (good + wrong == 0) {
+      Add("nothing_verified",
+          "workload.verify was asked for, and this run read no value: nothing was checked");
+      return;
+    }
     if (wrong > 0) {
       Add("wrong_values",
           absl::StrFormat("%d values that were read are not those that were written", wrong));

@@ -239,12 +239,16 @@ absl::Status TakeValues(const control::RunSpec& from, RunSpec* to) {
     to->value_sizes = *sizes;
   }
   to->verify = from.verify();
-  if (to->verify && to->sizes().smallest() < kValueLabelSize) {
+  // What reads nothing checks nothing, and says so.
+  const bool checks =
+      to->verify && std::any_of(to->ops.begin(), to->ops.end(),
+                                [](const OpWeight& op) { return ReadsValue(op.kind); });
+  if (checks && to->sizes().smallest() < kValueLabelSize) {
     return BadField("verify", absl::StrCat("values of ", to->sizes().smallest(),
                                            " bytes are too short to say what they are; it takes ",
                                            kValueLabelSize));
   }
-  if (to->verify && to->transport == TransportKind::kNull) {
+  if (checks && to->transport == TransportKind::kNull) {
     return BadField("verify", "is set, but the null transport keeps no values");
   }
   return absl::OkStatus();

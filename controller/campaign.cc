@@ -383,8 +383,14 @@ class Parser {
     std::vector<CampaignComplaint> complaints;
     CheckWhole({.local_agents = options_.local_agents, .agents = campaign_.agents.size()},
                &complaints);
-    CheckCells(campaign_.cells, &complaints);
     const auto is_given = [this](absl::string_view path) { return IsGiven(path); };
+    CheckCells(campaign_.cells, is_given, &complaints);
+    if (!options_.takes_unused_probes) {
+      const auto is_chosen = [this](absl::string_view path) {
+        return IsGiven(path) && IsBySet(path) == IsBySet("probes.passes");
+      };
+      CheckProbes(campaign_.cells, is_given, is_chosen, &complaints);
+    }
     for (const Cell& cell : campaign_.cells) {
       CheckCell(cell.settings, options_.local_agents > 0, is_given, &complaints);
     }
@@ -412,6 +418,9 @@ class Parser {
     return std::any_of(given_.begin(), given_.end(),
                        [&](const Given& given) { return given.field->path == path; });
   }
+
+  // Given by --set, the last word.
+  bool IsBySet(absl::string_view path) const { return absl::StartsWith(PlaceOf(path), "--set "); }
 
   std::string PlaceOf(absl::string_view path) const {
     if (path == "agents" && !agents_where_.empty()) return agents_where_;

@@ -158,6 +158,9 @@ struct CampaignOptions {
   std::vector<std::string> overrides;    // "path=value", in order, the last wins
   const Inventory* inventory = nullptr;  // --inventory: '@NAME' in agents, server.address and
                                          // server.observer is looked up in it
+  // Probes and an observer that no run can use are no error: the command has passes of its own, or
+  // the campaign was taken before.
+  bool takes_unused_probes = false;
 };
 
 // InvalidArgument with every complaint, one per line. `file` only names the text in errors.

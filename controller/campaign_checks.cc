@@ -163,16 +163,23 @@ void CheckTls(const Settings& s, std::vector<CampaignComplaint>* complaints) {
   }
 }
 
+bool Uses(const Settings& s, absl::string_view op) {
+  return std::any_of(s.ops.begin(), s.ops.end(),
+                     [op](const OpWeight& share) { return share.op == op; });
+}
+
+// What an agent can verify.
+bool ReadsValues(const Settings& s) {
+  return Uses(s, "get") || Uses(s, "next") || Uses(s, "previous");
+}
+
 void CheckWorkload(const Settings& s, const IsGiven& is_given,
                    std::vector<CampaignComplaint>* complaints) {
   if (is_given("workload.op") && is_given("workload.mix")) {
     complaints->push_back(
         {"workload.mix", "both workload.op and workload.mix are given; keep one"});
   }
-  const auto uses = [&s](absl::string_view op) {
-    return std::any_of(s.ops.begin(), s.ops.end(),
-                       [op](const OpWeight& share) { return share.op == op; });
-  };
+  const auto uses = [&s](absl::string_view op) { return Uses(s, op); };
   const bool null = s.transport == "null";
   if (null && uses("get_miss")) {
     complaints->push_back({"transport",
@@ -184,15 +191,11 @@ void CheckWorkload(const Settings& s, const IsGiven& is_given,
                            "the null transport keeps no batches, so batch cannot be asked of it; "
                            "drop one of them"});
   }
-  if (null && s.verify) {
+  const bool checks = s.verify && ReadsValues(s);
+  if (null && checks) {
     complaints->push_back({"workload.verify",
                            "the null transport keeps no values, so there is nothing to verify; "
                            "drop one of them"});
-  }
-  if (s.verify && !uses("get") && !uses("next") && !uses("previous")) {
-    complaints->push_back({"workload.verify",
-                           "workload.verify has nothing to check: no operation reads a value; add "
-                           "get, next or previous, or drop it"});
   }
   if (null && !s.value_sizes.fixed()) {
     complaints->push_back({"workload.value_size",
@@ -204,13 +207,6 @@ void CheckWorkload(const Settings& s, const IsGiven& is_given,
                            "key_order latest asks for what was written last, and nothing is "
                            "written; add put to workload.mix, or take zipf"});
   }
-  if (s.verify && s.value_sizes.smallest() < kSelfDescribingBytes) {
-    complaints->push_back(
-        {"workload.verify",
-         absl::StrCat("workload.verify needs values that say what they are, which takes ",
-                      kSelfDescribingBytes, " bytes; workload.value_size is ",
-                      s.value_sizes.smallest())});
-  }
   if (uses("batch") && s.flows * s.depth * (s.batch_ops + 1) > kMostInFlight) {
     complaints->push_back(
         {"workload.batch_ops", absl::StrCat("load.flows ", s.flows, " x load.depth ", s.depth,
@@ -219,7 +215,87 @@ void CheckWorkload(const Settings& s, const IsGiven& is_given,
   }
 }
 
+// Cells that read nothing check nothing; one at least must.
+void CheckVerify(const std::vector<Cell>& cells, std::vector<CampaignComplaint>* complaints) {
+  const auto verifies = [](const Cell& cell) { return cell.settings.verify; };
+  const auto checks = [](const Cell& cell) {
+    return cell.settings.verify && ReadsValues(cell.settings);
+  };
+  if (std::any_of(cells.begin(), cells.end(), verifies) &&
+      std::none_of(cells.begin(), cells.end(), checks)) {
+    complaints->push_back({"workload.verify",
+                           "workload.verify has nothing to check: no operation reads a value; add "
+                           "get, next or previous, or drop it"});
+  }
+  const auto small = std::find_if(cells.begin(), cells.end(), [&checks](const Cell& cell) {
+    return checks(cell) && cell.settings.value_sizes.smallest() < kSelfDescribingBytes;
+  });
+  if (small == cells.end()) return;
+  complaints->push_back(
+      {"workload.verify",
+       absl::StrCat("workload.verify needs values that say what they are, which takes ",
+                    kSelfDescribingBytes, " bytes; workload.value_size is ",
+                    small->settings.value_sizes.smallest(),
+                    small->info.levels.empty() ? "" : " in the cell ",
+                    small->info.levels.empty() ? "" : small->info.Label(),
+                    "; take larger values, or drop workload.verify")});
+}
+
+bool HasPass(const Settings& s, analysis::Pass pass) {
+  return std::find(s.passes.begin(), s.passes.end(), pass) != s.passes.end();
+}
+
+// That somebody can use server.observer: a full pass whose packets can be read, or baselines that
+// were asked for. By default they are measured too, but that is no reason to name an observer.
+void CheckObserverUse(const std::vector<Cell>& cells, const IsGiven& is_given,
+                      std::vector<CampaignComplaint>* complaints) {
+  const Settings& first = cells.front().settings;
+  if (first.observer.empty() || first.EmbeddedServer()) return;
+  const auto complain = [complaints](const auto&... what) {
+    complaints->push_back({"server.observer", absl::StrCat("server.observer ", what...)});
+  };
+  const auto is_null = [](const Cell& cell) { return cell.settings.transport == "null"; };
+  if (std::all_of(cells.begin(), cells.end(), is_null)) {
+    return complain(
+        "has nothing to watch: the null transport sends no packets; drop it, or take "
+        "another transport");
+  }
+  const bool path_wanted = is_given("probes.baselines") && first.baselines != "none";
+  const auto readable = [&is_null](const Cell& cell) {
+    return !is_null(cell) && !cell.settings.tls;
+  };
+  const char* const path_alone =
+      "; or write probes.baselines: auto, if it is there for the path to its host";
+  if (path_wanted) return;
+  if (!HasPass(first, analysis::Pass::kFull)) {
+    complain(
+        "watches packets in the full pass, which probes.passes does not have; add full, or "
+        "drop server.observer",
+        path_alone);
+  } else if (std::none_of(cells.begin(), cells.end(), readable)) {
+    complain("cannot read the packets of TLS; drop it", path_alone);
+  }
+}
+
 }  // namespace
+
+void CheckProbes(const std::vector<Cell>& cells, const IsGiven& is_given, const IsGiven& is_chosen,
+                 std::vector<CampaignComplaint>* complaints) {
+  using analysis::Pass;
+  CheckObserverUse(cells, is_given, complaints);
+  const Settings& s = cells.front().settings;  // passes do not sweep
+  const auto useless = [&](absl::string_view path, absl::string_view pass) {
+    if (!is_chosen(path)) return;
+    complaints->push_back(
+        {std::string(path), absl::StrCat(path, " has no effect without ", pass,
+                                         " in probes.passes; add it, or drop ", path)});
+  };
+  if (!HasPass(s, Pass::kFull)) useless("probes.full_sample_every", "full");
+  if (!HasPass(s, Pass::kSampled)) useless("probes.sample_every", "sampled");
+  if (!HasPass(s, Pass::kSampled) && !HasPass(s, Pass::kFull)) {
+    useless("probes.samples_max", "sampled or full");
+  }
+}
 
 void CheckWhole(const CampaignAgents& agents, std::vector<CampaignComplaint>* complaints) {
   if (agents.local_agents == 0 && agents.agents == 0) {
@@ -233,7 +309,18 @@ void CheckWhole(const CampaignAgents& agents, std::vector<CampaignComplaint>* co
   }
 }
 
-void CheckCells(const std::vector<Cell>& cells, std::vector<CampaignComplaint>* complaints) {
+void CheckCells(const std::vector<Cell>& cells, const IsGiven& is_given,
+                std::vector<CampaignComplaint>* complaints) {
+  CheckVerify(cells, complaints);
+  for (const auto& [path, op] :
+       {std::pair<const char*, const char*>{"workload.range_keys", "range"},
+        {"workload.batch_ops", "batch"}}) {
+    const auto uses = [op = op](const Cell& cell) { return Uses(cell.settings, op); };
+    if (!is_given(path) || std::any_of(cells.begin(), cells.end(), uses)) continue;
+    complaints->push_back(
+        {path, absl::StrCat(path, " has no effect without the operation ", op,
+                            "; add it to workload.op or workload.mix, or drop ", path)});
+  }
   const auto has_burst = [](const Cell& cell) { return cell.settings.burst_size > 0; };
   const auto has_bursts = [](const Cell& cell) { return cell.settings.arrival == "bursts"; };
   if (std::any_of(cells.begin(), cells.end(), has_burst) &&

@@ -56,9 +56,10 @@ absl::StatusOr<std::optional<Inventory>> CampaignArguments::LoadInventory() cons
 
 absl::StatusOr<Campaign> CampaignArguments::Load() const {
   ASSIGN_OR_RETURN(const std::optional<Inventory> hosts, LoadInventory());
-  return LoadCampaign(
-      file,
-      {.local_agents = local, .overrides = overrides, .inventory = hosts ? &*hosts : nullptr});
+  return LoadCampaign(file, {.local_agents = local,
+                             .overrides = overrides,
+                             .inventory = hosts ? &*hosts : nullptr,
+                             .takes_unused_probes = takes_unused_probes});
 }
 
 void AddCampaignCommands(CommandLine* line) {

@@ -181,6 +181,7 @@ class Prober {
 
   absl::StatusOr<RateProbe> Run(double rate, bool confirming) {
     CampaignArguments arguments = given_.campaign;
+    arguments.takes_unused_probes = true;  // the passes are the search's own
     const auto set = [&](absl::string_view path, const auto& value) {
       arguments.overrides.push_back(absl::StrCat(path, "=", value));
     };

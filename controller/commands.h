@@ -47,6 +47,7 @@ struct CampaignArguments {
   CLI::Option* AddTo(CLI::App* command);
   // None without --inventory.
   absl::StatusOr<std::optional<Inventory>> LoadInventory() const;
+  bool takes_unused_probes = false;  // CampaignOptions
   // Reads the inventory, if there is one, and the campaign.
   absl::StatusOr<Campaign> Load() const;
 };

@@ -61,7 +61,8 @@ absl::StatusOr<Resumption> OpenForResume(const std::string& directory, const Inv
   ASSIGN_OR_RETURN(resumption.campaign, ParseCampaign(directory + "/campaign.yaml", source,
                                                       {.local_agents = resumption.local_agents,
                                                        .overrides = std::move(overrides),
-                                                       .inventory = inventory}));
+                                                       .inventory = inventory,
+                                                       .takes_unused_probes = true}));
   const Campaign& campaign = resumption.campaign;
   if (resumption.local_agents == 0) {
     agents = campaign.agents.size();

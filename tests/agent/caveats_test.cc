@@ -177,6 +177,12 @@ TEST(JudgeRun, FindsEachFaultAlone) {
       {"server_busy", [](FinishedRun* r) { r->outcome.backoffs = 1; }},
       {"late_answers", [](FinishedRun* r) { r->outcome.late_answers = 1; }},
       {"protocol_errors", [](FinishedRun* r) { r->outcome.protocol_errors = 1; }},
+      // The healthy run's answers, but of an operation that reads nothing.
+      {"nothing_verified",
+       [](FinishedRun* r) {
+         r->spec.verify = true;
+         r->spec.ops[0].kind = OpKind::kPut;
+       }},
       {"unsolicited_status", [](FinishedRun* r) { r->outcome.unsolicited = 1; }},
   };
   for (const auto& [code, plant] : faults) {

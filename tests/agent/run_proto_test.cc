@@ -133,6 +133,29 @@ TEST(RunProto, TakesEveryField) {
   EXPECT_EQ(spec->inject.relay_delay, Nanos(13));
 }
 
+// A sweep of operations has one workload.verify for all its cells.
+TEST(RunProto, WhatReadsNothingMayBeAskedToVerify) {
+  control::RunSpec spec = Valid();
+  spec.clear_ops();
+  spec.add_ops()->set_op("put");
+  spec.mutable_ops(0)->set_weight(1);
+  spec.set_value_bytes(16);
+  spec.set_verify(true);
+  const auto taken = FromProto(spec);
+  ASSERT_TRUE(taken.ok()) << taken.status();
+  EXPECT_TRUE(taken->verify);
+  spec.set_transport("null");
+  EXPECT_TRUE(FromProto(spec).ok()) << FromProto(spec).status();
+  spec.mutable_ops(0)->set_op("next");
+  EXPECT_FALSE(FromProto(spec).ok());
+}
+
+TEST(RunProto, CountsProtocolErrorsOnTheirOwn) {
+  RunOutcome outcome;
+  outcome.protocol_errors = 3;
+  EXPECT_EQ(ToProto(RunSpec{}, outcome, {}).protocol_errors(), 3u);
+}
+
 TEST(RunProto, ARelayMayBeALink) {
   control::RunSpec wire = Valid();
   wire.mutable_inject()->set_relay_rate(1'000'000'000);
@@ -223,6 +246,7 @@ TEST(RunProto, RefusesWhatCannotBeAndNamesTheField) {
          s->set_value_bytes(2048);
          s->set_value_sizes("31B=1,2KiB=1");
          s->set_verify(true);
+         s->mutable_ops(0)->set_op("get");
        }},
       {"compressible", [](auto* s) { s->set_compressible(1.1); }},
       {"open.burst", [](auto* s) { *s->mutable_open() = Open("bursts"); }},

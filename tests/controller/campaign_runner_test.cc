@@ -145,7 +145,9 @@ TEST_F(CampaignRunnerTest, WithoutPacketsThereIsNothingToObserve) {
 
 TEST_F(CampaignRunnerTest, OverTlsTheTraceSaysWhyThereIsNone) {
   Add();
-  const CampaignOutcome outcome = Run(WithObserver() + ", tls: true", "probes: {passes: [full]}\n");
+  // Only for the way to its host, which is asked for, is such an observer of use.
+  const CampaignOutcome outcome =
+      Run(WithObserver() + ", tls: true", "probes: {passes: [full], baselines: auto}\n");
   ASSERT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_FALSE(outcome.evidence.runs[0].server_wire->available());
   EXPECT_THAT(outcome.evidence.runs[0].server_wire->reason(), HasSubstr("TLS"));
@@ -179,7 +181,8 @@ TEST_F(CampaignRunnerTest, AnObserverThatIsNotThereIsAnErrorLikeAnyAgent) {
 TEST_F(CampaignRunnerTest, BaselinesLeadToTheServerAndToTheAgentBesideIt) {
   Add();
   FakeAgent& second = Add();
-  const CampaignOutcome outcome = Run(WithObserver(), "probes: {passes: [bare]}\n");
+  const CampaignOutcome outcome =
+      Run(WithObserver(), "probes: {passes: [bare], baselines: auto}\n");
   ASSERT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_THAT(Paths(outcome), ElementsAre("0 -> server", "1 -> server", "0 -> o", "1 -> o"));
   ASSERT_THAT(second.heard_probe(), SizeIs(5));

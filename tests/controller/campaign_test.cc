@@ -10,8 +10,10 @@
 namespace kbench {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr CampaignOptions kLocal = {.local_agents = 1};
 
@@ -219,6 +221,47 @@ TEST(Campaign, NamesWhoObservesTheServer) {
   EXPECT_EQ(campaign.cells[0].settings.observer_port, 8124);
   EXPECT_EQ(campaign.constants.at("observer"), "10.0.0.9:7100");
   EXPECT_FALSE(Good("name: o\n").constants.contains("observer_port"));
+}
+
+constexpr char kObserved[] =
+    "name: o\nagents: ['10.0.0.1:7100']\n"
+    "server: {address: '10.0.0.9:8123', observer: '10.0.0.9:7100'}\n";
+
+TEST(Campaign, AnObserverIsOfUseWhereOneCellCanBeWatched) {
+  const std::string observed = kObserved;
+  Good(observed, {});
+  Good(observed + "transport: [null, socket]\n", {});
+  Good(observed + "probes: {passes: [bare, full]}\n", {});
+  // Or where the way to its host is asked for; that it is measured by default is not enough.
+  Good(observed + "probes: {passes: [sampled], baselines: auto}\n", {});
+  Errors(observed + "probes: {passes: [sampled]}\n", {});
+  Errors(observed + "probes: {passes: [sampled], baselines: none}\n", {});
+}
+
+TEST(Campaign, ACommandWithPassesOfItsOwnTakesProbesThatItDoesNotUse) {
+  const std::string yaml = std::string(kObserved) + "probes: {full_sample_every: 4}\n";
+  const std::vector<std::string> bare = {"probes.passes=[bare]"};
+  EXPECT_THAT(Errors(yaml, {.overrides = bare}), HasSubstr("server.observer watches"));
+  EXPECT_TRUE(ParseCampaign("c.yaml", yaml, {.overrides = bare, .takes_unused_probes = true}).ok());
+}
+
+TEST(Campaign, AFieldIsNoMistakeWhenSetTakesItsPassAway) {
+  const std::string yaml = "name: s\nprobes: {full_sample_every: 4, sample_every: 8}\n";
+  Good(yaml, {.local_agents = 1, .overrides = {"probes.passes=[bare]"}});
+  EXPECT_THAT(Errors(yaml, {.local_agents = 1,
+                            .overrides = {"probes.passes=[bare]", "probes.sample_every=4"}}),
+              AllOf(HasSubstr("--set probes.sample_every=4: probes.sample_every has no effect"),
+                    Not(HasSubstr("full_sample_every"))));
+}
+
+TEST(Campaign, VerifyWorksInASweepOfOperations) {
+  const Campaign campaign = Good("name: v\nworkload: {op: [get, put, noop, next], verify: true}\n");
+  ASSERT_EQ(campaign.cells.size(), 4u);
+  for (const Cell& cell : campaign.cells) EXPECT_TRUE(cell.settings.verify);
+  // One operation that reads is enough, and one cell that verifies.
+  Good("name: v\nworkload: {op: [put, noop, previous], verify: [false, true]}\n");
+  Good("name: v\nworkload: {mix: {put: 0.9, next: 0.1}, verify: true}\n");
+  Good("name: v\nworkload: {op: put, value_size: 16B, verify: false}\n");
 }
 
 TEST(Campaign, PassesAskForTheirOwnStamps) {

@@ -185,7 +185,7 @@ TEST(Drill, AnObserverThatIsNotThereEndsTheCampaignBeforeAnythingRuns) {
       RunCampaign(dir,
                   "name: blind\nagents: ['" + agent.address() + "']\nserver: {address: '" +
                       server.address() + "', observer: '" + closed.address + "'}\n" + kShortRun,
-                  {}, seconds(30));
+                  {"--set", "probes.passes=[full]"}, seconds(30));
   EXPECT_EQ(run.finished.code, 6) << run.finished.err;
   ExpectSaid(run.finished.err, "server.observer");
   ExpectSaid(run.finished.err, closed.address);

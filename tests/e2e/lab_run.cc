@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -187,17 +188,20 @@ LabCampaign RunInLab(const NetLab& lab, const std::string& yaml, const LabEviden
   LabCampaign best;
   const LabAgent agent(lab, Host::kClient);
   const LabAgent observer(lab, Host::kServer, evidence.routed);
-  std::vector<std::string> options = LabCertificates::Get().ControllerOptions();
-  for (const std::string& setting :
-       {absl::StrCat("server.observer=", observer.address()),
-        absl::StrCat("probes.passes=[", evidence.pass, "]"),
-        std::string("probes.full_sample_every=1"),
-        absl::StrCat("probes.baselines=", evidence.baselines ? "auto" : "none")}) {
-    options.insert(options.end(), {"--set", setting});
+  std::vector<std::string> settings = {
+      absl::StrCat("probes.passes=[", evidence.pass, "]"),
+      absl::StrCat("probes.baselines=", evidence.baselines ? "auto" : "none")};
+  const bool full = std::string_view(evidence.pass) == "full";
+  if (full) settings.push_back("probes.full_sample_every=1");
+  if (full || evidence.baselines) {
+    settings.push_back(absl::StrCat("server.observer=", observer.address()));
+    if (evidence.server_port != 0) {
+      settings.push_back(absl::StrCat("server.observer_port=", evidence.server_port));
+    }
   }
-  if (evidence.server_port != 0) {
-    options.insert(options.end(),
-                   {"--set", absl::StrCat("server.observer_port=", evidence.server_port)});
+  std::vector<std::string> options = LabCertificates::Get().ControllerOptions();
+  for (const std::string& setting : settings) {
+    options.insert(options.end(), {"--set", setting});
   }
   for (int attempt = 0; attempt < kAttemptsMost; ++attempt) {
     const TempDir dir;

@@ -250,6 +250,24 @@ TEST(Workload, ValuesOfManySizesAreVerifiedUnderSkewedKeys) {
   }
 }
 
+TEST(Workload, VerifyInASweepChecksWhatIsReadAndSaysWhatIsNot) {
+  const TempDir dir;
+  const CampaignRun run = RunCampaign(dir,
+                                      "name: sweep\n"
+                                      "workload: {op: [get, put], keys: 16, verify: true}\n"
+                                      "transport: epoll\n"
+                                      "probes: {passes: [bare], baselines: none}\n"
+                                      "run: {warmup: 0s, duration: 200ms, repetitions: 1}\n",
+                                      {"--local", "1"});
+  ASSERT_EQ(run.finished.code, 0) << run.finished.err;
+  for (const std::string& file : FindFiles(run.result_dirs.at(0) + "/cells", "summary.json")) {
+    const bool reads = file.find("op=get") != std::string::npos;
+    const std::string caveats = ReadJson(file).at("caveats").dump();
+    EXPECT_EQ(caveats.find("values_verified") != std::string::npos, reads) << caveats;
+    EXPECT_EQ(caveats.find("nothing_verified") != std::string::npos, !reads) << caveats;
+  }
+}
+
 // Two sizes by equal weights, and every key read as often: bytes are those that went over the wire,
 // and not those of the largest.
 TEST(Workload, BytesAreCountedFromRealSizes) {
