@@ -65,6 +65,8 @@ class FrameReader {
   // kCount: the bytes of the value, complete or not, that the last Consume() took from its *in.
   Bytes value_piece() const { return value_piece_; }
   uint32_t value_size() const { return header_.value_size; }
+  // The message of a PDU is complete, its value is not: message() can be read already.
+  bool awaits_value() const { return state_ == State::kValue; }
   // Bytes on the wire of the complete PDU.
   size_t size() const { return kFrameHeaderSize + header_.message_size + header_.value_size; }
 
