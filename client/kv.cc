@@ -134,7 +134,7 @@ void KvSession::Conclude() {
     const kinetic::KeyValue& kv = *command.key_value;
     if (kv.key.has_value()) told["key"] = text(*kv.key);
     if (kv.db_version.has_value()) told["version"] = text(*kv.db_version);
-    if (kv.tag.has_value()) told["tag"] = text(*kv.tag);
+    if (kv.tag.has_value()) told["tag"] = absl::BytesToHexString(*kv.tag);
     if (kv.algorithm.has_value()) told["algorithm"] = *kv.algorithm;
   }
   told.update(told_);
@@ -151,12 +151,20 @@ absl::Status ShowObject(const KvFlags& flags, KvSession* session, const Command&
   if (key && shown.has_value()) session->out() << session->Shown(shown->key.value_or("")) << "\n";
   if (flags.metadata_only && shown.has_value()) {
     session->out() << "version " << session->Shown(shown->db_version.value_or("")) << "\n";
-    if (shown->tag.has_value()) session->out() << "tag " << session->Shown(*shown->tag) << "\n";
-    if (shown->algorithm.has_value()) session->out() << "algorithm " << *shown->algorithm << "\n";
+    if (shown->tag.has_value()) {
+      session->out() << "tag " << absl::BytesToHexString(*shown->tag) << "\n";
+    }
+    if (shown->algorithm.has_value()) {
+      session->out() << "algorithm " << ShowAlgorithm(*shown->algorithm) << "\n";
+    }
     return absl::OkStatus();
   }
   session->out() << session->Shown(reply.value) << std::flush;
   session->told()["value"] = session->Shown(reply.value);
+  if (!shown.has_value()) return absl::OkStatus();
+  const std::optional<bool> fits = FitsItsTag(*shown, reply.value);
+  if (fits.has_value()) session->told()["tag_fits"] = *fits;
+  if (!fits.value_or(true)) session->set_doubt(absl::DataLossError(TagComplaint(*shown)));
   return absl::OkStatus();
 }
 
@@ -183,10 +191,11 @@ absl::Status Put(const KvFlags& flags, KvSession* session) {
     ASSIGN_OR_RETURN(value, ReadAll(flags.value_file));
   }
   ASSIGN_OR_RETURN(const kinetic::Synchronization when, SynchronizationOf(flags.synchronization));
-  return session->Ask(
-      PutRequest(flags.key, {.expected = flags.expected, .next = flags.next, .force = flags.force},
-                 when),
-      value);
+  ASSIGN_OR_RETURN(const ChosenTag tag, ChooseTag(flags.tag, value));
+  Command put = PutRequest(
+      flags.key, {.expected = flags.expected, .next = flags.next, .force = flags.force}, when);
+  tag.Set(&put);
+  return session->Ask(put, value);
 }
 
 absl::Status Delete(const KvFlags& flags, KvSession* session) {

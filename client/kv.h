@@ -18,6 +18,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/string_view.h"
 #include "client/client.h"
+#include "client/kv_tag.h"
 #include "kinetic/types.h"
 
 namespace kbench::client {
@@ -36,6 +37,7 @@ struct KvFlags {
 
   std::string key, last_key, value, value_file, expected, next, synchronization = "writethrough";
   bool force = false, metadata_only = false, reverse = false;
+  TagFlags tag;
   uint32_t max = 0;
   std::vector<std::string> logs;
   std::string name, peer, new_key, level, pin_op, pin_file, old_pin_file, acl_key_file, scope;
@@ -65,6 +67,9 @@ class KvSession {
   nlohmann::ordered_json& told() { return told_; }
   // A part of what was asked for failed with this, whatever the reply's status says.
   void set_failed(kinetic::StatusCode status) { failed_ = status; }
+  // The reply is shown, and cannot be believed for this reason.
+  void set_doubt(absl::Status why) { doubt_ = std::move(why); }
+  const absl::Status& doubt() const { return doubt_; }
   // What was said, as one line of JSON, if that is the format.
   void Conclude();
 
@@ -87,12 +92,14 @@ class KvSession {
   Reply reply_;
   nlohmann::ordered_json told_ = nlohmann::ordered_json::object();
   std::optional<kinetic::StatusCode> failed_;
+  absl::Status doubt_;
   std::ostream nowhere_{nullptr};
 };
 
 using KvAction = std::function<absl::Status(const KvFlags&, KvSession*)>;
 
-// The key, if asked for, on a line; then the metadata on lines, or the value as it is.
+// The key, if asked for, on a line; then the metadata on lines, or the value as it is, which is a
+// failure when it does not fit its tag.
 absl::Status ShowObject(const KvFlags& flags, KvSession* session, const kinetic::Command& command,
                         bool key);
 absl::Status Put(const KvFlags& flags, KvSession* session);

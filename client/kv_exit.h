@@ -42,7 +42,8 @@ inline constexpr std::array<KvExitMeaning, 8> kKvExits = {{
     {KvExit::kUnreachable,
      "unreachable: no connection, no Kinetic handshake, or no answer within --timeout"},
     {KvExit::kUnbelievable,
-     "the answer cannot be believed: not of our key, or none to the request by its message type"},
+     "the answer cannot be believed: not of our key, none to the request by its message type, or "
+     "with a tag that does not fit its value"},
     {KvExit::kNotFound, "NOT_FOUND"},
     {KvExit::kVersionMismatch, "VERSION_MISMATCH: another version of the key is stored"},
     {KvExit::kRefused, "refused: any other status, or the connection ended with one"},

@@ -67,8 +67,9 @@ class CommandLine {
     if (status.ok()) status = action_(flags_, &session);
     if (status.ok()) {
       session.Conclude();
-      if (std::cout.flush()) return ExitOf(session.outcome());
-      status = absl::InternalError("stdout cannot be written");
+      status = session.doubt();
+      if (!std::cout.flush()) status = absl::InternalError("stdout cannot be written");
+      if (status.ok()) return ExitOf(session.outcome());
     }
     std::cerr << absl::StrCat("kbench-kv: ", status.message(), "\n");
     return ExitOf(status);
@@ -98,7 +99,8 @@ class CommandLine {
     CLI::App* get = WithKey(Add("get", "Print a value", [](const KvFlags& f, KvSession* s) {
       return ShowObject(f, s, GetRequest(f.key, f.metadata_only), /*key=*/false);
     }));
-    get->add_flag("--metadata", flags_.metadata_only, "Version and tag instead of the value");
+    get->add_flag("--metadata", flags_.metadata_only,
+                  "Version and tag (in hexadecimal) instead of the value");
     for (const bool next : {true, false}) {
       WithKey(Add(next ? "next" : "prev", "Print the neighbour's key and value",
                   [next](const KvFlags& f, KvSession* s) {
@@ -109,6 +111,12 @@ class CommandLine {
     WithKey(Add("version", "Print a key's version", ShowVersion));
     CLI::App* put = Versioned(WithKey(Add("put", "Store a value", Put)));
     put->add_option("--new-version", flags_.next);
+    put->add_option("--algorithm", flags_.tag.algorithm,
+                    "What makes the tag that goes beside the value: crc32c (so without it), sha1, "
+                    "sha2; none: neither of them goes. With --tag also sha3, crc64, crc32 or a "
+                    "number");
+    put->add_option("--tag", flags_.tag.tag,
+                    "The tag itself, in hexadecimal, made by --algorithm; auto: of the value");
     CLI::Option* value = put->add_option("VALUE", flags_.value, "The value itself");
     put->add_option("--value-file", flags_.value_file, "File of the value; - is stdin")
         ->excludes(value);

@@ -58,6 +58,11 @@ Command PutRequest(Text key, const Versions& versions, Synchronization synchroni
   return command;
 }
 
+void SetTag(const kinetic::Tag& tag, Command* put) {
+  put->key_value->tag = tag.text();
+  put->key_value->algorithm = Number(tag.algorithm);
+}
+
 Command DeleteRequest(Text key, const Versions& versions, Synchronization synchronization) {
   return Change(MessageType::kDelete, key, versions, synchronization);
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "kinetic/tag.h"
 #include "kinetic/types.h"
 
 namespace kbench::client {
@@ -20,6 +21,8 @@ struct Versions {
 kinetic::Command PutRequest(
     kinetic::Text key, const Versions& versions = {.force = true},
     kinetic::Synchronization synchronization = kinetic::Synchronization::kWriteThrough);
+// The tag of the value, beside it. `tag` is borrowed like all views of a Command.
+void SetTag(const kinetic::Tag& tag, kinetic::Command* put);
 kinetic::Command DeleteRequest(
     kinetic::Text key, const Versions& versions = {.force = true},
     kinetic::Synchronization synchronization = kinetic::Synchronization::kWriteThrough);

@@ -139,10 +139,21 @@ TEST_P(ClientTest, ReadsLogsAndLooksAfterTheMedium) {
   put.key_value->algorithm = 1;
   EXPECT_EQ(Call(put, "value"), kOk);
   EXPECT_EQ(Call(PutRequest("good"), "value"), kOk);
+  kinetic::Command summed = PutRequest("good and summed");
+  const kinetic::Tag tag = kinetic::MakeTag(kinetic::TagAlgorithm::kCrc32c, AsBytes("value"));
+  SetTag(tag, &summed);
+  EXPECT_EQ(Call(summed, "value"), kOk);
+  EXPECT_EQ(client_->Call(GetRequest("good and summed"))->command().key_value->tag,
+            "\xe1\xe0\x03\x63");
+  summed.key_value->key = "bad sum";
+  EXPECT_EQ(Call(summed, "another value"), kOk);
+  summed.key_value->key = "called a CRC32";
+  summed.key_value->algorithm = 6;
+  EXPECT_EQ(Call(summed, "another value"), kOk);
   const auto scan = client_->Call(MediaScanRequest({}));
   ASSERT_EQ(Status(scan), kOk);
-  EXPECT_THAT(scan->command().range->keys, ElementsAre("bad"));
-  EXPECT_EQ(scan->command().range->end_key, "good");
+  EXPECT_THAT(scan->command().range->keys, ElementsAre("bad", "bad sum"));
+  EXPECT_EQ(scan->command().range->end_key, "good and summed");
   EXPECT_EQ(Call(MediaOptimizeRequest({.start_key = "a", .end_key = "z"})), kOk);
 }
 

@@ -19,6 +19,7 @@ using e2e::Finished;
 using e2e::seconds;
 using e2e::TempDir;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // As `kbench-kv --help` lists them; scripts rely on these numbers.
 constexpr int kUnreachable = 8, kUnbelievable = 9, kNotFound = 12, kVersionMismatch = 13,
@@ -61,7 +62,7 @@ TEST_F(KvTest, StoresAndFindsObjects) {
   ExpectOk(Kv({"get", "a"}), "one");
   ExpectOk(Tls({"get", "b"}), "two\n");
   ExpectOk(Kv({"--hex", "get", "a"}), "6f6e65");
-  ExpectOk(Kv({"get", "a", "--metadata"}), "version 1\n");
+  ExpectOk(Kv({"get", "a", "--metadata"}), "version 1\ntag 2a94b2e9\nalgorithm 4 (crc32c)\n");
   ExpectOk(Kv({"version", "a"}), "1\n");
   ExpectOk(Kv({"next", "a"}), "b\ntwo\n");
   ExpectOk(Kv({"prev", "b"}), "a\none");
@@ -86,6 +87,68 @@ TEST_F(KvTest, StoresAndFindsObjects) {
   const Finished gone = Kv({"get", "a"});
   EXPECT_EQ(gone.code, kNotFound);
   EXPECT_THAT(gone.err, HasSubstr("NOT_FOUND"));
+}
+
+TEST_F(KvTest, PutsTheTagThatItIsTold) {
+  const auto put = [&](std::vector<std::string> options) {
+    options.insert(options.begin(), {"put", "k", "abc", "--force"});
+    ExpectOk(Kv(options));
+    return Kv({"get", "k", "--metadata"}).out;
+  };
+  EXPECT_EQ(put({}), "version \ntag 364b3fb7\nalgorithm 4 (crc32c)\n");
+  EXPECT_EQ(put({"--tag", "auto"}), "version \ntag 364b3fb7\nalgorithm 4 (crc32c)\n");
+  EXPECT_EQ(put({"--algorithm", "sha1"}),
+            "version \ntag a9993e364706816aba3e25717850c26c9cd0d89d\nalgorithm 1 (sha1)\n");
+  EXPECT_EQ(put({"--algorithm", "sha2"}),
+            "version \ntag ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n"
+            "algorithm 2 (sha2)\n");
+  EXPECT_EQ(put({"--algorithm", "2"}), put({"--algorithm", "sha2"}));
+  EXPECT_EQ(put({"--algorithm", "none"}), "version \n");
+  EXPECT_EQ(put({"--algorithm", "none", "--tag", "00FF"}), "version \ntag 00ff\n");
+  EXPECT_EQ(put({"--algorithm", "0", "--tag", ""}), "version \ntag \nalgorithm 0\n")
+      << "as libkinetic sends it";
+  EXPECT_EQ(put({"--algorithm", "104", "--tag", "7a"}), "version \ntag 7a\nalgorithm 104\n");
+  const std::string empty = dir_.Write("nothing", "");
+  ExpectOk(Kv({"put", "empty", "--value-file", empty}));
+  EXPECT_EQ(Kv({"get", "empty", "--metadata"}).out,
+            "version \ntag 00000000\nalgorithm 4 (crc32c)\n");
+  for (const auto& [options, remedy] :
+       {std::pair<std::vector<std::string>, const char*>{{"--tag", "ff"}, "needs --algorithm"},
+        {{"--algorithm", "sha1", "--tag", "f"}, "whole bytes in hexadecimal"},
+        {{"--algorithm", "sha1", "--tag", "xy"}, "whole bytes in hexadecimal"},
+        {{"--algorithm", "md5"}, "there are crc32c, sha1"},
+        {{"--algorithm", "sha3"}, "give this one by --tag HEX"},
+        {{"--algorithm", "104"}, "give this one by --tag HEX"}}) {
+    std::vector<std::string> arguments = {"put", "k", "abc", "--force"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    const Finished refused = Kv(arguments);
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_THAT(refused.err, HasSubstr(remedy));
+  }
+}
+
+TEST_F(KvTest, SaysWhenAValueDoesNotFitItsTag) {
+  ExpectOk(Kv({"put", "fits", "abc"}));
+  EXPECT_THAT(Kv({"get", "fits", "--format", "json"}).out,
+              HasSubstr(R"("tag":"364b3fb7","algorithm":4,"value":"abc","tag_fits":true)"));
+  ExpectOk(Kv({"put", "torn", "abd", "--algorithm", "crc32c", "--tag", "364b3fb7"}));
+  for (const char* command : {"get", "next", "prev"}) {
+    const char* key = command == std::string("next") ? "t" : "torn";
+    const Finished got = Kv({command, command == std::string("prev") ? "u" : key});
+    EXPECT_EQ(got.code, 9) << command;
+    EXPECT_THAT(got.out, HasSubstr("abd")) << "it is shown all the same";
+    EXPECT_THAT(got.err, HasSubstr("364b3fb7 is not what algorithm 4 (crc32c) makes of it"));
+  }
+  EXPECT_THAT(Kv({"get", "torn", "--format", "json"}).out, HasSubstr(R"("tag_fits":false)"));
+  ExpectOk(Kv({"get", "torn", "--metadata"}), "version \ntag 364b3fb7\nalgorithm 4 (crc32c)\n");
+  ExpectOk(Kv({"put", "unknown", "abd", "--algorithm", "crc32", "--tag", "364b3fb7"}));
+  const Finished unknown = Kv({"get", "unknown", "--format", "json"});
+  EXPECT_EQ(unknown.code, 0) << "nobody knows the order of its bytes";
+  EXPECT_THAT(unknown.out, Not(HasSubstr("tag_fits")));
+  ExpectOk(Kv({"put", "bare", "abd", "--algorithm", "none"}));
+  ExpectOk(Kv({"get", "bare"}), "abd");
+  const Finished scanned = Kv({"scan"});
+  EXPECT_EQ(scanned.out, "torn\n") << "a scan says the same";
 }
 
 TEST_F(KvTest, IsASubcommandOfKbenchAndTakesOptionsAnywhere) {
