@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "agent/server_limits.h"
+#include "agent/value_tag.h"
 #include "base/units.h"
 
 namespace kbench {
@@ -64,6 +66,7 @@ class Judge {
     Injected();
     Outcomes();
     Values();
+    Tags();
     Generator();
     Clocks();
     Records();
@@ -133,11 +136,12 @@ class Judge {
 
   void Values() {
     if (!spec_.verify) return;
-    uint64_t wrong = 0, good = 0;
+    uint64_t wrong = 0, good = 0, untagged = 0;
     for (size_t i = 0; i < outcome_.ops.size(); ++i) {
       const OpStats& op = outcome_.ops[i];
       if (ReadsValue(spec_.ops[i].kind)) good += op.counts.answered;
       wrong += op.statuses[kWrongValueSlot] + op.statuses[kWrongLengthSlot];
+      untagged += op.untagged;
     }
     if (good + wrong == 0) {
       Add("nothing_verified",
@@ -150,9 +154,25 @@ class Judge {
     }
     Add("values_verified",
         absl::StrFormat("%d values that were read were checked against what they say of "
-                        "themselves; the check is the client's, made after the bytes came, and "
-                        "part of decode",
-                        good + wrong));
+                        "themselves, and %d good ones against their tags as well; the check is "
+                        "the client's, made after the bytes came, and part of decode",
+                        good + wrong, good - untagged));
+    if (spec_.tag.has_value() && untagged > 0) {
+      Add("values_untagged",
+          absl::StrFormat("%d values that were read came without a tag that can be compared, "
+                          "though this run's puts carry one (%s): another run wrote them, or the "
+                          "server does not keep tags",
+                          untagged, kinetic::TagName(*spec_.tag)));
+    }
+  }
+
+  void Tags() {
+    if (!spec_.tag.has_value() || IsPrepared(*spec_.tag) || outcome_.tag_cost == Nanos()) return;
+    Add("tags_in_window",
+        absl::StrFormat("the %s tag of every put is made while its request is encoded, since the "
+                        "value's label differs from put to put: about %s of client_encode for each "
+                        "put, as measured on this host before the run; crc32c is prepared",
+                        kinetic::TagName(*spec_.tag), Human(outcome_.tag_cost)));
   }
 
   // ": 3 not sent within the time-out of 10s (...), 1 ...".
@@ -197,7 +217,7 @@ class Judge {
     for (const OpStats& op : outcome_.ops) {
       for (const std::string& error : op.first_errors) {
         if (!error.empty() && !absl::StartsWith(error, "LOST")) {
-          return absl::StrCat("; the first: ", error);
+          return absl::StrCat("; the first: ", error, TagRemedy(spec_, error));
         }
       }
     }

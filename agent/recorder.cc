@@ -57,6 +57,7 @@ void OpStats::Add(const OpStats& other) {
   response_bytes += other.response_bytes;
   answered_in_window += other.answered_in_window;
   response_bytes_in_window += other.response_bytes_in_window;
+  untagged += other.untagged;
   for (const std::string& text : other.first_errors) {
     if (!text.empty() && first_errors.size() < kErrorTextsMax) first_errors.push_back(text);
   }
@@ -112,6 +113,7 @@ void Recorder::Answered(const OpRecord& record, const Completion& completion, bo
     return;
   }
   ++stats.counts.answered;
+  stats.untagged += completion.untagged;
   stats.response.Record(record.response());
   stats.service.Record(record.service());
   const auto phase = [&stats](Phase p) -> Histogram& { return stats.phases[static_cast<int>(p)]; };

@@ -110,6 +110,7 @@ struct OpStats {
   uint64_t response_bytes = 0;
   uint64_t answered_in_window = 0;
   uint64_t response_bytes_in_window = 0;
+  uint64_t untagged = 0;  // answered, and verified but for their tag: Completion::untagged
   std::vector<std::string> first_errors;  // at most kErrorTextsMax
 
   void Add(const OpStats& other);
@@ -121,6 +122,7 @@ struct Completion {
   Verdict verdict = Verdict::kByStatus;
   absl::string_view text;  // the server's own words, if any; our own of a verdict
   bool good = false;       // what the operation is to get
+  bool untagged = false;   // verified; but it had no tag, or none that can be compared
   uint64_t response_bytes = 0;
 };
 

@@ -22,6 +22,7 @@ ReplyReader::ReplyReader(const kinetic::HmacKey* key, bool check_values)
 
 void ReplyReader::Reset() {
   frames_ = kinetic::FrameReader({}, kinetic::FrameReader::ValuePolicy::kCount);
+  decoded_ = false;
   std::array<uint8_t, kinetic::kFrameHeaderSize + kExpectedMessage> pretended = {};
   kinetic::EncodeFrameHeader({.message_size = kExpectedMessage}, pretended.data());
   for (Bytes half :
@@ -32,13 +33,26 @@ void ReplyReader::Reset() {
 
 absl::StatusOr<const Reply*> ReplyReader::Next(Bytes* in) {
   if (in->empty()) return nullptr;
-  if (check_values_ && frames_.at_boundary()) value_check_.Begin();
-  ASSIGN_OR_RETURN(const bool complete, frames_.Consume(in));
-  if (check_values_) value_check_.Take(frames_.value_piece());
+  ASSIGN_OR_RETURN(const bool complete, check_values_ ? ConsumeAndCheck(in) : frames_.Consume(in));
   if (!complete) return nullptr;
-  RETURN_IF_ERROR(decoder_.Decode(frames_.message()));
+  if (!decoded_) RETURN_IF_ERROR(decoder_.Decode(frames_.message()));
+  decoded_ = false;
   Take(decoder_.message());
   return &reply_;
+}
+
+// The message says by which algorithm its value is to be checked, so it is read before that.
+absl::StatusOr<bool> ReplyReader::ConsumeAndCheck(Bytes* in) {
+  if (frames_.at_boundary()) value_check_.Begin();
+  ASSIGN_OR_RETURN(const bool complete, frames_.Consume(in));
+  if (!decoded_ && (complete || frames_.awaits_value())) {
+    RETURN_IF_ERROR(decoder_.Decode(frames_.message()));
+    decoded_ = true;
+    tag_check_.Begin(decoder_.message().command.key_value);
+  }
+  value_check_.Take(frames_.value_piece());
+  tag_check_.Take(frames_.value_piece());
+  return complete;
 }
 
 void ReplyReader::Take(const kinetic::Message& message) {

@@ -13,6 +13,7 @@
 #include "kinetic/codec.h"
 #include "kinetic/frame.h"
 #include "kinetic/hmac.h"
+#include "kinetic/tag.h"
 #include "kinetic/types.h"
 
 namespace kbench {
@@ -35,7 +36,7 @@ struct Reply {
 
 class ReplyReader {
  public:
-  // With `check_values` every value is looked at: see value_fault().
+  // With `check_values` every value is looked at: see value_fault() and tag_fault().
   ReplyReader(const kinetic::HmacKey* key, bool check_values);
 
   // A new stream begins.
@@ -47,15 +48,21 @@ class ReplyReader {
 
   // Of the last reply, if values are checked: ValueCheck::Fault().
   absl::string_view value_fault(uint64_t key) const { return value_check_.Fault(key); }
+  // Likewise: TagCheck::Fault(), to be asked once; and whether it had a tag that can be compared.
+  absl::string_view tag_fault() { return tag_check_.Fault(); }
+  bool tag_known() const { return tag_check_.knows(); }
   // False when a part of the next PDU has been taken.
   bool at_boundary() const { return frames_.at_boundary(); }
 
  private:
+  absl::StatusOr<bool> ConsumeAndCheck(Bytes* in);
   void Take(const kinetic::Message& message);
 
   const kinetic::HmacKey* key_;
   bool check_values_;
   ValueCheck value_check_;
+  kinetic::TagCheck tag_check_;
+  bool decoded_ = false;  // the message of the PDU that is coming; only if values are checked
   kinetic::FrameReader frames_;
   kinetic::Decoder decoder_;
   Reply reply_;

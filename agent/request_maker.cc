@@ -56,6 +56,7 @@ RequestMaker::RequestMaker(const Options& options)
     : options_(options), key_text_(options.keys.size(), '\0') {
   command_.has_header = batch_command_.has_header = log_command_.has_header = true;
   log_command_.get_log.emplace().types = {kinetic::GetLog::Type::kStatistics};
+  if (options_.tag.has_value()) tagger_.emplace(*options_.tag, options_.values);
 }
 
 uint64_t RequestMaker::WordOf(const Op& op) const {
@@ -104,11 +105,19 @@ Bytes RequestMaker::AppendPut(uint64_t word, std::string* head) {
   constexpr int kWriteBits = 44;
   const ValuePool& values = *options_.values;
   const uint32_t size = values.SizeOf(word);
+  std::array<uint8_t, kValueLabelSize> bytes;
+  Bytes label;
+  if (ValuePool::labelled(size)) {
+    const uint64_t version = uint64_t{options_.flow} << kWriteBits | ++writes_;
+    EncodeValueLabel(values.LabelOf(word, version), bytes.data());
+    label = bytes;
+  }
+  if (tagger_.has_value()) {
+    tag_ = tagger_->Make(word, label);
+    command_.key_value->tag = tag_.text();
+    command_.key_value->algorithm = static_cast<int32_t>(tag_.algorithm);
+  }
   Append(command_, size, head);
-  if (!ValuePool::labelled(size)) return values.BodyOf(word);
-  const uint64_t version = uint64_t{options_.flow} << kWriteBits | ++writes_;
-  std::array<uint8_t, kValueLabelSize> label;
-  EncodeValueLabel(values.LabelOf(word, version), label.data());
   head->append(reinterpret_cast<const char*>(label.data()), label.size());
   return values.BodyOf(word);
 }

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "agent/value_tag.h"
 #include "agent/workload.h"
 #include "base/bytes.h"
 #include "kinetic/codec.h"
 #include "kinetic/hmac.h"
+#include "kinetic/tag.h"
 #include "kinetic/types.h"
 
 namespace kbench {
@@ -27,6 +30,7 @@ class RequestMaker {
   struct Options {
     int64_t identity = kinetic::kFactoryIdentity;
     kinetic::Synchronization synchronization = kinetic::Synchronization::kWriteBack;
+    std::optional<kinetic::TagAlgorithm> tag;  // of puts; none: they carry none
     KeyGenerator keys;
     uint32_t range_keys = 100;              // most keys that a GETKEYRANGE asks for
     uint64_t key_count = 1;                 // a batch goes on with key 0 behind the last one
@@ -73,6 +77,8 @@ class RequestMaker {
   kinetic::Command command_;
   kinetic::Command batch_command_;  // START_BATCH and END_BATCH
   kinetic::Command log_command_;    // made once: its list of types is the only one of any request
+  std::optional<ValueTagger> tagger_;
+  kinetic::Tag tag_;  // of the put that is being made
   kinetic::Encoder encoder_;
 };
 

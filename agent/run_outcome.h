@@ -78,6 +78,7 @@ struct RunOutcome {
   WireOutcome wire;
   HostUse host_use;         // of the window
   TcpUse tcp;               // over warm-up and window
+  Nanos tag_cost;           // of one tag that cannot be prepared, measured before the run
   DelayRelay::Added relay;  // over warm-up, window and drain; of a run with one
   uint64_t unsolicited = 0;
   std::string unsolicited_text;

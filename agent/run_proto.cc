@@ -52,6 +52,16 @@ absl::StatusOr<kinetic::Synchronization> ParseSynchronization(absl::string_view 
       "'", name, "' is no synchronization; there are writethrough, writeback and flush"));
 }
 
+// Empty: from a controller that knows no tags.
+absl::StatusOr<std::optional<kinetic::TagAlgorithm>> ParseTag(absl::string_view name) {
+  using Tag = std::optional<kinetic::TagAlgorithm>;
+  if (name.empty() || name == "none") return Tag();
+  const auto algorithm = kinetic::ParseTagAlgorithm(name);
+  if (algorithm.ok() && kinetic::TagSize(*algorithm) > 0) return Tag(*algorithm);
+  return absl::InvalidArgumentError(absl::StrCat(
+      "'", name, "' is no tag that can be made; there are none, crc32c, sha1 and sha2"));
+}
+
 absl::StatusOr<PollMode> ParsePollMode(absl::string_view name) {
   if (name == "block") return PollMode::kBlock;
   if (name == "spin") return PollMode::kSpin;
@@ -296,6 +306,7 @@ absl::Status TakeWorkload(const control::RunSpec& from, RunSpec* to) {
   to->key_seed = from.key_seed();
   to->load = from.load();
   RETURN_IF_ERROR(TakeKeyOrder(from, to));
+  RETURN_IF_ERROR(Assign("tag", ParseTag(from.tag()), &to->tag));
   return Assign("synchronization", ParseSynchronization(from.synchronization()),
                 &to->synchronization);
 }

@@ -13,6 +13,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/value_sizes.h"
+#include "kinetic/tag.h"
 #include "kinetic/types.h"
 #include "transport/transport.h"
 
@@ -51,7 +52,8 @@ struct RunSpec {
   double hot_keys = 0.2;     // hotspot: share of the keys, and of the requests to them
   double hot_requests = 0.8;
   bool load = false;
-  bool verify = false;  // look at every value that is read
+  bool verify = false;                       // look at every value that is read
+  std::optional<kinetic::TagAlgorithm> tag;  // of puts; none: they carry none
   uint32_t key_bytes = 16;
   uint32_t value_bytes = 0;               // of the largest value
   std::optional<ValueSizes> value_sizes;  // none: all of value_bytes

@@ -9,6 +9,7 @@
 #include "agent/caveats.h"
 #include "agent/keep_awake.h"
 #include "agent/request_set.h"
+#include "agent/value_tag.h"
 #include "base/status_macros.h"
 #include "base/units.h"
 
@@ -63,6 +64,11 @@ absl::Status Runner::Prepare() {
                                                 .rate = spec_.inject.relay_rate}));
   }
   values_ = std::make_unique<ValuePool>(spec_.seed, spec_.sizes(), spec_.compressible);
+  const bool puts = std::any_of(spec_.ops.begin(), spec_.ops.end(),
+                                [](const OpWeight& op) { return WritesValue(op.kind); });
+  if (puts && spec_.tag.has_value() && !IsPrepared(*spec_.tag)) {
+    tag_cost_ = TagCost(*spec_.tag, *values_);
+  }
   for (uint32_t i = 0; i < spec_.workers; ++i) {
     workers_.push_back(
         std::make_unique<Worker>(Worker::Options{.spec = &spec_,
@@ -171,6 +177,7 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
                                              .timeout = spec_.connect_timeout},
                                             outcome.samples);
   }
+  outcome.tag_cost = tag_cost_;
   outcome.host = ReadHostFacts();
   outcome.caveats = JudgeRun(spec_, outcome);
   return outcome;

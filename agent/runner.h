@@ -66,6 +66,7 @@ class Runner {
   const RunSpec spec_;
   RunControl control_;
   std::unique_ptr<ValuePool> values_;
+  Nanos tag_cost_;  // RunOutcome::tag_cost
   SocketAddress server_;
   std::unique_ptr<DelayRelay> relay_;                   // null: the flows go straight to the server
   std::unique_ptr<observer::PacketObserver> observer_;  // null: none, and why is in ...

@@ -4,6 +4,8 @@
 #include <initializer_list>
 #include <optional>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/status_macros.h"
@@ -11,6 +13,18 @@
 
 namespace kbench {
 namespace {
+
+bool IsAboutTags(absl::string_view words) {
+  if (!absl::StrContains(words, kinetic::Name(kinetic::StatusCode::kInvalidRequest))) return false;
+  const auto is_letter = [](char c) { return absl::ascii_isalpha(c); };
+  for (auto at = words.begin(); at != words.end();) {
+    const auto from = std::find_if(at, words.end(), is_letter);
+    at = std::find_if_not(from, words.end(), is_letter);
+    const std::string word = absl::AsciiStrToLower(absl::string_view(from, at - from));
+    if (word == "tag" || word == "tags" || word == "algorithm") return true;
+  }
+  return false;
+}
 
 class Limits {
  public:
@@ -22,6 +36,8 @@ class Limits {
  private:
   absl::Status CheckDepth() const;
   absl::Status CheckBatches() const;
+  absl::Status CheckTag() const;
+  uint64_t tag_size() const { return spec_.tag ? kinetic::TagSize(*spec_.tag) : 0; }
   absl::Status CheckLimit(absl::string_view what, uint64_t asked,
                           const std::optional<uint32_t>& limit, absl::string_view field) const;
 
@@ -41,6 +57,7 @@ absl::Status Limits::CheckAll() const {
   if (spec_.load || uses(&WritesValue)) {
     RETURN_IF_ERROR(CheckLimit("value sizes in bytes", spec_.value_bytes, limits_.max_value_size,
                                "workload.value_size"));
+    RETURN_IF_ERROR(CheckTag());
   }
   RETURN_IF_ERROR(CheckDepth());
   if (spec_.batch_parts() > 0) RETURN_IF_ERROR(CheckBatches());
@@ -80,10 +97,21 @@ absl::Status Limits::CheckDepth() const {
 absl::Status Limits::CheckBatches() const {
   RETURN_IF_ERROR(CheckLimit("changes in a batch", spec_.batch_ops,
                              limits_.max_operation_count_per_batch, "workload.batch_ops"));
-  RETURN_IF_ERROR(CheckLimit("bytes in a batch",
-                             uint64_t{spec_.batch_ops} * (spec_.key_bytes + spec_.value_bytes),
-                             limits_.max_batch_size, "workload.batch_ops"));
+  RETURN_IF_ERROR(
+      CheckLimit("bytes in a batch",
+                 uint64_t{spec_.batch_ops} * (spec_.key_bytes + spec_.value_bytes + tag_size()),
+                 limits_.max_batch_size, "workload.batch_ops"));
   return CheckLimit("open batches", spec_.depth, limits_.max_batch_count_per_device, "load.depth");
+}
+
+absl::Status Limits::CheckTag() const {
+  const uint32_t limit = limits_.max_tag_size.value_or(0);
+  if (limit == 0 || tag_size() <= limit) return absl::OkStatus();
+  const bool short_fits = kinetic::TagSize(kinetic::TagAlgorithm::kCrc32c) <= limit;
+  return absl::FailedPreconditionError(
+      absl::StrCat("server ", spec_.server.ToString(), " takes tags of up to ", limit,
+                   " bytes, and ", kinetic::TagName(*spec_.tag), " makes ", tag_size(),
+                   "; set workload.tag to ", short_fits ? "crc32c or none" : "none"));
 }
 
 absl::Status Limits::CheckLimit(absl::string_view what, uint64_t asked,
@@ -97,6 +125,15 @@ absl::Status Limits::CheckLimit(absl::string_view what, uint64_t asked,
 }
 
 }  // namespace
+
+std::string TagRemedy(const RunSpec& spec, absl::string_view words) {
+  if (!IsAboutTags(words)) return "";
+  if (!spec.tag.has_value()) {
+    return "; the run's puts carry no tag: set workload.tag to crc32c for a server that wants one";
+  }
+  return absl::StrCat("; the run's puts carry a tag (workload.tag is ", kinetic::TagName(*spec.tag),
+                      "): set it to another algorithm, or to none for a server that takes none");
+}
 
 absl::Status CheckServerLimits(const RunSpec& spec, const kinetic::GetLog::Limits& limits) {
   return Limits(spec, limits).CheckAll();

@@ -2,7 +2,10 @@
 // the limits that the server's handshake names.
 #pragma once
 
+#include <string>
+
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "agent/run_spec.h"
 #include "kinetic/types.h"
 
@@ -10,5 +13,9 @@ namespace kbench {
 
 // FailedPrecondition names the limit, what is asked, and the field to lower.
 absl::Status CheckServerLimits(const RunSpec& spec, const kinetic::GetLog::Limits& limits);
+
+// What to do about a server's refusal (INVALID_REQUEST) in words about tags or their algorithm: to
+// stand behind them; empty when they are about something else.
+std::string TagRemedy(const RunSpec& spec, absl::string_view words);
 
 }  // namespace kbench

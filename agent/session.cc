@@ -335,14 +335,14 @@ std::optional<uint32_t> Session::ExpectedSize(const Reply& reply, const Slot& sl
   return key ? std::optional<uint32_t>(values->SizeOf(*key)) : std::nullopt;
 }
 
-absl::string_view Session::ValueFault(const Reply& reply, const Slot& slot) const {
+absl::string_view Session::ValueFault(const Reply& reply, const Slot& slot) {
   const std::optional<uint64_t> key = KeyOf(reply, slot);
   if (!key.has_value()) return "its key is none that kbench wrote";
-  return reader_.value_fault(*key);
+  const absl::string_view fault = reader_.value_fault(*key);
+  return fault.empty() ? reader_.tag_fault() : fault;
 }
 
-Completion Session::Complete(const Reply& reply, kinetic::AnswerFault fault,
-                             const Slot& slot) const {
+Completion Session::Complete(const Reply& reply, kinetic::AnswerFault fault, const Slot& slot) {
   using kinetic::AnswerFault;
   using kinetic::StatusCode;
   // What is wrong with a message of a batch comes before what follows from it.
@@ -365,6 +365,7 @@ Completion Session::Complete(const Reply& reply, kinetic::AnswerFault fault,
     completion.verdict = Verdict::kWrongValueLength;
   } else if (expected && ReadsValue(slot.kind) && options_.verify) {
     const absl::string_view wrong = ValueFault(reply, slot);
+    completion.untagged = !reader_.tag_known();
     if (!wrong.empty()) {
       completion.verdict = Verdict::kWrongValue;
       completion.text = wrong;

@@ -148,12 +148,12 @@ class Session {
   // The request is over, in whatever way.
   void Land(Slot* slot);
   void Judge(const Reply& reply, const TransportEvent& event, Slot* slot);
-  Completion Complete(const Reply& reply, kinetic::AnswerFault fault, const Slot& slot) const;
+  Completion Complete(const Reply& reply, kinetic::AnswerFault fault, const Slot& slot);
   // Of an answer to a `request`.
   void NoteFault(const Reply& reply, kinetic::AnswerFault fault, kinetic::MessageType request);
   void NoteUnmatched(const Reply& reply);
   std::optional<uint64_t> KeyOf(const Reply& reply, const Slot& slot) const;
-  absl::string_view ValueFault(const Reply& reply, const Slot& slot) const;
+  absl::string_view ValueFault(const Reply& reply, const Slot& slot);
   // Of the value that the reply must carry; nothing when its key is none of ours.
   std::optional<uint32_t> ExpectedSize(const Reply& reply, const Slot& slot) const;
   void Lose(Slot* slot, LostWhy why, absl::string_view text, MonoTime now);

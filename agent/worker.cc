@@ -175,6 +175,7 @@ absl::Status Worker::Connect() {
                          .value_bytes = spec_.value_bytes,
                          .requests = {.identity = spec_.identity,
                                       .synchronization = spec_.synchronization,
+                                      .tag = spec_.tag,
                                       .keys = KeyGenerator(spec_.key_seed, spec_.agent_index,
                                                            spec_.key_bytes, NumberOf(spec_.run_id)),
                                       .range_keys = spec_.range_keys,
@@ -297,9 +298,10 @@ absl::Status Worker::WriteKeys() {
         "false)"));
   }
   if (counts.failed > 0) {
-    return absl::PermissionDeniedError(absl::StrCat("server ", spec_.server.ToString(), " refused ",
-                                                    counts.failed, " of ", counts.sent,
-                                                    " keys to be loaded: ", FirstError(recorder)));
+    const std::string first = FirstError(recorder);
+    return absl::PermissionDeniedError(
+        absl::StrCat("server ", spec_.server.ToString(), " refused ", counts.failed, " of ",
+                     counts.sent, " keys to be loaded: ", first, TagRemedy(spec_, first)));
   }
   if (counts.lost > 0) {
     return absl::DeadlineExceededError(
@@ -418,8 +420,10 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
 void Worker::TellLost() {
   for (const auto& session : sessions_) {
     if (!session->closed()) continue;
-    options_.control->Stop(RunControl::Why::kServerLost,
-                           absl::StrCat(FlowName(spec_, *session), ": ", session->closed_text()));
+    const std::string& why = session->closed_text();
+    options_.control->Stop(
+        RunControl::Why::kServerLost,
+        absl::StrCat(FlowName(spec_, *session), ": ", why, TagRemedy(spec_, why)));
     return;
   }
 }

@@ -118,17 +118,28 @@ ValuePool::ValuePool(uint64_t seed, ValueSizes sizes, double compressible)
   for (size_t i = kValueLabelSize; zeros > 0 && i < words * 8; i += kBlock) {
     std::memset(start_ + i, 0, std::min(zeros, words * 8 - i));
   }
-  body_crcs_.resize(kVariants * sizes_.sizes().size());
+  SumBodies();
+}
+
+void ValuePool::SumBodies() {
+  const std::vector<uint32_t>& sizes = sizes_.sizes();
+  for (const uint32_t size : sizes) {
+    joins_.emplace_back(labelled(size) ? size - kValueLabelSize : size);
+  }
   for (uint64_t variant = 0; variant < kVariants; ++variant) {
+    const uint8_t* value = start_ + variant * kAlignment;
     // Of each length in ascending order, going on from the one before.
-    uint32_t crc = 0;
+    uint32_t crc = 0, crc32c = 0;
     size_t done = kValueLabelSize;
-    for (size_t i = 0; i < sizes_.sizes().size(); ++i) {
-      const size_t size = sizes_.sizes()[i];
-      if (!labelled(static_cast<uint32_t>(size))) continue;
-      crc = ValueCrc(crc, Bytes(start_ + variant * kAlignment + done, size - done));
-      done = size;
-      body_crcs_[variant * sizes_.sizes().size() + i] = crc;
+    for (const uint32_t size : sizes) {
+      if (labelled(size)) {
+        const Bytes more(value + done, size - done);
+        crc = ValueCrc(crc, more);
+        crc32c = kinetic::Crc32c(crc32c, more);
+        done = size;
+      }
+      body_crcs_.push_back(crc);
+      body_crc32cs_.push_back(labelled(size) ? crc32c : kinetic::Crc32c(0, {value, size}));
     }
   }
 }

@@ -53,6 +53,7 @@ struct Settings {
   int64_t range_keys = 100;
   int64_t batch_ops = 10;
   bool verify = false;
+  std::string tag = "crc32c";  // of puts; or "none", "sha1", "sha2"
   int64_t key_bytes = 16;
   std::string key_order = "uniform";
   double zipf_theta = 0;    // of zipf and latest; 0: kZipfTheta

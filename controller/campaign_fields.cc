@@ -418,6 +418,7 @@ std::vector<CampaignField> MakeFields() {
       Count("workload.range_keys", "range_keys", 1, 1'000'000, &Settings::range_keys),
       Count("workload.batch_ops", "batch_ops", 1, 100'000, &Settings::batch_ops),
       Flag("workload.verify", "verify", &Settings::verify),
+      Choice("workload.tag", "tag", {"crc32c", "sha1", "sha2", "none"}, &Settings::tag),
       Choice("workload.key_order", "key_order",
              {"uniform", "sequential", "zipf", "latest", "hotspot"}, &Settings::key_order),
       ZipfTheta(),

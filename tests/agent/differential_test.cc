@@ -2,6 +2,8 @@
 // reads and writes forced: the seed project's driver broke at 512 KiB.
 #include <gtest/gtest.h>
 
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,16 +21,19 @@ struct Cell {
   uint32_t value_bytes = 0;
   uint32_t max_bytes_per_call = 0;  // 0: no limit
   int socket_buffer_bytes = 0;      // 0: the kernel's default
+  std::optional<kinetic::TagAlgorithm> tag = kinetic::TagAlgorithm::kCrc32c;
 };
 
 std::ostream& operator<<(std::ostream& out, const Cell& cell) {
   return out << cell.value_bytes << " B, at most " << cell.max_bytes_per_call
-             << " B a call, socket buffers of " << cell.socket_buffer_bytes << " B";
+             << " B a call, socket buffers of " << cell.socket_buffer_bytes << " B, tagged by "
+             << (cell.tag ? kinetic::TagName(*cell.tag) : "nothing");
 }
 
 struct Seen {
   std::vector<std::string> streams;
   std::map<std::string, std::string> store;
+  std::map<std::string, RecordingServer::StoredTag> tags;
   Counts counts;
   uint64_t short_sends = 0;
 };
@@ -56,6 +61,7 @@ Seen RunOver(TransportKind transport, const Cell& cell) {
   }
   spec.batch_ops = 2;
   spec.verify = cell.value_bytes >= kValueLabelSize;
+  spec.tag = cell.tag;
   Runner runner(spec);
   absl::Status status = runner.Prepare();
   EXPECT_TRUE(status.ok()) << status;
@@ -64,6 +70,7 @@ Seen RunOver(TransportKind transport, const Cell& cell) {
   EXPECT_TRUE(outcome.ok()) << outcome.status();
   return {.streams = server.streams(),
           .store = server.store(),
+          .tags = server.tags(),
           .counts = outcome->totals(),
           .short_sends = outcome->use.transport.short_sends};
 }
@@ -94,6 +101,20 @@ void ExpectWholeValues(const std::map<std::string, std::string>& store, uint32_t
   }
 }
 
+// Of every kind of put: the load's, the run's, new keys' and a batch's.
+void ExpectTags(const Seen& seen, const std::optional<kinetic::TagAlgorithm>& algorithm) {
+  for (const auto& [key, value] : seen.store) {
+    const RecordingServer::StoredTag& stored = seen.tags.at(key);
+    ASSERT_EQ(stored.tag.has_value(), algorithm.has_value());
+    if (!algorithm.has_value()) {
+      EXPECT_FALSE(stored.algorithm.has_value());
+      continue;
+    }
+    EXPECT_EQ(stored.algorithm, static_cast<int32_t>(*algorithm));
+    EXPECT_EQ(*stored.tag, kinetic::MakeTag(*algorithm, AsBytes(value)).text());
+  }
+}
+
 std::vector<std::string> KeysOf(const std::map<std::string, std::string>& store) {
   std::vector<std::string> keys;
   keys.reserve(store.size());
@@ -113,6 +134,7 @@ TEST_P(Differential, EveryTransportSendsTheSameBytes) {
   }
   EXPECT_GT(reference.store.size(), 8u) << "the keys of the load, and new ones";
   ExpectWholeValues(reference.store, cell.value_bytes);
+  ExpectTags(reference, cell.tag);
   for (TransportKind transport : {TransportKind::kEpoll, TransportKind::kUring}) {
     SCOPED_TRACE(std::string(Name(transport)));
     if (transport == TransportKind::kUring) {
@@ -126,6 +148,7 @@ TEST_P(Differential, EveryTransportSendsTheSameBytes) {
     }
     EXPECT_EQ(KeysOf(seen.store), KeysOf(reference.store));
     ExpectWholeValues(seen.store, cell.value_bytes);
+    ExpectTags(seen, cell.tag);
     ASSERT_EQ(seen.streams.size(), reference.streams.size());
     for (uint32_t flow = 0; flow < kFlows; ++flow) {
       EXPECT_GT(seen.streams[flow].size(), 0u);
@@ -139,7 +162,12 @@ INSTANTIATE_TEST_SUITE_P(Sizes, Differential,
                                          Cell{4096, 0}, Cell{4096, 100, kSmall},
                                          Cell{512 * 1024, 0}, Cell{512 * 1024, 0, kMedium},
                                          Cell{512 * 1024, 5000, kSmall}, Cell{1 << 20, 0},
-                                         Cell{1 << 20, 0, kMedium}, Cell{1 << 20, 9973, kSmall}));
+                                         Cell{1 << 20, 0, kMedium}, Cell{1 << 20, 9973, kSmall},
+                                         Cell{4096, 0, 0, std::nullopt},
+                                         Cell{1, 0, 0, kinetic::TagAlgorithm::kSha1},
+                                         Cell{4096, 100, kSmall, kinetic::TagAlgorithm::kSha1},
+                                         Cell{4096, 0, 0, kinetic::TagAlgorithm::kSha2},
+                                         Cell{512 * 1024, 5000, 0, kinetic::TagAlgorithm::kSha2}));
 
 }  // namespace
 }  // namespace kbench

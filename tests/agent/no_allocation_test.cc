@@ -16,6 +16,7 @@ struct Case {
   TransportKind transport = TransportKind::kNull;
   bool open = false;
   bool varied = false;  // a ramp, skewed keys, values of many sizes
+  std::optional<kinetic::TagAlgorithm> tag = kinetic::TagAlgorithm::kCrc32c;
 };
 
 // Lets everything grow that grows with use.
@@ -60,7 +61,8 @@ void RunArmed(const Case& c) {
                                                    .batch_parts = kBatchOps,
                                                    .verify = c.transport != TransportKind::kNull,
                                                    .value_bytes = kValueBytes,
-                                                   .requests = {.keys = KeyGenerator(1, 0, 24),
+                                                   .requests = {.tag = c.tag,
+                                                                .keys = KeyGenerator(1, 0, 24),
                                                                 .key_count = kKeys,
                                                                 .batch_ops = kBatchOps,
                                                                 .key = &key,
@@ -139,6 +141,12 @@ TEST(NoAllocation, EpollClosed) { RunArmed({.transport = TransportKind::kEpoll})
 TEST(NoAllocation, EpollOpen) { RunArmed({.transport = TransportKind::kEpoll, .open = true}); }
 TEST(NoAllocation, EpollVaried) {
   RunArmed({.transport = TransportKind::kEpoll, .open = true, .varied = true});
+}
+TEST(NoAllocation, EpollClosedWithTagsThatAreMadeInTheWindow) {
+  for (const kinetic::TagAlgorithm tag :
+       {kinetic::TagAlgorithm::kSha1, kinetic::TagAlgorithm::kSha2}) {
+    RunArmed({.transport = TransportKind::kEpoll, .tag = tag});
+  }
 }
 TEST(NoAllocation, UringClosed) { RunArmed({.transport = TransportKind::kUring}); }
 

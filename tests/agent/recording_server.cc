@@ -141,9 +141,18 @@ kinetic::StatusCode RecordingServer::Do(const kinetic::Command& request, Bytes v
       request.key_value.has_value() ? std::string(request.key_value->key.value_or("")) : "";
   auto found = store_.end();
   switch (request.header.message_type.value_or(MessageType::kInvalid)) {
-    case MessageType::kPut:
-      if (!full) store_[name] = std::string(AsText(value));
-      return full ? StatusCode::kNoSpace : StatusCode::kSuccess;
+    case MessageType::kPut: {
+      const kinetic::KeyValue& put = *request.key_value;
+      if (options_.want_tags && !put.tag.has_value()) {
+        answer->status.emplace().message = "Tag required";
+        return StatusCode::kInvalidRequest;
+      }
+      if (full) return StatusCode::kNoSpace;
+      store_[name] = std::string(AsText(value));
+      StoredTag& stored = tags_[name] = {.algorithm = put.algorithm};
+      if (put.tag.has_value()) stored.tag = std::string(*put.tag);
+      return StatusCode::kSuccess;
+    }
     case MessageType::kDelete:
       store_.erase(name);
       return StatusCode::kSuccess;
@@ -173,6 +182,13 @@ kinetic::StatusCode RecordingServer::Do(const kinetic::Command& request, Bytes v
   if (found == store_.end()) return StatusCode::kNotFound;
   answer->key_value.emplace().key = found->first;
   *answered = found->second;
+  StoredTag& stored = tags_[found->first];
+  if (stored.tag.has_value() && !options_.forget_tags) {
+    answered_tag_ = *stored.tag;
+    if (options_.corrupt_tags) answered_tag_[0] ^= 1;
+    answer->key_value->tag = answered_tag_;
+  }
+  answer->key_value->algorithm = stored.algorithm;
   if (options_.corrupt_values && !answered->empty()) answered->back() ^= 1;
   return StatusCode::kSuccess;
 }
@@ -197,7 +213,7 @@ std::string RecordingServer::Answer(const kinetic::Message& request, Bytes value
   command.header.connection_id = header.connection_id;
   command.header.ack_sequence = header.sequence;
   command.header.message_type = kinetic::ResponseOf(*header.message_type);
-  command.status.emplace();
+  if (!command.status.has_value()) command.status.emplace();
   command.status->code = status;
   if (options_.commandless) return std::string("F\0\0\0\x02\0\0\0\0\x20\x01", 11);
   if (options_.twist) options_.twist(&command);
@@ -211,6 +227,11 @@ std::vector<std::string> RecordingServer::streams() const {
   std::vector<std::string> all;
   for (const Connection& connection : connections_) all.push_back(connection.stream);
   return all;
+}
+
+std::map<std::string, RecordingServer::StoredTag> RecordingServer::tags() const {
+  std::lock_guard lock(mutex_);
+  return tags_;
 }
 
 std::map<std::string, std::string> RecordingServer::store() const {

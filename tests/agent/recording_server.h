@@ -9,6 +9,7 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -31,6 +32,9 @@ class RecordingServer {
     uint64_t refuse_puts_after = 0;   // of one connection: NO_SPACE from then on; 0: never
     uint64_t swallow_after = 0;       // requests of one connection: read, never answered; 0: never
     bool corrupt_values = false;      // answers with the last bit of every value flipped
+    bool corrupt_tags = false;        // answers with the first bit of every tag flipped
+    bool forget_tags = false;         // answers without them
+    bool want_tags = false;           // refuses a PUT without one
     uint64_t greetings = UINT64_MAX;  // connections after so many are closed at once
     bool locked = false;              // DEVICE_LOCKED in the greeting
     bool commandless = false;         // answers without a command
@@ -46,6 +50,11 @@ class RecordingServer {
   // By order of accepting. Call when the clients are done.
   std::vector<std::string> streams() const;
   std::map<std::string, std::string> store() const;
+  struct StoredTag {
+    std::optional<std::string> tag;
+    std::optional<int32_t> algorithm;
+  };
+  std::map<std::string, StoredTag> tags() const;
   uint64_t requests() const;
   uint64_t open_connections() const;
   uint64_t accepted() const;
@@ -72,6 +81,8 @@ class RecordingServer {
   mutable std::mutex mutex_;
   std::list<Connection> connections_;         // guarded by mutex_
   std::map<std::string, std::string> store_;  // guarded by mutex_
+  std::map<std::string, StoredTag> tags_;     // guarded by mutex_
+  std::string answered_tag_;                  // guarded by mutex_
   uint64_t requests_ = 0;                     // guarded by mutex_
   uint64_t accepted_ = 0;                     // guarded by mutex_
   std::thread thread_;

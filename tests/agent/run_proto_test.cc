@@ -85,6 +85,7 @@ TEST(RunProto, TakesEveryField) {
   wire.mutable_socket_options()->set_receive_buffer_bytes(2);
   wire.mutable_socket_options()->set_congestion_control("cubic");
   wire.set_synchronization("flush");
+  wire.set_tag("sha2");
   wire.set_observe(true);
   wire.mutable_inject()->set_encode_ns(11);
   wire.mutable_inject()->set_decode_ns(12);
@@ -126,6 +127,7 @@ TEST(RunProto, TakesEveryField) {
   EXPECT_EQ(spec->receive_buffer_bytes, 2);
   EXPECT_EQ(spec->congestion_control, "cubic");
   EXPECT_EQ(spec->synchronization, kinetic::Synchronization::kFlush);
+  EXPECT_EQ(spec->tag, kinetic::TagAlgorithm::kSha2);
   EXPECT_TRUE(spec->observe);
   EXPECT_EQ(spec->inject.encode, Nanos(11));
   EXPECT_EQ(spec->inject.decode, Nanos(12));
@@ -249,6 +251,8 @@ TEST(RunProto, RefusesWhatCannotBeAndNamesTheField) {
          s->mutable_ops(0)->set_op("get");
        }},
       {"compressible", [](auto* s) { s->set_compressible(1.1); }},
+      {"tag", [](auto* s) { s->set_tag("md5"); }},
+      {"tag", [](auto* s) { s->set_tag("crc64"); }},
       {"open.burst", [](auto* s) { *s->mutable_open() = Open("bursts"); }},
       {"open.burst",
        [](auto* s) {

@@ -6,6 +6,9 @@
 #include <set>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "agent/value_tag.h"
+
 namespace kbench {
 namespace {
 
@@ -112,6 +115,30 @@ TEST(ValuePool, ValuesOfAllLengthsSayWhatTheyAre) {
     EXPECT_NE(check.Fault(word), "");
   }
   EXPECT_GT(lengths.size(), 900u);
+}
+
+TEST(ValueTagger, MakesTheTagOfTheWholeValue) {
+  for (const char* sizes :
+       {"0B", "1B", "31B", "32B", "33B", "1MiB", "uniform least 0B most 20KiB"}) {
+    const ValuePool values(3, *ValueSizes::Parse(sizes));
+    for (const auto algorithm : {kinetic::TagAlgorithm::kCrc32c, kinetic::TagAlgorithm::kSha1,
+                                 kinetic::TagAlgorithm::kSha2}) {
+      ValueTagger tagger(algorithm, &values);
+      for (uint64_t word = 0; word < 40; ++word) {
+        std::string value;
+        if (ValuePool::labelled(values.SizeOf(word))) {
+          value.resize(kValueLabelSize);
+          EncodeValueLabel(values.LabelOf(word, word + 1),
+                           reinterpret_cast<uint8_t*>(value.data()));
+        }
+        const kinetic::Tag tag = tagger.Make(word, AsBytes(value));
+        absl::StrAppend(&value, AsText(values.BodyOf(word)));
+        ASSERT_EQ(tag.text(), kinetic::MakeTag(algorithm, AsBytes(value)).text())
+            << kinetic::TagName(algorithm) << " of " << value.size();
+      }
+      EXPECT_GE(TagCost(algorithm, values), Nanos());
+    }
+  }
 }
 
 TEST(ValuePool, AShareOfTheBytesIsZeros) {

@@ -117,7 +117,7 @@ TEST(Campaign, EveryFieldReachesItsSetting) {
       "server: {address: '10.0.0.9:8123', identity: 7, key_file: secrets/key,\n"
       "         tls: true, ca_file: ca.pem}\n"
       "workload: {mix: {get: 0.7, put: 0.3}, value_size: 1B, keys: 9, key_size: 32B,\n"
-      "           key_order: sequential, synchronization: flush, load: false}\n"
+      "           key_order: sequential, synchronization: flush, load: false, tag: sha2}\n"
       "load: {mode: open, flows: 6, depth: 5, arrival: poisson, rate_per_agent: 2.5k/s}\n"
       "transport: uring\npoll: spin\nflush: op\n"
       "workers: {count: 2, cpus: '3,4'}\n"
@@ -143,6 +143,7 @@ TEST(Campaign, EveryFieldReachesItsSetting) {
   EXPECT_EQ(s.key_bytes, 32);
   EXPECT_EQ(s.key_order, "sequential");
   EXPECT_EQ(s.synchronization, "flush");
+  EXPECT_EQ(s.tag, "sha2");
   EXPECT_FALSE(s.LoadsKeys());
   EXPECT_TRUE(s.open_loop);
   EXPECT_EQ(s.flows, 6);

@@ -22,6 +22,7 @@ TEST(RunSpec, CarriesEverySettingAndInput) {
   s.key_bytes = 32;
   s.batch_ops = 14;
   s.verify = true;
+  s.tag = "sha1";
   s.key_order = "sequential";
   s.synchronization = "flush";
   s.flows = 3;
@@ -68,6 +69,7 @@ TEST(RunSpec, CarriesEverySettingAndInput) {
   EXPECT_EQ(spec.value_bytes(), 1u);
   EXPECT_EQ(spec.batch_ops(), 14u);
   EXPECT_TRUE(spec.verify());
+  EXPECT_EQ(spec.tag(), "sha1");
   EXPECT_EQ(spec.seed(), 99u);
   EXPECT_TRUE(spec.load());
   EXPECT_EQ(spec.warmup_ns(), 8);

@@ -309,6 +309,36 @@ TEST(Campaign, EveryOperationIsAnsweredAsItShould) {
   }
 }
 
+// Cells share their keys: what one wrote with a tag, the next reads whatever its own is.
+TEST(Campaign, ComparesTags) {
+  const TempDir dir;
+  const CampaignRun run = RunCampaign(dir,
+                                      "name: tags\n"
+                                      "workload: {mix: {get: 1, put: 1}, keys: 40, verify: true, "
+                                      "tag: [none, crc32c, sha2]}\n"
+                                      "probes: {passes: [sampled], baselines: none}\n"
+                                      "run: {warmup: 0s, duration: 100ms, repetitions: 1}\n",
+                                      {"--local", "1"});
+  ASSERT_EQ(run.finished.code, 0) << run.finished.err;
+  for (const char* cell : {"tag=none", "tag=crc32c", "tag=sha2"})
+    ExpectSaid(run.finished.out, cell);
+  ExpectSaid(run.finished.out, "tags_in_window");
+  ExpectSaid(run.finished.out, "the sha2 tag of every put is made while its request is encoded");
+  EXPECT_EQ(run.finished.out.find("values_untagged"), std::string::npos)
+      << "each cell loads its keys";
+
+  Daemon small("kbench-server", {"--limits", "tag=4"});
+  const TempDir other;
+  const CampaignRun refused =
+      RunCampaign(other,
+                  "name: long\nserver: {address: '" + small.address() +
+                      "'}\nworkload: {op: put, tag: sha1}\nrun: {warmup: 0s, duration: 50ms}\n",
+                  {"--local", "1"});
+  EXPECT_EQ(refused.finished.code, 2);
+  ExpectSaid(refused.finished.err,
+             "takes tags of up to 4 bytes, and sha1 makes 20; set workload.tag to crc32c or none");
+}
+
 TEST(Campaign, AsksNothingBeyondTheServersLimits) {
   Daemon drive("kbench-server", {"--limits", "drive"});
   for (const auto& [workload, field] : std::vector<std::pair<std::string, std::string>>{

@@ -8,18 +8,23 @@
 //     2  the same, acknowledges what it says itself
 //     3  the same as 1, signed with another key
 //     4  the same as 1, as an UNSOLICITEDSTATUS
-//     5  a good answer to the oldest request, cut into pieces of (size + 1) bytes
+//     5  a good answer to the oldest request, cut into pieces of (size + 1) bytes; to a GET the
+//     value
+//        that it must bring, tagged by algorithm number (first byte modulo 8), rightly or, with the
+//        byte's highest bit, wrongly: that is never a good answer
 #include <cstdlib>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "agent/recorder.h"
 #include "agent/session.h"
 #include "agent/workload.h"
 #include "client/dialogue.h"
 #include "client/requests.h"
 #include "kinetic/codec.h"
+#include "kinetic/tag.h"
 #include "tests/fuzz/script.h"
 #include "transport/transport.h"
 
@@ -54,7 +59,11 @@ class Line final : public Transport {
       const Bytes message = in.subspan(kinetic::kFrameHeaderSize, header->message_size);
       kinetic::Decoder decoder;
       Check(decoder.Decode(message).ok());
-      in_flight.push_back(*decoder.message().command.header.sequence);
+      const Command& command = decoder.message().command;
+      in_flight.push_back(
+          {.sequence = *command.header.sequence,
+           .type = *command.header.message_type,
+           .key = command.key_value.has_value() ? std::string(*command.key_value->key) : ""});
       in = in.subspan(kinetic::kFrameHeaderSize + message.size());
       if (header->value_size > 0) break;
     }
@@ -64,8 +73,13 @@ class Line final : public Transport {
   TransportCounters counters() const override { return {}; }
   FactList facts() const override { return {}; }
 
-  std::vector<uint32_t> tokens;     // sent, not told yet
-  std::vector<uint64_t> in_flight;  // sequences, oldest first; some may be answered
+  struct Asked {
+    uint64_t sequence = 1;
+    kinetic::MessageType type = kinetic::MessageType::kInvalid;
+    std::string key;
+  };
+  std::vector<uint32_t> tokens;  // sent, not told yet
+  std::vector<Asked> in_flight;  // oldest first; some may be answered
   bool closed = false;
 };
 
@@ -97,8 +111,9 @@ class Clients {
                   .sample_every = 2,
                   .batch_parts = 2,
                   .verify = true,
-                  .value_bytes = 0,
-                  .requests = {.keys = KeyGenerator(1, 0, 16),
+                  .value_bytes = 64,
+                  .requests = {.tag = kinetic::TagAlgorithm::kSha2,
+                               .keys = KeyGenerator(1, 0, 16),
                                .key_count = 8,
                                .batch_ops = 2,
                                .key = &key_,
@@ -125,8 +140,20 @@ class Clients {
     }
   }
 
-  uint64_t Oldest() const { return line_.in_flight.empty() ? 1 : line_.in_flight.front(); }
+  Line::Asked Oldest() const {
+    return line_.in_flight.empty() ? Line::Asked{} : line_.in_flight.front();
+  }
   const kinetic::HmacKey* key() const { return &key_; }
+  uint64_t good_gets() const { return recorder_.ops()[0].counts.answered; }
+
+  // The value that a GET of this key must bring.
+  std::string ValueOf(const std::string& key) const {
+    const uint64_t word = KeyGenerator(1, 0, 16).WordOf(key).value_or(0);
+    std::string value(kValueLabelSize, 0);
+    EncodeValueLabel(values_.LabelOf(word, 1), reinterpret_cast<uint8_t*>(value.data()));
+    absl::StrAppend(&value, AsText(values_.BodyOf(word)));
+    return value;
+  }
 
   void Take(absl::string_view bytes) {
     TellSent();
@@ -196,6 +223,34 @@ class Clients {
   int reopens_ = 0;
 };
 
+void AnswerWell(Bytes script, Clients* clients) {
+  const Line::Asked asked = clients->Oldest();
+  const uint8_t first = script.empty() ? 0 : script[0];
+  Command answer = Good(asked.sequence);
+  std::string value, tag;
+  bool wrong = false;
+  if (asked.type == kinetic::MessageType::kGet) {
+    value = clients->ValueOf(asked.key);
+    const auto algorithm = static_cast<kinetic::TagAlgorithm>(first % 8);
+    tag = "?";
+    if (kinetic::TagSize(algorithm) > 0) {
+      wrong = (first & 0x80) != 0;
+      tag = std::string(kinetic::MakeTag(algorithm, AsBytes(value)).text());
+      if (wrong) tag.back() ^= 1;
+    }
+    answer.key_value = {.tag = tag, .algorithm = first % 8};
+  }
+  std::string pdu;
+  kinetic::Encoder().Append(answer, Signature::Hmac(1, clients->key()),
+                            static_cast<uint32_t>(value.size()), &pdu);
+  pdu += value;
+  const uint64_t good = clients->good_gets();
+  for (size_t at = 0; at < pdu.size(); at += script.size() + 1) {
+    clients->Take(absl::string_view(pdu).substr(at, script.size() + 1));
+  }
+  if (wrong) Check(clients->good_gets() == good);
+}
+
 int RunInput(const uint8_t* data, size_t size) {
   static const auto* const other = new kinetic::HmacKey("another key");
   now_ = MonoTime(1'000'000);
@@ -213,16 +268,13 @@ int RunInput(const uint8_t* data, size_t size) {
     }
     std::string pdu;
     if (kind == 5) {
-      encoder.Append(Good(clients.Oldest()), Signature::Hmac(1, clients.key()), 0, &pdu);
-      for (size_t at = 0; at < pdu.size(); at += step.bytes.size() + 1) {
-        clients.Take(absl::string_view(pdu).substr(at, step.bytes.size() + 1));
-      }
+      AnswerWell(step.bytes, &clients);
       continue;
     }
     if (!decoder.Decode(AsBytes(fuzz::MessageOf(step.bytes))).ok()) continue;
     Command command = decoder.message().command;
     command.has_header = true;
-    if (kind != 2) command.header.ack_sequence = clients.Oldest();
+    if (kind != 2) command.header.ack_sequence = clients.Oldest().sequence;
     const Signature signature = kind == 4   ? Signature::Unsolicited()
                                 : kind == 3 ? Signature::Hmac(1, other)
                                             : Signature::Hmac(1, clients.key());
