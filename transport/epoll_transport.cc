@@ -80,12 +80,19 @@ void EpollTransport::Watch(FlowId id) {
 }
 
 void EpollTransport::Look(MonoTime now, MonoTime deadline, bool sleep) {
-  const timespec limit = ToTimespec(sleep ? std::max(deadline - now, Nanos(0)) : Nanos(0));
-  ++flows_.counters().system_calls;
-  flows_.counters().waits += sleep;
-  const int count =
-      epoll_pwait2(epoll_.get(), ready_.data(), static_cast<int>(ready_.size()), &limit, nullptr);
-  const MonoTime woke = MonoNow();
+  int count = 0;
+  MonoTime woke = now;
+  // A wait that the kernel interrupts goes on, and began when it began.
+  do {
+    const timespec limit = ToTimespec(sleep ? std::max(deadline - woke, Nanos(0)) : Nanos(0));
+    ++flows_.counters().system_calls;
+    flows_.counters().waits += sleep;
+    count =
+        epoll_pwait2(epoll_.get(), ready_.data(), static_cast<int>(ready_.size()), &limit, nullptr);
+    const int error = count < 0 ? errno : 0;
+    woke = MonoNow();
+    if (error != EINTR) break;
+  } while (woke < deadline);
   int first = 0;
   while (first < count && ready_[first].data.u32 != first_looked_at_) ++first;
   bool turned_away = false;

@@ -147,7 +147,7 @@ void SocketFlows::Flush(FlowId id) {
   }
 }
 
-bool SocketFlows::Receive(FlowId id, int flags, MonoTime polled, MonoTime woke) {
+SocketFlows::Came SocketFlows::Receive(FlowId id, int flags, MonoTime polled, MonoTime woke) {
   Flow& f = flow(id);
   uint8_t* const buffer = arena_.get() + arena_used_;
   const size_t limit = options_.max_bytes_per_call;
@@ -161,10 +161,11 @@ bool SocketFlows::Receive(FlowId id, int flags, MonoTime polled, MonoTime woke) 
   const int error = errno;
   const MonoTime received = MonoNow();
   ++counters_.system_calls;
-  if (got < 0 && (error == EAGAIN || error == EINTR)) return false;
+  if (got < 0 && error == EINTR) return Came::kInterrupted;
+  if (got < 0 && error == EAGAIN) return Came::kNothing;
   if (got <= 0) {
     End(id, got == 0 ? f.send_error : error);
-    return true;
+    return Came::kSomething;
   }
   const size_t bytes = static_cast<size_t>(got);
   counters_.short_receives += bytes == room;
@@ -180,7 +181,7 @@ bool SocketFlows::Receive(FlowId id, int flags, MonoTime polled, MonoTime woke) 
                      .woke = woke.is_set() ? woke : received,
                      .received = received,
                      .kernel_received = f.wants_stamp ? ReceiveStamp(&header) : RealTime()});
-  return true;
+  return Came::kSomething;
 }
 
 void SocketFlows::Drain(Flow* f) {

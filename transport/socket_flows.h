@@ -52,8 +52,9 @@ class SocketFlows {
   void FlushQueued();
   void Flush(FlowId id);
   // One receive call. MSG_DONTWAIT in `flags` or a blocking one; `polled`: entry of the wait that
-  // led here, or of this call; `woke` unset: the call itself was the wait. False when nothing came.
-  bool Receive(FlowId id, int flags, MonoTime polled, MonoTime woke);
+  // led here, or of this call; `woke` unset: the call itself was the wait.
+  enum class Came { kSomething, kNothing, kInterrupted };
+  Came Receive(FlowId id, int flags, MonoTime polled, MonoTime woke);
   // True while the arena has room for one more full receive.
   bool has_room() const { return arena_used_ + chunk_ <= arena_size_; }
   void Drain(Flow* flow);

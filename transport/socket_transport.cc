@@ -74,8 +74,13 @@ void SocketTransport::LookAtOne(FlowId id, MonoTime now, MonoTime deadline, bool
     LookAtMany(now, deadline, sleep);
     return;
   }
-  flows_.counters().waits += sleep;
-  if (flows_.Receive(id, sleep ? 0 : MSG_DONTWAIT, now, MonoTime())) expecting_ = false;
+  // A wait that the kernel interrupts goes on, and began when it began.
+  do {
+    flows_.counters().waits += sleep;
+    const SocketFlows::Came came = flows_.Receive(id, sleep ? 0 : MSG_DONTWAIT, now, MonoTime());
+    if (came == SocketFlows::Came::kSomething) expecting_ = false;
+    if (came != SocketFlows::Came::kInterrupted) return;
+  } while (MonoNow() < deadline);
 }
 
 void SocketTransport::LookAtMany(MonoTime now, MonoTime deadline, bool sleep) {
@@ -84,11 +89,17 @@ void SocketTransport::LookAtMany(MonoTime now, MonoTime deadline, bool sleep) {
     watched_[i].fd = flow.open() ? flow.fd.get() : -1;
     watched_[i].events = flow.blocked ? POLLIN | POLLOUT : POLLIN;
   }
-  const timespec limit = ToTimespec(sleep ? std::max(deadline - now, Nanos(0)) : Nanos(0));
-  ++flows_.counters().system_calls;
-  flows_.counters().waits += sleep;
-  int ready = ppoll(watched_.data(), watched_.size(), &limit, nullptr);
-  const MonoTime woke = MonoNow();
+  int ready = 0;
+  MonoTime woke = now;
+  do {
+    const timespec limit = ToTimespec(sleep ? std::max(deadline - woke, Nanos(0)) : Nanos(0));
+    ++flows_.counters().system_calls;
+    flows_.counters().waits += sleep;
+    ready = ppoll(watched_.data(), watched_.size(), &limit, nullptr);
+    const int error = ready < 0 ? errno : 0;
+    woke = MonoNow();
+    if (error != EINTR) break;
+  } while (woke < deadline);
   const auto count = static_cast<uint32_t>(watched_.size());
   const uint32_t first = first_looked_at_;
   bool turned_away = false;

@@ -164,11 +164,13 @@ std::span<const TransportEvent> UringTransport::Poll(MonoTime deadline) {
       return events_;
     }
   }
-  for (;;) {
+  for (bool interrupted = false;;) {
     const Batch batch = Prepare();
     const MonoTime now = MonoNow();
+    // A wait that the kernel interrupts goes on, and began when it began.
+    if (!interrupted || ring_.unsubmitted() > 0) polled_ = now;
     Submit(batch, now, events_.empty() ? deadline : now);
-    Reap();
+    interrupted = Reap() == 0 && options_.poll == PollMode::kBlock;
     FindStuck();
     if (!events_.empty() || now >= deadline) break;
   }
@@ -269,9 +271,8 @@ void UringTransport::PrepareCancel(FlowId id) {
 }
 
 void UringTransport::Submit(const Batch& batch, MonoTime now, MonoTime deadline) {
-  polled_ = MonoNow();
   for (FlowId id : fresh_) {
-    flow(id).submitted = polled_;
+    flow(id).submitted = now;
     flow(id).fresh = false;
   }
   if (batch.by_queue) {
@@ -307,9 +308,14 @@ UringTransport::Completion UringTransport::Take(const io_uring_cqe& cqe) const {
   return taken;
 }
 
-void UringTransport::Reap() {
+uint32_t UringTransport::Reap() {
   const MonoTime now = MonoNow();
-  ring_.Reap([&](const io_uring_cqe& cqe) { Complete(Take(cqe), now); });
+  uint32_t count = 0;
+  ring_.Reap([&](const io_uring_cqe& cqe) {
+    ++count;
+    Complete(Take(cqe), now);
+  });
+  return count;
 }
 
 void UringTransport::FindStuck() {

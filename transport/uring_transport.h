@@ -120,7 +120,7 @@ class UringTransport final : public Transport {
   void PrepareCancel(FlowId id);
   void Submit(const Batch& batch, MonoTime now, MonoTime deadline);
 
-  void Reap();
+  uint32_t Reap();  // how many completions there were
   // After the reap that follows an enter: which of its sends are still in the kernel.
   void FindStuck();
   Completion Take(const io_uring_cqe& cqe) const;

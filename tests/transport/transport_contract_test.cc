@@ -1,6 +1,7 @@
 // What transport/transport.h promises, of every transport that has a kernel below it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -188,6 +189,62 @@ TEST_P(Contract, SaysWhenTheWaitThatBroughtTheBytesBegan) {
     EXPECT_GE(events[0].polled, before);
     EXPECT_LE(events[0].polled, sent);
     EXPECT_GE(events[0].woke, sent);
+  }
+}
+
+std::atomic<bool> interrupted = false;
+
+// A signal that a thread handles, as SIGCONT after SIGSTOP does, ends its system call early.
+class HandledSignal {
+ public:
+  HandledSignal() {
+    struct sigaction action = {};
+    action.sa_handler = [](int) { interrupted = true; };
+    sigaction(SIGUSR1, &action, &before_);
+  }
+  ~HandledSignal() { sigaction(SIGUSR1, &before_, nullptr); }
+  static void Interrupt(int tid) {
+    interrupted = false;
+    syscall(SYS_tgkill, getpid(), tid, SIGUSR1);
+    while (!interrupted) std::this_thread::yield();
+  }
+
+ private:
+  struct sigaction before_ = {};
+};
+
+// Whoever is interrupted in its wait was not at something else when the answer came.
+TEST_P(Contract, AWaitThatIsInterruptedBeganWhenItBegan) {
+  if (GetParam().tls) GTEST_SKIP() << "its stamps are those of the plain transport";
+  if (GetParam().poll == PollMode::kSpin) GTEST_SKIP() << "it never waits";
+  const HandledSignal handled;
+  for (const Nanos slack : {Nanos(), Seconds(10)}) {
+    SCOPED_TRACE(slack.count());
+    QuietPeer peer;
+    auto made = MakeStack(GetParam(), {.deadline_slack = slack});
+    if (!made.ok()) GTEST_SKIP() << made.status();
+    Transport& transport = **made;
+    ASSERT_TRUE(transport.Connect(peer.address(), Seconds(10)).ok());
+    peer.Accept();
+    SendStamps stamps;
+    transport.Send(FlowId(0), {.head = AsBytes("x"), .stamps = &stamps});
+    while (transport.Poll(MonoNow() + Seconds(60)).empty()) continue;
+    const auto tid = static_cast<int>(syscall(SYS_gettid));
+    std::atomic<bool> polling = false;
+    MonoTime asleep;
+    std::thread sender([&] {
+      while (!polling || !IsAsleep(tid)) std::this_thread::yield();
+      asleep = MonoNow();
+      for (int i = 0; i < 3; ++i) HandledSignal::Interrupt(tid);
+      peer.Write("y");
+    });
+    polling = true;
+    std::span<const TransportEvent> events;
+    while (events.empty()) events = transport.Poll(MonoNow() + Seconds(60));
+    sender.join();
+    ASSERT_EQ(events[0].kind, TransportEvent::Kind::kReceived);
+    EXPECT_LE(events[0].polled, asleep);
+    EXPECT_GE(events[0].woke, asleep);
   }
 }
 
