@@ -37,7 +37,7 @@ absl::Status FromGrpc(const grpc::Status& status, const std::string& address) {
           absl::StrCat("agent ", address, " does not know this call", text.empty() ? "" : ": ",
                        text, "; is it a kbench-agent of this version?"));
     case grpc::StatusCode::DEADLINE_EXCEEDED:
-      return absl::DeadlineExceededError(
+      return absl::DataLossError(
           absl::StrCat("agent ", address, " did not answer in time; is its process frozen?"));
     case grpc::StatusCode::PERMISSION_DENIED:
       return absl::DataLossError(absl::StrCat("agent ", address, " is not permitted to: ", text));

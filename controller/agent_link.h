@@ -91,7 +91,7 @@ class AgentLink {
   const std::string& address() const { return address_; }
 
   // FailedPrecondition, naming both versions, when the agent's protocol major is not ours;
-  // DataLoss when nobody answers; DeadlineExceeded when somebody is silent.
+  // DataLoss when nobody answers, or somebody is silent.
   absl::StatusOr<control::HelloReply> Hello(Nanos timeout);
   absl::StatusOr<AgentClockMap> MeasureClock(int pings, Nanos timeout);
   std::unique_ptr<RunStream> StartRun(size_t index, RunInbox* inbox, Nanos timeout);

@@ -3,7 +3,8 @@
 //   Prepare -> | -> Load -> | -> ping -> Start(at) -> intervals -> results -> |
 //              barrier      barrier                                    barrier
 //
-// Every barrier has a time-out that names who is missing. The start is one instant of our clock,
+// Every barrier has a time-out that names who is missing: an agent that does not answer a ping then
+// either is lost, one that does was too slow. The start is one instant of our clock,
 // told to each agent as an instant of its own; an agent that got it too late says so and the run
 // is armed again. Whatever ends the run early, agents that already measure are told to stop and
 // what they measured is collected. An observer on the server's host looks on from before the first
@@ -39,6 +40,7 @@ struct PhaseLimits {
   Nanos measure = Seconds(40);  // beyond warm-up, window and op time-out: fetching records, results
   Nanos stop = Seconds(5);      // beyond the op time-out (at most 10 s of it)
   Nanos goodbye = Seconds(2);   // from the last chunk to the stream's end
+  Nanos life = Seconds(5);      // for a ping of an agent of which a phase had no word
   ObserverLimits observer;
 };
 

@@ -206,11 +206,7 @@ absl::Status RunAttempt::Await(absl::string_view phase, Nanos timeout, Reached r
       return absl::CancelledError(absl::StrCat("interrupted in phase ", phase));
     }
     const Nanos left = deadline - MonoNow();
-    if (left <= Nanos(0)) {
-      return absl::DeadlineExceededError(absl::StrCat("phase ", phase, " did not end within ",
-                                                      timeout.seconds(), " s; no word from ",
-                                                      Missing(reached)));
-    }
+    if (left <= Nanos(0)) return OutOfTime(phase, timeout, reached);
     std::optional<AgentEvent> event = inbox_.Take(std::min(left, kSlice));
     if (!event) continue;
     const absl::Status status = Apply(*std::move(event));
@@ -255,7 +251,7 @@ absl::Status RunAttempt::Apply(AgentEvent event) {
 absl::Status RunAttempt::ApplyEnd(AgentState* agent, const absl::Status& end) {
   agent->ended = true;
   if (agent->done || agent->failed) return absl::OkStatus();
-  agent->lost = !stopping_;
+  agent->lost |= !stopping_;
   if (!end.ok()) return end;
   return absl::DataLossError(
       absl::StrCat("agent ", agent->link->address(), " ended the run without a result"));
@@ -281,21 +277,35 @@ absl::Status RunAttempt::ApplyResult(AgentState* agent, const control::ResultChu
   agent->done = true;
   if (!agent->result.aborted()) return absl::OkStatus();
   // Neither we nor the server ended it: its owner did, or another controller.
-  agent->lost = !stopping_ && !absl::StartsWith(agent->result.abort_reason(), "SERVER_LOST");
+  agent->lost |= !stopping_ && !absl::StartsWith(agent->result.abort_reason(), "SERVER_LOST");
   return absl::DataLossError(
       absl::StrCat("agent ", address, " aborted the run: ", agent->result.abort_reason()));
 }
 
-std::string RunAttempt::Missing(Reached reached) {
-  std::vector<std::string> names;
-  // When nobody has reached it, it is not the agents that are to blame.
-  const bool some = std::any_of(agents_.begin(), agents_.end(), reached);
+absl::Status RunAttempt::OutOfTime(absl::string_view phase, Nanos timeout, Reached reached) {
+  std::vector<AgentState*> late;
   for (AgentState& agent : agents_) {
-    if (reached(agent)) continue;
-    names.push_back(absl::StrCat("agent ", agent.link->address()));
-    agent.lost |= some && !stopping_;
+    if (!reached(agent)) late.push_back(&agent);
   }
-  return absl::StrJoin(names, ", ");
+  std::vector<absl::Status> alive(late.size());
+  if (!stopping_) {
+    InParallel(late.size(), Dispatcher::kHellosAtOnce,
+               [&](size_t i) { alive[i] = late[i]->link->MeasureClock(1, limits_.life).status(); });
+  }
+  // When nobody has reached it, it is not the agents that are to blame.
+  const bool some = late.size() < agents_.size();
+  std::vector<std::string> names, silent;
+  for (size_t i = 0; i < late.size(); ++i) {
+    names.push_back(absl::StrCat("agent ", late[i]->link->address()));
+    if (!alive[i].ok()) silent.push_back(names.back());
+    late[i]->lost |= !alive[i].ok() || (some && !stopping_);
+  }
+  std::string text = absl::StrCat("phase ", phase, " did not end within ", timeout.seconds(),
+                                  " s; no word from ", absl::StrJoin(names, ", "));
+  if (silent.empty()) return absl::DeadlineExceededError(text);
+  return absl::DataLossError(absl::StrCat(text, "; no answer to a ping from ",
+                                          absl::StrJoin(silent, ", "),
+                                          ": is its process frozen, or its host gone?"));
 }
 
 void RunAttempt::MoveInto(RunOutcome* outcome) {

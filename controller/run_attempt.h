@@ -61,14 +61,15 @@ class RunAttempt {
   // Sends to all agents that still listen.
   void SendAll(const control::RunCommand& command);
 
-  // Takes events until every agent has reached the phase's end. DeadlineExceeded names those that
-  // have not; a failure of any agent and an interrupt end the wait.
+  // Takes events until every agent has reached the phase's end, for `timeout` at most; a failure of
+  // any agent and an interrupt end the wait.
   absl::Status Await(absl::string_view phase, Nanos timeout, Reached reached);
+  // Names those that have not reached it. DataLoss when one of them does not answer a ping either,
+  // whatever it was that fell silent first; DeadlineExceeded when all are alive.
+  absl::Status OutOfTime(absl::string_view phase, Nanos timeout, Reached reached);
   absl::Status Apply(AgentEvent event);
   absl::Status ApplyEnd(AgentState* agent, const absl::Status& end);
   absl::Status ApplyResult(AgentState* agent, const control::ResultChunk& chunk);
-  // Those that have not reached it, which are lost.
-  std::string Missing(Reached reached);
 
   const PhaseLimits& limits_;
   const Interrupts* const interrupts_;

@@ -106,7 +106,11 @@ grpc::Status FakeAgent::Hello(grpc::ServerContext*, const control::HelloRequest*
 
 grpc::Status FakeAgent::Ping(grpc::ServerContext*, const control::PingRequest*,
                              control::PingReply* reply) {
-  if (script_.silent_ping) AwaitTheEndOfTheTest();
+  {
+    std::lock_guard lock(mutex_);
+    ++pings_;
+  }
+  if (pings_ > script_.pings) AwaitTheEndOfTheTest();
   reply->set_monotonic_ns((MonoNow() + script_.clock_offset).ns());
   return grpc::Status::OK;
 }

@@ -12,6 +12,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <climits>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -40,11 +41,11 @@ struct FakeScript {
   uint32_t protocol_major = kControlProtocolMajor;
   grpc::Status hello;         // when not OK: what Hello gives
   bool silent_hello = false;  // answers when the test is over
-  bool silent_ping = false;
-  bool lingers = false;     // does not end the stream after its last word
-  Nanos clock_offset;       // its CLOCK_MONOTONIC minus this process's
-  Nanos first_send_offset;  // in its result
-  int64_t samples = 0;      // that make its result large
+  int pings = INT_MAX;        // answers so many, then is silent
+  bool lingers = false;       // does not end the stream after its last word
+  Nanos clock_offset;         // its CLOCK_MONOTONIC minus this process's
+  Nanos first_send_offset;    // in its result
+  int64_t samples = 0;        // that make its result large
   std::function<Events(const control::RunCommand&, Events good)> answer;
   // A status instead of an answer: the agent ends the stream with it.
   std::function<std::optional<grpc::Status>(const control::RunCommand&)> hang_up;
@@ -109,6 +110,7 @@ class FakeAgent final : public control::Agent::Service {
   std::vector<control::ObserveCommand> heard_observe_;
   std::vector<control::ProbeRequest> heard_probe_;
   int echoes_open_ = 0;
+  int pings_ = 0;  // heard
   bool over_ = false;
   std::string address_;
   std::unique_ptr<grpc::Server> server_;

@@ -125,7 +125,7 @@ TEST_F(ServerObservationTest, AFrozenObserverCostsItsDeadlineAndNoMore) {
   for (const Silence& silence :
        {Silence{ObserverSilentFrom(ObserveCommand::kBegin), &ObserverLimits::begin,
                 "its begin did not end"},
-        Silence{{.silent_ping = true}, &ObserverLimits::clock, "did not answer in time"},
+        Silence{{.pings = 0}, &ObserverLimits::clock, "did not answer in time"},
         Silence{ObserverSilentFrom(ObserveCommand::kCollect), &ObserverLimits::collect,
                 "its trace did not end"}}) {
     limits_.observer = ObserverLimits();
