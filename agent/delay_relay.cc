@@ -215,8 +215,7 @@ class DelayRelay::Loop {
       Chunk& chunk = p->queue.front();
       const MonoTime leaving = MonoNow();
       if (chunk.due > leaving) return;
-      const ssize_t n = send(p->to, chunk.bytes.data() + chunk.sent,
-                             chunk.bytes.size() - chunk.sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+      const ssize_t n = Send(*p, chunk, up, leaving);
       if (n < 0 && errno == EINTR) continue;
       if (n < 0 && errno == EAGAIN) {
         p->blocked = true;
@@ -227,11 +226,21 @@ class DelayRelay::Loop {
         p->queue.clear();
         return;
       }
-      if (chunk.sent == 0) relay_->Record(up, leaving - chunk.arrived);
       chunk.sent += static_cast<size_t>(n);
       p->held -= static_cast<size_t>(n);
       if (chunk.sent == chunk.bytes.size()) p->queue.pop_front();
     }
+  }
+
+  // Whoever has got the bytes finds them in what was added.
+  ssize_t Send(const Pipe& p, const Chunk& chunk, bool up, MonoTime leaving) {
+    const std::lock_guard lock(relay_->mutex_);
+    const ssize_t n = send(p.to, chunk.bytes.data() + chunk.sent, chunk.bytes.size() - chunk.sent,
+                           MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n > 0 && chunk.sent == 0) {
+      (up ? relay_->up_ : relay_->down_).Record(leaving - chunk.arrived);
+    }
+    return n;
   }
 
   DelayRelay* const relay_;
@@ -302,11 +311,6 @@ void DelayRelay::Forget() {
 std::string DelayRelay::failure() const {
   const std::lock_guard lock(mutex_);
   return failure_;
-}
-
-void DelayRelay::Record(bool up, Nanos added) {
-  const std::lock_guard lock(mutex_);
-  (up ? up_ : down_).Record(added);
 }
 
 void DelayRelay::Failed(std::string why) {

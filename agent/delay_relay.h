@@ -68,7 +68,6 @@ class DelayRelay {
   class Loop;
 
   explicit DelayRelay(const Options& options) : options_(options) {}
-  void Record(bool up, Nanos added);
   void Failed(std::string why);
 
   const Options options_;
