@@ -7,11 +7,9 @@
 //   kInvalidArgument, kNotFound   the command line or the campaign is wrong        2
 //   kFailedPrecondition           an agent of another protocol version             7
 //   kUnavailable                  the Kinetic server is unreachable or said no     8
-//   kDataLoss                     an agent, or the server half-way, was lost or
-//                                 answers nothing, whatever phase that was in      6
+//   kDataLoss                     an agent is lost or silent, the server half-way  6
 //   kAborted                      values that were read are not those written      9
-//   kDeadlineExceeded             a phase did not end in its time, though its
-//                                 agents answer                                    11
+//   kDeadlineExceeded             a phase did not end, though its agents answer    11
 //   kCancelled                    the person stopped it                            130 or 143
 //   anything else                 this program failed: a bug, a full disk          1
 //

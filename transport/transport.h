@@ -104,9 +104,8 @@ struct TransportEvent {
   Bytes bytes;
   // kReceived: entry of the system call that brought the bytes, or of the wait before it, or of the
   // look at a ring that needed no call: until then the caller was at something else. Bytes that had
-  // been there before are those of the call that picked them up; a wait that the kernel interrupts
-  // (a signal, a process that is stopped and goes on) is one wait. Of several events of one look
-  // all have the same.
+  // been there before are those of the call that picked them up. Of several events of one look all
+  // have the same. A wait that the kernel interrupts and that goes on (SIGCONT) is one wait.
   MonoTime polled;
   MonoTime woke;             // the wait that led here returned
   MonoTime received;         // these bytes were in user space

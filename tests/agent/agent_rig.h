@@ -89,6 +89,9 @@ class Conversation {
   std::string spec_bytes_;
 };
 
+// From the command to the start: so long that no machine is too busy to hear of it before.
+inline constexpr Nanos kLead = Millis(500);
+
 class AgentServiceTest : public testing::Test {
  protected:
   explicit AgentServiceTest(std::unique_ptr<ResultShelf> shelf = nullptr)

@@ -66,7 +66,7 @@ Seen RunOver(TransportKind transport, const Cell& cell) {
   absl::Status status = runner.Prepare();
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_TRUE(runner.Load().ok());
-  const auto outcome = runner.Run(MonoNow() + Millis(1), [](const Interval&) {});
+  const auto outcome = runner.Run(MonoNow() + Millis(50), [](const Interval&) {});
   EXPECT_TRUE(outcome.ok()) << outcome.status();
   return {.streams = server.streams(),
           .store = server.store(),

@@ -33,7 +33,7 @@ RunOutcome RunOf(const RunSpec& spec) {
   if (spec.load) {
     EXPECT_TRUE(runner.Load().ok());
   }
-  auto outcome = runner.Run(MonoNow() + Millis(20), [](const Interval&) {});
+  auto outcome = runner.Run(MonoNow() + Millis(100), [](const Interval&) {});
   EXPECT_TRUE(outcome.ok()) << outcome.status();
   return *std::move(outcome);
 }

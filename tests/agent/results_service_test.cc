@@ -59,7 +59,7 @@ TEST_F(ResultsServiceTest, AResultStaysUntilItIsAcknowledged) {
   spec.set_samples_max(20'000);  // more than a chunk
   run.Prepare(spec);
   ASSERT_TRUE(run.Next().has_prepared());
-  run.Start(AgentNow() + Millis(5));
+  run.Start(AgentNow() + kLead);
   const result::RunResult sent = run.Result();
   EXPECT_TRUE(run.Finish().ok());
   ASSERT_EQ(Kept().kept_size(), 1);
@@ -85,7 +85,7 @@ TEST_F(ResultsServiceTest, WhatAVanishedControllerMeasuredIsKeptAndSaysThatItIsN
     Conversation run(stub_.get());
     run.Prepare(spec);
     ASSERT_TRUE(run.Next().has_prepared());
-    run.Start(AgentNow() + Millis(5));
+    run.Start(AgentNow() + kLead);
     ASSERT_TRUE(run.Next().has_interval());
     run.Cancel();
     EXPECT_FALSE(run.Finish().ok());
@@ -105,7 +105,7 @@ TEST_F(ResultsServiceTest, ARunIsTakenFromItsOwnerOnPurposeAlone) {
   Conversation run(stub_.get());
   run.Prepare(spec);
   ASSERT_TRUE(run.Next().has_prepared());
-  run.Start(AgentNow() + Millis(5));
+  run.Start(AgentNow() + kLead);
   const auto release = [this](const std::string& run_id) {
     grpc::ClientContext context;
     control::ReleaseRequest request;

@@ -336,7 +336,7 @@ TEST(RunProto, ANullRunSurvivesTheWayIntoTheResult) {
   ASSERT_TRUE(spec.ok()) << spec.status();
   Runner runner(*spec);
   ASSERT_TRUE(runner.Prepare().ok());
-  const auto outcome = runner.Run(MonoNow() + Millis(1), [](const Interval&) {});
+  const auto outcome = runner.Run(MonoNow() + Millis(100), [](const Interval&) {});
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   const result::RunResult result = ToProto(*spec, *outcome, {.agent = "a:1", .spec_sha256 = "abc"});
 

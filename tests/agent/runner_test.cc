@@ -7,15 +7,17 @@
 #include <atomic>
 #include <thread>
 
+#include "base/units.h"
 #include "tests/agent/recording_server.h"
 #include "tests/agent/specs.h"
+#include "tests/base/judge.h"
 
 namespace kbench {
 namespace {
 
 using testing::HasSubstr;
 
-MonoTime Soon() { return MonoNow() + Millis(30); }
+MonoTime Soon() { return MonoNow() + Millis(100); }
 void Ignore(const Interval&) {}
 
 bool HasCaveat(const RunOutcome& outcome, absl::string_view code) {
@@ -194,6 +196,7 @@ TEST(Runner, InterleavesTheConstantArrivalsOfAllAgents) {
     spec.samples_max = 1000;
     Runner runner(spec);
     ASSERT_TRUE(runner.Prepare().ok());
+    const ForeignCpu others;
     const auto outcome = runner.Run(Soon(), Ignore);
     ASSERT_TRUE(outcome.ok()) << outcome.status();
     Nanos first = Seconds(1);
@@ -201,7 +204,11 @@ TEST(Runner, InterleavesTheConstantArrivalsOfAllAgents) {
       first = std::min(first, sample.intended - outcome->planned_start);
     }
     first_due.push_back(first);
-    EXPECT_LT(outcome->first_send_offset, Millis(50)) << "when it was due is no lateness";
+    JudgeWhenQuiet(outcome->first_send_offset < Millis(50),
+                   {.what = "first request after it was due",
+                    .figure = FormatDuration(outcome->first_send_offset),
+                    .bound = "less than the 50 ms until then, which are no lateness"},
+                   others.Cpus());
   }
   // Each agent sends every 100 ms; together they send every 50 ms.
   EXPECT_EQ(first_due[1] - first_due[0], Millis(50));

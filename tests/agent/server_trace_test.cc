@@ -19,6 +19,7 @@
 #include "tests/agent/recording_server.h"
 #include "tests/agent/specs.h"
 #include "tests/base/certificate.h"
+#include "tests/base/scratch_files.h"
 
 namespace kbench {
 namespace {
@@ -63,7 +64,7 @@ RunOutcome RunSampled(const HostPort& server, TransportKind transport = Transpor
   Runner runner(spec);
   EXPECT_TRUE(runner.Prepare().ok());
   EXPECT_TRUE(runner.Load().ok());
-  auto outcome = runner.Run(MonoNow() + Millis(2), [](const Interval&) {});
+  auto outcome = runner.Run(MonoNow() + Millis(100), [](const Interval&) {});
   EXPECT_TRUE(outcome.ok()) << outcome.status();
   return *std::move(outcome);
 }
@@ -90,7 +91,8 @@ TEST(ServerTrace, HasARecordForEverySampleAndForNothingElse) {
 
 // A whole run over TLS, its records too: the server has no other port open to them.
 TEST(ServerTrace, ComesOverTlsWhenTheRunDoes) {
-  const std::string certificate = testing::TempDir() + "/server_trace.pem";
+  const TempDir dir;
+  const std::string certificate = dir / "server.pem";
   WriteCertificate("127.0.0.1", certificate, certificate + ".key");
   std::ifstream in(certificate);
   std::stringstream pem;
@@ -113,7 +115,8 @@ TEST(ServerTrace, ComesOverTlsWhenTheRunDoes) {
 
 TEST(ServerTrace, ARunOverTlsNeedsTheServersCertificate) {
   const ReferenceServer server("", {.tls_listen = HostPort{.host = "127.0.0.1"}});
-  const std::string other = testing::TempDir() + "/server_trace_other.pem";
+  const TempDir dir;
+  const std::string other = dir / "other.pem";
   WriteCertificate("127.0.0.1", other, other + ".key");
   std::ifstream in(other);
   std::stringstream pem;

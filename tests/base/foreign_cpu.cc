@@ -1,4 +1,4 @@
-#include "tests/e2e/foreign_cpu.h"
+#include "tests/base/foreign_cpu.h"
 
 #include <unistd.h>
 
@@ -10,7 +10,7 @@
 #include <sstream>
 #include <string>
 
-namespace kbench::e2e {
+namespace kbench {
 namespace {
 
 struct Process {
@@ -81,4 +81,4 @@ double ForeignCpu::Cpus() const {
   return std::max(0.0, (now.all_s - begin_.all_s - (now.own_s - begin_.own_s)) / passed);
 }
 
-}  // namespace kbench::e2e
+}  // namespace kbench

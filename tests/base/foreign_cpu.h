@@ -7,7 +7,7 @@
 
 #include <chrono>
 
-namespace kbench::e2e {
+namespace kbench {
 
 // Above this many CPUs a measurement was disturbed.
 inline constexpr double kForeignMost = 0.35;
@@ -31,4 +31,4 @@ class ForeignCpu {
   Reading begin_;
 };
 
-}  // namespace kbench::e2e
+}  // namespace kbench

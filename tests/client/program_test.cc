@@ -29,7 +29,7 @@ class KvTest : public ::testing::Test {
  protected:
   KvTest() : server_("kbench-server", {"--tls-listen", "127.0.0.1:0"}) {
     const std::string ready = "listening for TLS on ";
-    server_.child().WaitForOutput(ready, seconds(10));
+    server_.child().WaitForOutput(ready, seconds(60));
     const std::string out = server_.child().out();
     const size_t at = out.find(ready) + ready.size();
     tls_address_ = out.substr(at, out.find('\n', at) - at);
@@ -43,7 +43,7 @@ class KvTest : public ::testing::Test {
   }
   static Finished Run(const std::string& address, std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {e2e::Program("kbench-kv"), "--server", address});
-    return e2e::Run(arguments, seconds(20));
+    return e2e::Run(arguments, seconds(60));
   }
   static void ExpectOk(const Finished& f, const std::string& out = "") {
     EXPECT_EQ(f.code, 0) << f.err;
@@ -154,10 +154,10 @@ TEST_F(KvTest, SaysWhenAValueDoesNotFitItsTag) {
 TEST_F(KvTest, IsASubcommandOfKbenchAndTakesOptionsAnywhere) {
   const std::vector<std::string> put = {
       e2e::Program("kbench"), "kv", "put", "KEY", "VALUE", "--server", server_.address()};
-  ExpectOk(e2e::Run(put, seconds(20)));
+  ExpectOk(e2e::Run(put, seconds(60)));
   const Finished got = e2e::Run({e2e::Program("kbench"), "kv", "get", "KEY", "--server",
                                  server_.address(), "--format", "json"},
-                                seconds(20));
+                                seconds(60));
   EXPECT_EQ(got.code, 0) << got.err;
   EXPECT_THAT(got.out, HasSubstr(R"("status":"SUCCESS")"));
   EXPECT_THAT(got.out, HasSubstr(R"("value":"VALUE")"));

@@ -5,8 +5,10 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "client/client.h"
 #include "client/requests.h"
+#include "tests/base/judge.h"
 #include "tests/client/scripted_server.h"
 #include "tests/server/loopback_client.h"
 
@@ -160,9 +162,15 @@ TEST_F(PushTest, HoldsUpNobodyElse) {
   const uint64_t pushed = *source_->Send(PushRequest(push));
   const uint64_t behind = *source_->Send(NoopRequest());
   const auto other = ConnectTo(first_.address());
+  const ForeignCpu others;
   const MonoTime begin = MonoNow();
   for (int i = 0; i < 10; ++i) EXPECT_EQ(other->Call(NoopRequest())->status, kOk);
-  EXPECT_LT(MonoNow() - begin, Seconds(2)) << "they waited for the push";
+  const Nanos took = MonoNow() - begin;
+  JudgeWhenQuiet(took < Seconds(2),
+                 {.what = "ten requests of another beside a push of 3 s",
+                  .figure = absl::StrCat(took.seconds(), " s"),
+                  .bound = "less than 2 s: they do not wait for it"},
+                 others.Cpus());
   EXPECT_EQ(source_->Await(pushed)->status, kOk);
   EXPECT_EQ(source_->Await(behind)->status, kOk);
 }
@@ -179,9 +187,15 @@ TEST_F(PushTest, AClientThatLeavesAndAServerThatEndsWaitForNoPeer) {
   ASSERT_TRUE(source_->Send(PushRequest(push)).ok());
   source_.reset();
   EXPECT_EQ(ConnectTo(first_.address())->Call(NoopRequest())->status, kOk);
+  const ForeignCpu others;
   const MonoTime begin = MonoNow();
   EXPECT_TRUE(first_.Stop().ok());
-  EXPECT_LT(MonoNow() - begin, Seconds(8)) << "the push would have had ten seconds";
+  const Nanos took = MonoNow() - begin;
+  JudgeWhenQuiet(took < Seconds(8),
+                 {.what = "the end of a server that pushes to one that is silent",
+                  .figure = absl::StrCat(took.seconds(), " s"),
+                  .bound = "less than the ten seconds that the push would have had"},
+                 others.Cpus());
 }
 
 TEST_F(PushTest, ItsTimeoutIsThatOfAllItsOperationsTogether) {

@@ -22,10 +22,8 @@ struct Acceptance {
 };
 
 // Whether it is inside; a test failure when it is not. A line that was measured while others used
-// more than kForeignMost CPUs is shown and not judged: its campaign had three attempts to be quiet.
+// more than kForeignMost CPUs is shown and, when it is outside, not judged (tests/base/judge.h):
+// its campaign had three attempts to be quiet. In the table no such line passes.
 bool Accept(const Acceptance& line);
-
-// Lines of this process that were not judged so far.
-int NotJudged();
 
 }  // namespace kbench::e2e

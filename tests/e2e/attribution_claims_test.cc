@@ -18,8 +18,8 @@
 #include "analysis/statistics.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "tests/base/judge.h"
 #include "tests/e2e/acceptance.h"
-#include "tests/e2e/foreign_cpu.h"
 #include "tests/e2e/lab_run.h"
 #include "tests/e2e/netlab.h"
 
@@ -80,7 +80,7 @@ TEST_F(Claims, AControllerReachesAgentsOnBothHosts) {
   for (const std::string& option : LabCertificates::Get().ControllerOptions()) {
     argv.push_back(option);
   }
-  const Finished ping = e2e::Run(argv, seconds(30), lab_->Enter(Host::kClient));
+  const Finished ping = e2e::Run(argv, seconds(60), lab_->Enter(Host::kClient));
   EXPECT_EQ(ping.code, 0) << ping.out << ping.err;
   for (const LabAgent* agent : {&client, &server}) {
     EXPECT_NE(ping.out.find(agent->address()), std::string::npos) << ping.out;
@@ -104,7 +104,12 @@ TEST_F(Claims, Row14AStallIsChargedToEveryRequestThatWasDueInIt) {
   EXPECT_GE(stalls, 8);
   ASSERT_EQ(campaign.runs.size(), 2u);
   for (const LabRun& run : campaign.runs) {
-    EXPECT_EQ(run.summary.at("counts").at("unsent"), 0);
+    const int unsent = run.summary.at("counts").at("unsent");
+    JudgeWhenQuiet(unsent == 0,
+                   {.what = "requests that the window had no room for, of 512",
+                    .figure = absl::StrCat(unsent),
+                    .bound = "none"},
+                   campaign.foreign_cpus);
     const double p99 = run.summary.at("response_p99_ns").get<double>() / kNsPerMs;
     Accept({.row = "14",
             .injection = "100 ms stalls each second, open loop, " + run.levels.at("transport"),

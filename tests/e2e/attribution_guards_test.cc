@@ -12,6 +12,7 @@
 #include "agent/runner.h"
 #include "base/address.h"
 #include "kinetic/hmac.h"
+#include "tests/base/foreign_cpu.h"
 #include "tests/e2e/acceptance.h"
 #include "tests/e2e/lab_run.h"
 #include "tests/e2e/netlab.h"
@@ -37,6 +38,7 @@ TEST_F(Guards, Row12StampsThatAreLeftInTheErrorQueueAreNoticed) {
   for (const auto& [transport, name] :
        {std::pair(TransportKind::kEpoll, "epoll"), {TransportKind::kUring, "uring"}}) {
     double right = 0, drained = 0, left = 0;
+    const ForeignCpu others;
     for (const bool leave : {false, true}) {
       RunSpec spec;
       spec.run_id = "guard";
@@ -62,6 +64,7 @@ TEST_F(Guards, Row12StampsThatAreLeftInTheErrorQueueAreNoticed) {
         (leave ? left : drained) = WaitsPerAnswer(*outcome);
       });
     }
+    const double foreign = others.Cpus();
     const auto accept = [&](const char* quantity, double value, double least, double most) {
       Accept({.row = "12",
               .injection = absl::StrCat("stamps left in the error queue, ", name),
@@ -69,7 +72,8 @@ TEST_F(Guards, Row12StampsThatAreLeftInTheErrorQueueAreNoticed) {
               .measured = {value, value, value},
               .least = least,
               .most = most,
-              .unit = ""});
+              .unit = "",
+              .foreign_cpus = foreign});
     };
     accept("share of runs that are refused if, and only if, stamps were left", right, 1, 1);
     // A ring is not woken by the error queue of a socket that it receives from.

@@ -12,6 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "tests/base/judge.h"
 #include "tests/e2e/acceptance.h"
 #include "tests/e2e/lab_run.h"
 #include "tests/e2e/netlab.h"
@@ -244,9 +245,17 @@ TEST_F(Verdicts, Row13ABacklogOnTheClientsOwnEgressIsChargedToTheLink) {
     const Levels cell = {{"transport", transport}};
     SCOPED_TRACE(transport);
     const std::string verdict = campaign.Findings(cell, "saturation");
-    EXPECT_TRUE(absl::StrContains(verdict, "link saturated towards the server")) << verdict;
+    JudgeWhenQuiet(absl::StrContains(verdict, "link saturated towards the server"),
+                   {.what = "verdict on a queue on the client's egress, " + transport,
+                    .figure = verdict,
+                    .bound = "the link is saturated"},
+                   campaign.foreign_cpus);
     const std::string charged = campaign.Findings(cell, "cause");
-    EXPECT_TRUE(absl::StrContains(charged, "charged to the link, which is saturated")) << charged;
+    JudgeWhenQuiet(absl::StrContains(charged, "charged to the link, which is saturated"),
+                   {.what = "cause of a queue on the client's egress, " + transport,
+                    .figure = charged,
+                    .bound = "charged to the link"},
+                   campaign.foreign_cpus);
     const auto share = [&](const std::vector<std::string_view>& causes) {
       return MedianOf(campaign.Values(cell, [&](const LabRun& run) -> std::optional<double> {
         double sum = 0;

@@ -52,7 +52,7 @@ class ControlAccess : public testing::Test {
   static Finished Ping(const std::string& address, const std::vector<std::string>& options) {
     std::vector<std::string> argv = {Program("kbench"), "agents", "ping", "--agents", address};
     argv.insert(argv.end(), options.begin(), options.end());
-    return e2e::Run(argv, seconds(30));
+    return e2e::Run(argv, seconds(60));
   }
   Finished PingWith(const std::string& address, const CertificateFiles& files) const {
     return Ping(address, Tls(authority_.ca_file(), files));
@@ -192,7 +192,7 @@ TEST_F(ControlAccess, AControllerBelievesNoAgentWhoseCertificateEndedOrWasTakenB
 TEST_F(ControlAccess, SaysWhatIsMissing) {
   const auto refused = [](const std::string& program, std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), Program(program));
-    const Finished finished = e2e::Run(arguments, seconds(20));
+    const Finished finished = e2e::Run(arguments, seconds(60));
     EXPECT_EQ(finished.code, kUsage) << finished.out << finished.err;
     return finished.err;
   };
@@ -228,7 +228,7 @@ TEST_F(ControlAccess, TakesItsOptionsFromAFile) {
   const Daemon agent("kbench-agent", {"--config", good});
   EXPECT_EQ(PingWith(agent.address(), controller_).code, kDone);
   const std::string bad = directory_.Write("bad.toml", "max-conections = 3\n");
-  const Finished refused = e2e::Run({Program("kbench-agent"), "--config", bad}, seconds(20));
+  const Finished refused = e2e::Run({Program("kbench-agent"), "--config", bad}, seconds(60));
   EXPECT_EQ(refused.code, kUsage);
   EXPECT_THAT(refused.err, HasSubstr("max-conections"));
 }

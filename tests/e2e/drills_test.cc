@@ -47,7 +47,7 @@ struct SilentSocket {
 TEST(Drill, AWrongCampaignNamesFileLineAndRemedy) {
   const TempDir dir;
   const CampaignRun run =
-      RunCampaign(dir, "name: typo\ntransprot: uring\n", {"--local", "1"}, seconds(20));
+      RunCampaign(dir, "name: typo\ntransprot: uring\n", {"--local", "1"}, seconds(60));
   EXPECT_EQ(run.finished.code, 2);
   ExpectSaid(run.finished.err, "campaign.yaml:2");
   ExpectSaid(run.finished.err, "transport");
@@ -60,7 +60,7 @@ TEST(Drill, AWrongServiceTimeIsFoundBeforeAnythingStarts) {
   const std::string file =
       dir.Write("c.yaml", "name: typo\nserver: {service_time: [1ms, 'get=exp:5']}\n");
   const Finished validate =
-      e2e::Run({Program("kbench"), "validate", file, "--local", "1"}, seconds(10));
+      e2e::Run({Program("kbench"), "validate", file, "--local", "1"}, seconds(60));
   EXPECT_EQ(validate.code, 2);
   ExpectSaid(validate.err, "c.yaml:2");
   ExpectSaid(validate.err, "server.service_time");
@@ -72,7 +72,7 @@ TEST(Drill, AKeyOfAnyBytesReachesTheEmbeddedServer) {
   const std::string key = dir.Write("key", std::string(" \n\0\xff#key ", 9) + "\n");
   const CampaignRun run =
       RunCampaign(dir, "name: key\nserver: {key_file: '" + key + "'}\n" + kShortRun,
-                  {"--local", "1"}, seconds(30));
+                  {"--local", "1"}, seconds(60));
   EXPECT_EQ(run.finished.code, 0) << run.finished.err;
 }
 
@@ -81,7 +81,7 @@ TEST(Drill, AnUnreachableServerIsNamed) {
   const TempDir dir;
   const CampaignRun run =
       RunCampaign(dir, "name: nobody\nserver: {address: '" + closed.address + "'}\n" + kShortRun,
-                  {"--local", "2"}, seconds(30));
+                  {"--local", "2"}, seconds(60));
   EXPECT_EQ(run.finished.code, 8);
   ExpectSaid(run.finished.err, closed.address);
   EXPECT_TRUE(run.partial_dirs.empty());
@@ -92,7 +92,7 @@ TEST(Drill, AServerThatAcceptsAndStaysSilentIsGivenUp) {
   const TempDir dir;
   const CampaignRun run =
       RunCampaign(dir, "name: silent\nserver: {address: '" + silent.address + "'}\n" + kShortRun,
-                  {"--local", "1"}, seconds(30));
+                  {"--local", "1"}, seconds(60));
   EXPECT_EQ(run.finished.code, 8);
   ExpectSaid(run.finished.err, silent.address);
   ExpectSaid(run.finished.err, "handshake");
@@ -106,7 +106,7 @@ TEST(Drill, AWrongKeyIsSaidAndNeverShown) {
   const CampaignRun run = RunCampaign(dir,
                                       "name: key\nserver: {address: '" + server.address() +
                                           "', key_file: '" + key + "'}\n" + kShortRun,
-                                      {"--local", "1"}, seconds(30));
+                                      {"--local", "1"}, seconds(60));
   EXPECT_EQ(run.finished.code, 8);
   ExpectSaid(run.finished.err, "HMAC");
   std::string everything = run.finished.out + run.finished.err;
@@ -124,7 +124,7 @@ TEST(Drill, AnUnknownIdentityIsARefusalByTheServer) {
   const TempDir dir;
   const CampaignRun run = RunCampaign(
       dir, "name: stranger\nserver: {address: '" + server.address() + "', identity: 99}\n",
-      {"--local", "1"}, seconds(30));
+      {"--local", "1"}, seconds(60));
   EXPECT_EQ(run.finished.code, 8) << run.finished.err;
   ExpectSaid(run.finished.err, "identity 99 is unknown here");
   ExpectSaid(run.finished.err, server.address());
@@ -169,7 +169,7 @@ TEST(Drill, AnAgentOfAnotherVersionIsRefusedNamingBoth) {
       RunCampaign(dir,
                   "name: version\nagents: ['" + agent.address() + "']\nserver: {address: '" +
                       server.address() + "'}\n" + kShortRun,
-                  {}, seconds(30));
+                  {}, seconds(60));
   EXPECT_EQ(run.finished.code, 7);
   ExpectSaid(run.finished.err, "99");
   ExpectSaid(run.finished.err, "protocol 1.");
@@ -185,7 +185,7 @@ TEST(Drill, AnObserverThatIsNotThereEndsTheCampaignBeforeAnythingRuns) {
       RunCampaign(dir,
                   "name: blind\nagents: ['" + agent.address() + "']\nserver: {address: '" +
                       server.address() + "', observer: '" + closed.address + "'}\n" + kShortRun,
-                  {"--set", "probes.passes=[full]"}, seconds(30));
+                  {"--set", "probes.passes=[full]"}, seconds(60));
   EXPECT_EQ(run.finished.code, 6) << run.finished.err;
   ExpectSaid(run.finished.err, "server.observer");
   ExpectSaid(run.finished.err, closed.address);
@@ -198,9 +198,9 @@ TEST(Drill, AServerKilledHalfWayLeavesAMarkedPartialResult) {
   Child kbench(RunArgv(dir,
                        "name: killed\nserver: {address: '" + server.address() + "'}\n" + kLongRun,
                        {"--local", "2"}));
-  kbench.WaitForOutput("ops/s", seconds(30));  // progress: the window is open
+  kbench.WaitForOutput("ops/s", seconds(60));  // progress: the window is open
   server.child().Signal(SIGKILL);
-  const int code = kbench.Wait(seconds(30));
+  const int code = kbench.Wait(seconds(60));
   EXPECT_EQ(code, 6) << kbench.err();
   const CampaignRun run = Look(dir, {.code = code, .out = kbench.out(), .err = kbench.err()});
   EXPECT_EQ(run.Manifest()["status"], "failed");
@@ -217,18 +217,18 @@ TEST(Drill, AnAgentKilledHalfWayIsNamed) {
                        "name: lost\nagents: ['" + first.address() + "', '" + second.address() +
                            "']\nserver: {address: '" + server.address() + "'}\n" + kLongRun,
                        {}));
-  kbench.WaitForOutput("ops/s", seconds(30));
+  kbench.WaitForOutput("ops/s", seconds(60));
   second.child().Signal(SIGKILL);
-  EXPECT_EQ(kbench.Wait(seconds(40)), 6) << kbench.err();
+  EXPECT_EQ(kbench.Wait(seconds(60)), 6) << kbench.err();
   ExpectSaid(kbench.err(), second.address());
 }
 
 TEST(Drill, CtrlCKeepsPartialResultsMarkedAborted) {
   const TempDir dir;
   Child kbench(RunArgv(dir, std::string("name: interrupted\n") + kLongRun, {"--local", "2"}));
-  kbench.WaitForOutput("ops/s", seconds(30));
+  kbench.WaitForOutput("ops/s", seconds(60));
   kbench.Signal(SIGINT);
-  const int code = kbench.Wait(seconds(30));
+  const int code = kbench.Wait(seconds(60));
   EXPECT_EQ(code, 130) << kbench.err();
   const CampaignRun run = Look(dir, {.code = code, .out = kbench.out(), .err = kbench.err()});
   EXPECT_EQ(run.Manifest()["status"], "aborted");
@@ -238,9 +238,9 @@ TEST(Drill, CtrlCKeepsPartialResultsMarkedAborted) {
 TEST(Drill, SigtermKeepsPartialResultsMarkedAborted) {
   const TempDir dir;
   Child kbench(RunArgv(dir, std::string("name: terminated\n") + kLongRun, {"--local", "1"}));
-  kbench.WaitForOutput("ops/s", seconds(30));
+  kbench.WaitForOutput("ops/s", seconds(60));
   kbench.Signal(SIGTERM);
-  const int code = kbench.Wait(seconds(30));
+  const int code = kbench.Wait(seconds(60));
   EXPECT_EQ(code, 143) << kbench.err();
   const CampaignRun run = Look(dir, {.code = code, .out = kbench.out(), .err = kbench.err()});
   EXPECT_EQ(run.Manifest()["status"], "aborted");
@@ -250,9 +250,9 @@ TEST(Drill, SigtermKeepsPartialResultsMarkedAborted) {
 TEST(Drill, AControllerKilledOutrightLeavesNothingThatLooksComplete) {
   const TempDir dir;
   Child kbench(RunArgv(dir, std::string("name: crashed\n") + kLongRun, {"--local", "1"}));
-  kbench.WaitForOutput("ops/s", seconds(30));
+  kbench.WaitForOutput("ops/s", seconds(60));
   kbench.Signal(SIGKILL);
-  EXPECT_EQ(kbench.Wait(seconds(10)), 137);
+  EXPECT_EQ(kbench.Wait(seconds(60)), 137);
   const CampaignRun run = Look(dir, {.code = 137, .out = "", .err = ""});
   EXPECT_TRUE(run.result_dirs.empty());
   EXPECT_EQ(run.partial_dirs.size(), 1u);
@@ -266,7 +266,7 @@ TEST(Drill, AFullDiskIsSaidAndLeavesNoHalfResult) {
   const SmallDisk disk(dir.path() + "/results", "24k");
   if (!disk.mounted()) GTEST_SKIP() << "needs root: cannot mount a tmpfs";
   const CampaignRun run =
-      RunCampaign(dir, std::string("name: full\n") + kShortRun, {"--local", "1"}, seconds(30));
+      RunCampaign(dir, std::string("name: full\n") + kShortRun, {"--local", "1"}, seconds(60));
   EXPECT_EQ(run.finished.code, 1);
   ExpectSaid(run.finished.err, "No space left on device");
   ExpectSaid(run.finished.err, dir.path() + "/results");
@@ -302,14 +302,14 @@ TEST(Drill, ASecondControllerIsToldWhoOwnsTheAgent) {
   const std::string head = "name: busy\nagents: ['" + agent.address() + "']\nserver: {address: '" +
                            server.address() + "'}\n";
   Child first(RunArgv(dir, head + kLongRun, {}));
-  first.WaitForOutput("ops/s", seconds(30));
+  first.WaitForOutput("ops/s", seconds(60));
   const TempDir other;
-  const CampaignRun second = RunCampaign(other, head + kShortRun, {}, seconds(30));
+  const CampaignRun second = RunCampaign(other, head + kShortRun, {}, seconds(60));
   EXPECT_EQ(second.finished.code, 6);
   ExpectSaid(second.finished.err, "is busy with run ");
   ExpectSaid(second.finished.err, "pid " + std::to_string(first.pid()));
   first.Signal(SIGINT);
-  EXPECT_EQ(first.Wait(seconds(30)), 130);
+  EXPECT_EQ(first.Wait(seconds(60)), 130);
 }
 
 }  // namespace

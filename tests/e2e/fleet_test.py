@@ -215,7 +215,8 @@ class Fleet:
                 found.append(skew["p99_ns"])
         on("controller", "rm -r /tmp/fleet")
         if len(found) < 2:
-            step(f"START SKEW NOT JUDGED: others used more than {SKEW_FOREIGN_MOST} CPUs in most campaigns")
+            driver.not_judged(f"first requests of agents at most 1 ms apart: {skew['p99_ns']} ns in the last campaign",
+                              f"others used more than {SKEW_FOREIGN_MOST} CPUs in most campaigns")
             return
         expect(statistics.median(found) <= 1_000_000, f"first requests are to be 1 ms apart at most, p99: {found} ns")
 

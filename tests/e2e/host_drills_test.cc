@@ -61,9 +61,9 @@ TEST_F(HostDrills, AClockThatIsSteppedVoidsWhatWasMeasuredByIt) {
     clock.Step(Nanos(0));
     const TempDir dir;
     Child kbench(RunArgv(dir, Yaml(agent, "4s"), {"--set", "run.suspect=fail"}));
-    kbench.WaitForOutput("ops/s", seconds(30));
+    kbench.WaitForOutput("ops/s", seconds(60));
     clock.Step(step);
-    EXPECT_EQ(kbench.Wait(seconds(30)), kSuspect) << kbench.err();
+    EXPECT_EQ(kbench.Wait(seconds(60)), kSuspect) << kbench.err();
     EXPECT_THAT(kbench.err(), HasSubstr("1 of 1 runs are suspect: "));
     EXPECT_THAT(kbench.err(), HasSubstr("clock_step"));
     const CampaignRun run = Look(dir, {});
@@ -75,11 +75,12 @@ TEST_F(HostDrills, AClockThatIsSteppedVoidsWhatWasMeasuredByIt) {
     EXPECT_THAT(health["suspect_because"], Contains("clock_step"));
     const int64_t found = health["agents"][0]["clock_step_ns"];
     EXPECT_NEAR(static_cast<double>(found), static_cast<double>(step.count()), 1e6);
-    // Latencies come from the monotonic clock: the step is in none of them.
+    // Latencies come from the monotonic clock: the step, 5 s or more, is in none of them.
     const result::RunResult result = AgentsResult(directory);
     EXPECT_GT(result.samples_size(), 100);
     for (const result::OpSample& sample : result.samples()) {
-      ASSERT_LT(sample.decoded() - sample.intended(), Seconds(1).count());
+      ASSERT_GE(sample.decoded(), sample.intended());
+      ASSERT_LT(sample.decoded() - sample.intended(), Millis(4500).count());
     }
     const Finished report = Kbench({"report", directory});
     EXPECT_THAT(report.out, HasSubstr("clock_step"));
@@ -95,9 +96,9 @@ TEST_F(HostDrills, AnAgentWithAFullDiskDeliversWhatItMeasured) {
   // A result that nobody has acknowledged: its controller is killed.
   const TempDir before, full, later;
   Child killed(RunArgv(before, Yaml(agent, "60s"), {}));
-  killed.WaitForOutput("ops/s", seconds(30));
+  killed.WaitForOutput("ops/s", seconds(60));
   killed.Signal(SIGKILL);
-  EXPECT_EQ(killed.Wait(seconds(10)), 137);
+  EXPECT_EQ(killed.Wait(seconds(60)), 137);
   const std::string kept = dir_.path() + "/disk/kept";
   const auto results = [&] {
     return Kbench({"agents", "results", "--agents", agent.address()}).out;

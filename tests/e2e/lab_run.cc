@@ -3,19 +3,23 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "tests/e2e/foreign_cpu.h"
+#include "tests/base/judge.h"
 #include "tests/e2e/parts.h"
 
 namespace kbench::e2e {
 namespace {
 
 constexpr int kAttemptsMost = 3;
+// No attempt begins later, but for the table, which takes its time.
+constexpr seconds kPatience{60};
 
 std::vector<std::string> Remote(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "--allow-remote");
@@ -145,7 +149,11 @@ std::map<int, double> LabCampaign::ByRepetition(const Levels& levels,
     }
   }
   EXPECT_GT(asked, 0u);
-  EXPECT_LE(3 * (asked - values.size()), asked) << "no value in\n" << without;
+  JudgeWhenQuiet(3 * (asked - values.size()) <= asked,
+                 {.what = "runs in which the analysis separates what is asked for",
+                  .figure = absl::StrCat(values.size(), " of ", asked, ": ", without),
+                  .bound = "two thirds"},
+                 foreign_cpus);
   return values;
 }
 
@@ -203,6 +211,7 @@ LabCampaign RunInLab(const NetLab& lab, const std::string& yaml, const LabEviden
   for (const std::string& setting : settings) {
     options.insert(options.end(), {"--set", setting});
   }
+  const auto begun = std::chrono::steady_clock::now();
   for (int attempt = 0; attempt < kAttemptsMost; ++attempt) {
     const TempDir dir;
     const ForeignCpu others;
@@ -219,6 +228,8 @@ LabCampaign RunInLab(const NetLab& lab, const std::string& yaml, const LabEviden
     }
     if (foreign <= kForeignMost) break;
     std::cout << "others used " << foreign << " CPUs during attempt " << attempt + 1 << "\n";
+    const bool hurries = std::getenv("KBENCH_TABLE") == nullptr;
+    if (hurries && std::chrono::steady_clock::now() - begun > kPatience) break;
   }
   return best;
 }

@@ -90,8 +90,8 @@ struct LabCampaign {
   double foreign_cpus = 0;  // that others used while it ran
 
   // `number` of the runs with this level of each given axis, in the order of their repetitions.
-  // Fails the test when more than a third of these runs have none: then the median of the others
-  // would be that of a selection.
+  // When more than a third of these runs have none the median of the others would be that of a
+  // selection: a failure, on a machine that is left alone.
   std::map<int, double> ByRepetition(const Levels& levels, const RunNumber& number) const;
   std::vector<double> Values(const Levels& levels, const RunNumber& number) const;
   // The findings of one kind in the cell with these levels: sentences, joined.
@@ -113,8 +113,9 @@ struct LabEvidence {
 
 // Runs the campaign from the client's host by one agent there: `yaml` names no agents and neither
 // passes nor an observer. It is run
-// again, up to three times, only while others used more than kForeignMost CPUs; what is given
-// back is the least disturbed one, whatever it says. Fails the test when kbench fails.
+// again, up to three times within a minute (for the table: whatever it takes), only while others
+// used more than kForeignMost CPUs; what is given back is the least disturbed one, whatever it
+// says. Fails the test when kbench fails.
 LabCampaign RunInLab(const NetLab& lab, const std::string& yaml, const LabEvidence& evidence = {},
                      milliseconds timeout = seconds(300));
 

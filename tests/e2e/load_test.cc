@@ -10,8 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "tests/base/judge.h"
 #include "tests/e2e/campaign_run.h"
 #include "tests/e2e/process.h"
 
@@ -108,16 +110,30 @@ std::string OneThread(const std::string& load) {
 
 TEST(Search, FindsTheCapacityOfAKnownServer) {
   const TempDir dir;
+  const ForeignCpu others;
   const SearchRun run = Search(dir, OneThread("depth: 256"),
                                {"--limit", "p50(get) < 200ms", "--limit", "achieved/offered > 0.9",
                                 "--resolution", "20%", "--confirm-duration", "1s"});
-  // The client may have been late, too, on a machine that does other work: then that is said.
-  ASSERT_TRUE(run.finished.code == 0 || run.finished.code == 10) << run.finished.err;
+  // The client may have been late, too, on a machine that does other work: then that is said. So
+  // may the server: then it serves less.
   const nlohmann::json& answer = run.answer;
-  EXPECT_EQ(answer.at("answer"), run.finished.code == 0 ? "found" : "client");
+  const std::string said = answer.is_object() ? answer.value("answer", "nothing") : "nothing";
+  const bool found = run.finished.code == 0;
+  if (!JudgeWhenQuiet(found || run.finished.code == 10,
+                      {.what = "the search for a server's capacity",
+                       .figure = absl::StrCat("exit code ", run.finished.code, ", ", said),
+                       .bound = "finds it, or the client's"},
+                      others.Cpus())) {
+    return;
+  }
+  EXPECT_EQ(said, found ? "found" : "client");
   const double rate = answer.at("rate_per_s");
   // One step of the resolution below, and one more that the confirmation may have taken away.
-  EXPECT_GE(rate, run.finished.code == 0 ? 500 / 1.2 / 1.2 : 1);
+  JudgeWhenQuiet(rate >= (found ? 500 / 1.2 / 1.2 : 1),
+                 {.what = "capacity of a server of 500/s",
+                  .figure = absl::StrCat(rate, "/s, ", said),
+                  .bound = "two steps below at most"},
+                 others.Cpus());
   EXPECT_LE(rate, 500 / 0.9);  // beyond it, a tenth and more is not served
   EXPECT_GT(answer.at("lowest_rate_that_did_not_hold_per_s"), rate);
   EXPECT_NE(answer.at("stopped_by"), "");
@@ -140,6 +156,7 @@ TEST(Search, FindsTheCapacityOfAKnownServer) {
 // side by side.
 TEST(Search, SaysThatTheClientsWindowWasTheLimit) {
   const TempDir dir;
+  const ForeignCpu others;
   const SearchRun run =
       Search(dir,
              "name: window\n"
@@ -149,7 +166,13 @@ TEST(Search, SaysThatTheClientsWindowWasTheLimit) {
              "run: {warmup: 100ms, duration: 500ms}\n",
              {"--limit", "p50(get) < 1s", "--resolution", "50%", "--confirm-duration", "500ms",
               "--limit", "achieved/offered > 0.9"});
-  EXPECT_EQ(run.finished.code, 10) << run.finished.err;
+  if (!JudgeWhenQuiet(run.finished.code == 10,
+                      {.what = "the search that the client's window limits",
+                       .figure = absl::StrCat("exit code ", run.finished.code),
+                       .bound = "10"},
+                      others.Cpus())) {
+    return;
+  }
   EXPECT_EQ(run.answer.at("answer"), "client");
   EXPECT_LE(run.answer.at("rate_per_s"), 400 / 0.9);
   EXPECT_NE(run.answer.at("client"), "");
@@ -204,6 +227,7 @@ TEST(Arrivals, WhatIsOfferedIsWhatWasAsked) {
            {"arrival: steps, rate_total: 100/s for 25% then 400/s for 75%", 650},
            {"arrival: bursts, burst_size: 10, rate_total: 200/s", 400}}) {
     const TempDir own;
+    const ForeignCpu others;
     const CampaignRun run = RunCampaign(own,
                                         "name: offered\n"
                                         "workload: {op: noop}\n"
@@ -223,7 +247,11 @@ TEST(Arrivals, WhatIsOfferedIsWhatWasAsked) {
     int sum = 0;
     for (size_t i = 1; i < rows.size(); ++i) sum += std::stoi(rows[i].at(8));
     EXPECT_LE(sum, due);
-    EXPECT_GE(sum, due * 9 / 10) << "all but what an end of a window may miss";
+    JudgeWhenQuiet(sum >= due * 9 / 10,
+                   {.what = "requests that came due in the intervals, " + load,
+                    .figure = absl::StrCat(sum, " of ", due),
+                    .bound = "all but what an end of a window may miss"},
+                   others.Cpus());
   }
 }
 
@@ -272,6 +300,7 @@ TEST(Workload, VerifyInASweepChecksWhatIsReadAndSaysWhatIsNot) {
 // and not those of the largest.
 TEST(Workload, BytesAreCountedFromRealSizes) {
   const TempDir dir;
+  const ForeignCpu others;
   const CampaignRun run = RunCampaign(dir,
                                       "name: bytes\n"
                                       "workload: {op: get, keys: 2000, key_order: sequential, "
@@ -284,7 +313,13 @@ TEST(Workload, BytesAreCountedFromRealSizes) {
   ASSERT_EQ(run.finished.code, 0) << run.finished.err;
   const nlohmann::json op = OnlyRun(run).at("ops").at(0);
   const double answered = op.at("counts").at("answered");
-  ASSERT_GT(answered, 2000);
+  if (!JudgeWhenQuiet(answered > 2000,
+                      {.what = "answers in a second, of which the mean size is taken",
+                       .figure = absl::StrCat(answered),
+                       .bound = "every key of 2000"},
+                      others.Cpus())) {
+    return;
+  }
   // 5 KiB on average, four deviations of the mean of 2000 keys, and at most 200 bytes of frame.
   const double mean = op.at("response_bytes").get<double>() / answered;
   EXPECT_GT(mean, 5 * 1024 - 4 * 4096 / std::sqrt(2000));

@@ -38,7 +38,7 @@ std::vector<std::string> Tool(std::vector<std::string> argv) {
 }
 
 std::string Do(const std::vector<std::string>& argv, const std::function<void()>& in = nullptr) {
-  const Finished finished = Run(Tool(argv), seconds(20), in);
+  const Finished finished = Run(Tool(argv), seconds(60), in);
   EXPECT_EQ(finished.code, 0) << absl::StrJoin(argv, " ") << ": " << finished.out << finished.err;
   return finished.out;
 }

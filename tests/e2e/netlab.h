@@ -27,6 +27,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "tests/base/judge.h"
 #include "tests/e2e/acceptance.h"
 #include "tests/e2e/packet_delay.h"
 #include "tests/e2e/process.h"
@@ -117,14 +118,13 @@ class LabTest : public ::testing::Test {
   void SetUp() override {
     if (const std::string missing = NetLab::Missing(); !missing.empty()) GTEST_SKIP() << missing;
     lab_ = std::make_unique<NetLab>();
-    not_judged_before_ = NotJudged();
+    not_judged_before_ = CountNotJudged();
   }
   // Nobody is to read "passed" where a busy machine left something unjudged.
   void TearDown() override {
     lab_ = nullptr;
-    const int not_judged = NotJudged() - not_judged_before_;
-    if (not_judged > 0)
-      GTEST_SKIP() << not_judged << " lines were not judged: others used the CPUs";
+    const int not_judged = CountNotJudged() - not_judged_before_;
+    if (not_judged > 0) GTEST_SKIP() << not_judged << " claims were not judged";
   }
 
   std::unique_ptr<NetLab> lab_;

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <set>
 #include <thread>
@@ -14,6 +14,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
+#include "tests/base/judge.h"
 #include "tests/e2e/blows.h"
 #include "tests/e2e/campaign_run.h"
 
@@ -52,8 +53,8 @@ const Phase kPhases[] = {
      .server_matters = false},
     {.name = "baselines",
      .published = "network baselines",
-     .into = Millis(50),
-     .service_time = "",
+     .into = Millis(300),
+     .service_time = "noop=100ms",  // of 40 of them
      .run = "connect_timeout: 5s, op_timeout: 4s, warmup: 0s, duration: 1s",
      .baselines = "auto"},
     {.name = "connect",
@@ -102,22 +103,22 @@ class Drill {
   }
   ~Drill() { server_->child().Signal(SIGCONT); }
 
-  void Kill(const std::set<int>& codes) {
-    if (!AwaitPhase()) return;
-    VictimsProcess().Signal(SIGKILL);
-    Judge(codes, seconds(30));
+  // Both are false, and nothing is judged, when the phase was over before the blow could fall.
+  bool Kill(const std::set<int>& codes) {
+    if (!Strike(SIGKILL)) return false;
+    Judge(codes, seconds(90));
+    return true;
   }
-
   // Longer than the lease. Frozen processes keep their connections open: only their silence tells.
-  void Freeze(const std::set<int>& codes) {
-    if (!AwaitPhase()) return;
+  bool Freeze(const std::set<int>& codes) {
     frozen_ = true;
-    VictimsProcess().Signal(SIGSTOP);
+    if (!Strike(SIGSTOP)) return false;
     if (victim_ == Victim::kController) {
       WaitUntil(MonoNow() + Seconds(25));
       controller_->Signal(SIGCONT);
     }
-    Judge(codes, seconds(90));
+    Judge(codes, seconds(150));
+    return true;
   }
 
  private:
@@ -134,21 +135,38 @@ class Drill {
     return victim_ == Victim::kServer ? server_->child() : agent_->child();
   }
 
+  // The controller's own word, while it runs.
+  bool InPhase() const {
+    for (const std::string& partial : Look(dir_, {}).partial_dirs) {
+      std::ifstream file(partial + "/status.json");
+      const nlohmann::json live = nlohmann::json::parse(file, nullptr, false);
+      if (live.is_discarded()) continue;
+      if (live["phase"] == phase_.published) return true;
+      if (live["what"] == phase_.published && live["phase"] == "") return true;
+    }
+    return false;
+  }
+
   bool AwaitPhase() {
-    const MonoTime deadline = MonoNow() + Seconds(30);
+    const MonoTime deadline = MonoNow() + Seconds(60);
     while (MonoNow() < deadline) {
-      for (const std::string& partial : Look(dir_, {}).partial_dirs) {
-        const std::string file = partial + "/status.json";
-        if (!std::filesystem::exists(file)) continue;
-        const nlohmann::json live = ReadJson(file);
-        if (live["phase"] != phase_.published && live["what"] != phase_.published) continue;
+      if (InPhase()) {
         WaitUntil(MonoNow() + phase_.into);
         return true;
       }
-      WaitUntil(MonoNow() + Millis(20));  // others drill beside us
+      if (!Look(dir_, {}).result_dirs.empty()) return false;  // it was over before anybody saw it
+      WaitUntil(MonoNow() + Millis(20));                      // others drill beside us
     }
     ADD_FAILURE() << "the phase never came: " << controller_->err();
     return false;
+  }
+
+  // A machine that others use may let the phase pass before the blow falls. (Not asked afterwards:
+  // the controller goes on at once. Every phase has seconds left by then.)
+  bool Strike(int signal) {
+    if (!AwaitPhase() || !InPhase()) return false;
+    VictimsProcess().Signal(signal);
+    return true;
   }
 
   void Judge(const std::set<int>& codes, milliseconds patience) {
@@ -208,7 +226,10 @@ class Drill {
   std::unique_ptr<Child> controller_;
 };
 
-// Every phase, every victim, at the same time. `blow` gets the drill and how it may end.
+constexpr int kTriesMost = 3;
+
+// Every phase, every victim, at the same time. `blow` gets the drill and how it may end, and is
+// repeated when it missed its phase.
 template <typename Blow>
 void Everywhere(Blow blow) {
   std::vector<std::thread> drills;
@@ -216,9 +237,17 @@ void Everywhere(Blow blow) {
     for (const Victim victim : {Victim::kAgent, Victim::kServer, Victim::kController}) {
       if (victim == Victim::kServer && !phase.server_matters) continue;
       drills.emplace_back([&phase, victim, blow] {
-        SCOPED_TRACE(absl::StrCat(kVictims[static_cast<int>(victim)], " in ", phase.name));
-        Drill drill(phase, victim);
-        blow(&drill, phase, victim);
+        const std::string what =
+            absl::StrCat(kVictims[static_cast<int>(victim)], " in ", phase.name);
+        SCOPED_TRACE(what);
+        for (int tries = 0; tries < kTriesMost; ++tries) {
+          Drill drill(phase, victim);
+          if (blow(&drill, phase, victim) || testing::Test::HasFailure()) return;
+        }
+        NotJudged({.what = what,
+                   .figure = absl::StrCat(kTriesMost, " blows fell beside the phase"),
+                   .bound = "one is to fall into it"},
+                  "the machine is busy");
       });
     }
   }
@@ -229,17 +258,15 @@ TEST(PhaseDrills, Killed) {
   Everywhere([](Drill* drill, const Phase& phase, Victim victim) {
     // A server that was never reached is another matter than one that was lost.
     const bool unreached = phase.name == "baselines" || phase.name == "connect";
-    drill->Kill({victim == Victim::kController            ? kKilled
-                 : victim == Victim::kServer && unreached ? kUnreachable
-                                                          : kIncomplete});
+    return drill->Kill({victim == Victim::kController            ? kKilled
+                        : victim == Victim::kServer && unreached ? kUnreachable
+                                                                 : kIncomplete});
   });
 }
 
 TEST(PhaseDrills, Frozen) {
   Everywhere([](Drill* drill, const Phase& phase, Victim victim) {
     std::set<int> codes = {kIncomplete};
-    // Whichever is over first: the connection's patience, or the call's.
-    if (phase.name == "hello") codes = {kIncomplete, kPhaseTimeout};
     if (victim == Victim::kServer) {
       // From the warm-up on it is what was measured: requests without an answer.
       codes = {phase.name == "baselines" || phase.name == "connect" ? kUnreachable
@@ -250,7 +277,7 @@ TEST(PhaseDrills, Frozen) {
       // Nobody waits for it yet; or the agent has done its work, and its result waits in a buffer.
       if (phase.name == "baselines" || phase.name == "drain") codes.insert(kDone);
     }
-    drill->Freeze(codes);
+    return drill->Freeze(codes);
   });
 }
 

@@ -20,6 +20,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// What the thread that reads a child's streams is told.
+constexpr uint64_t kChildIsGone = 1;
+constexpr uint64_t kReadNoMore = 1 << 20;
+
+void Tell(const Fd& eventfd, uint64_t what) {
+  EXPECT_EQ(write(eventfd.get(), &what, sizeof(what)), static_cast<ssize_t>(sizeof(what)));
+}
+
 std::vector<std::string> WithListen(const std::string& program, const std::string& listen,
                                     const std::vector<std::string>& arguments) {
   std::vector<std::string> argv = {Program(program), "--listen", listen};
@@ -60,8 +68,7 @@ Child::~Child() {
     kill(pid_, SIGKILL);
     waitpid(pid_, &status_, 0);
   }
-  const uint64_t one = 1;
-  EXPECT_EQ(write(stop_.get(), &one, sizeof(one)), static_cast<ssize_t>(sizeof(one)));
+  Tell(stop_, kReadNoMore);
   drain_.join();
 }
 
@@ -80,9 +87,14 @@ void Child::Drain(Fd out, Fd err) {
       if (n > 0) into[i]->append(buffer, static_cast<size_t>(n));
       if (n == 0 || (n < 0 && errno != EINTR)) fds[i].fd = -1;
     }
+    // A grandchild may hold the pipes of a child that is gone: it has written what is read by now.
+    if (fds[0].revents == 0 && fds[1].revents == 0 && fds[2].revents != 0) {
+      uint64_t told = 0;
+      const bool heard = read(stop_.get(), &told, sizeof(told)) == sizeof(told);
+      if (!heard || told >= kReadNoMore) break;
+      streams_.ended = true;
+    }
     more_.notify_all();
-    // A grandchild may hold the pipes of a child that is gone.
-    if (fds[0].revents == 0 && fds[1].revents == 0 && fds[2].revents != 0) break;
   }
   const std::lock_guard lock(mutex_);
   streams_.ended = true;
@@ -131,7 +143,8 @@ int Child::Wait(milliseconds timeout) {
     return -1;
   }
   // What it wrote at last may still stand in the pipes; a grandchild may keep them open.
-  more_.wait_for(lock, milliseconds(200), [&] { return streams_.ended; });
+  Tell(stop_, kChildIsGone);
+  more_.wait(lock, [&] { return streams_.ended; });
   return WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_);
 }
 
@@ -173,8 +186,8 @@ Daemon::Daemon(const std::string& program, std::vector<std::string> arguments,
                const std::string& listen, const std::function<void()>& before_exec)
     : child_(WithListen(program, listen, arguments), before_exec) {
   const std::string ready = program + " listening on ";
-  child_.WaitForOutput(ready, seconds(20));
-  child_.WaitForOutput("\n", seconds(20));
+  child_.WaitForOutput(ready, seconds(60));
+  child_.WaitForOutput("\n", seconds(60));
   const std::string out = child_.out();
   const size_t at = out.find(ready);
   if (at == std::string::npos) return;

@@ -44,7 +44,7 @@ class Child {
   struct Streams {
     std::string out;
     std::string err;
-    bool ended = false;
+    bool ended = false;  // all is there that the child wrote
   };
 
   // Reads both streams for as long as they last: a child whose pipe is full would stand still.
@@ -58,7 +58,7 @@ class Child {
   mutable std::mutex mutex_;
   std::condition_variable more_;
   Streams streams_;  // guarded by mutex_
-  Fd stop_;          // eventfd: drain no longer
+  Fd stop_;          // eventfd: the child is gone, or: drain no longer
   std::thread drain_;
 };
 

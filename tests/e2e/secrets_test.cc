@@ -213,7 +213,7 @@ class SecretsStay : public testing::Test {
   // Stops a daemon in order; nothing that it ever said has a secret in it.
   void Finish(Daemon* daemon, const std::string& who) {
     daemon->child().Signal(SIGTERM);
-    daemon->child().Wait(seconds(20));
+    daemon->child().Wait(seconds(60));
     Check(daemon->child().out(), daemon->child().err(), who);
   }
 
@@ -228,30 +228,30 @@ class SecretsStay : public testing::Test {
 };
 
 TEST(SecretsSearch, FindsThemWhereverTheyAre) {
+  // All processes are looked at, those of the same test in another checkout, too.
+  const std::string secret = absl::StrCat("a-secret-of-test-", getpid(), "-alone");
   Secrets secrets;
-  secrets.Add("key", "a-secret-of-this-test");
+  secrets.Add("key", secret);
   EXPECT_THAT(secrets.In("nothing"), IsEmpty());
-  EXPECT_THAT(secrets.In("x a-secret-of-this-test x"), testing::ElementsAre("key"));
-  EXPECT_THAT(secrets.In(absl::BytesToHexString("a-secret-of-this-test")),
-              Ne(std::set<std::string>()));
+  EXPECT_THAT(secrets.In(absl::StrCat("x ", secret, " x")), testing::ElementsAre("key"));
+  EXPECT_THAT(secrets.In(absl::BytesToHexString(secret)), Ne(std::set<std::string>()));
   for (const char* before : {"", "1", "12", "123"}) {
-    EXPECT_THAT(
-        secrets.In(absl::Base64Escape(absl::StrCat(before, "a-secret-of-this-test, and more"))),
-        testing::ElementsAre("key in base64"))
+    EXPECT_THAT(secrets.In(absl::Base64Escape(absl::StrCat(before, secret, ", and more"))),
+                testing::ElementsAre("key in base64"))
         << before;
   }
   const TempDir dir;
-  dir.Write("log", "a line\nkey=a-secret-of-this-test\n");
+  dir.Write("log", absl::StrCat("a line\nkey=", secret, "\n"));
   EXPECT_THAT(InFiles(secrets, dir.path()), testing::SizeIs(1));
   EXPECT_THAT(ProcessWatch::Look(secrets), IsEmpty());
   const std::string stay = "echo here; kill -STOP $$";
   {
-    Child child({"/bin/sh", "-c", stay, "a-secret-of-this-test"});
-    child.WaitForOutput("here", seconds(10));
+    Child child({"/bin/sh", "-c", stay, secret});
+    child.WaitForOutput("here", seconds(60));
     EXPECT_THAT(ProcessWatch::Look(secrets), testing::ElementsAre("key: cmdline of sh\n"));
   }
-  Child child({"/usr/bin/env", "KEY=a-secret-of-this-test", "/bin/sh", "-c", stay});
-  child.WaitForOutput("here", seconds(10));
+  Child child({"/usr/bin/env", "KEY=" + secret, "/bin/sh", "-c", stay});
+  child.WaitForOutput("here", seconds(60));
   EXPECT_THAT(ProcessWatch::Look(secrets), testing::ElementsAre("key: environ of sh\n"));
 }
 
@@ -290,7 +290,7 @@ TEST_F(SecretsStay, WhenAgentServerOrControllerEndInARun) {
     Daemon server("kbench-server", Server());
     Daemon agent("kbench-agent", authority_.TlsOptions(agent_));
     Child run(start(agent, server));
-    run.WaitForOutput("ops/s", seconds(30));  // progress: the window is open
+    run.WaitForOutput("ops/s", seconds(60));  // progress: the window is open
     if (victim == kAgent) agent.child().Signal(SIGKILL);
     if (victim == kServer) server.child().Signal(SIGKILL);
     if (victim == kController) run.Signal(SIGINT);
@@ -311,7 +311,7 @@ TEST_F(SecretsStay, WithTheServerThatKbenchStartsItself) {
 TEST_F(SecretsStay, InSingleRequests) {
   Daemon server("kbench-server", Server({"--tls-listen", "127.0.0.1:0", "--tls-certificate",
                                          server_tls_.certificate, "--tls-key", server_tls_.key}));
-  const std::string said = server.child().WaitForOutput("TLS", seconds(10));
+  const std::string said = server.child().WaitForOutput("TLS", seconds(60));
   const size_t at = said.find("127.0.0.1:", said.find("TLS"));
   ASSERT_NE(at, std::string::npos) << said;
   const std::string tls_address = said.substr(at, said.find_first_not_of("0123456789.:", at) - at);
@@ -367,7 +367,7 @@ TEST_F(SecretsStay, InFilesThatAreMalformed) {
        {key, "1 hex:" + key, "one " + key, "1 " + key + "\n1 " + key, key + " 1"}) {
     EXPECT_NE(Run({Program("kbench-server"), "--listen", "127.0.0.1:0", "--identity-key-file",
                    keys_.Write("malformed", line + "\n")},
-                  seconds(20)),
+                  seconds(60)),
               kDone)
         << line;
   }

@@ -91,7 +91,7 @@ std::set<int> Documented(const Fault& fault) {
     case Victim::kLink:
       return {0, 6, 8, 11};  // half-way, at the beginning of a run, in its load
     default:
-      return {0, 6, 11};  // 11: an agent, frozen while its clock is asked for
+      return {0, 6};
   }
 }
 

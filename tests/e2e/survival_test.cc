@@ -9,6 +9,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "tests/base/judge.h"
 #include "tests/e2e/campaign_run.h"
 
 namespace kbench::e2e {
@@ -84,7 +86,7 @@ TEST_F(Survival, ACampaignGoesOnWithoutALostAgentAndTheRestIsMadeLater) {
   const std::string address = agents_[1]->address();
   Child kbench(RunArgv(
       dir_, Yaml("lossy", "warmup: 0s, duration: 3s, repetitions: 3, lost_agent: continue"), {}));
-  kbench.WaitForOutput("ops/s", seconds(30));
+  kbench.WaitForOutput("ops/s", seconds(60));
   agents_[1]->child().Signal(SIGKILL);
   const int code = kbench.Wait(seconds(60));
   EXPECT_EQ(code, kIncomplete) << kbench.err();
@@ -120,9 +122,9 @@ TEST_F(Survival, AnAgentThatComesBackTakesPartAgain) {
   const std::string address = agents_[1]->address();
   Child kbench(RunArgv(
       dir_, Yaml("back", "warmup: 0s, duration: 3s, repetitions: 5, lost_agent: continue"), {}));
-  kbench.WaitForOutput("ops/s", seconds(30));
+  kbench.WaitForOutput("ops/s", seconds(60));
   agents_[1]->child().Signal(SIGTERM);
-  EXPECT_EQ(agents_[1]->child().Wait(seconds(30)), 0);
+  EXPECT_EQ(agents_[1]->child().Wait(seconds(60)), 0);
   agents_.pop_back();
   StartAgent(address);
   EXPECT_EQ(kbench.Wait(seconds(60)), kIncomplete) << kbench.err();
@@ -136,7 +138,7 @@ TEST_F(Survival, ACampaignWithoutAnyAgentLeftEnds) {
   Agents(1);
   Child kbench(RunArgv(
       dir_, Yaml("none", "warmup: 0s, duration: 3s, repetitions: 3, lost_agent: continue"), {}));
-  kbench.WaitForOutput("ops/s", seconds(30));
+  kbench.WaitForOutput("ops/s", seconds(60));
   agents_[0]->child().Signal(SIGKILL);
   EXPECT_EQ(kbench.Wait(seconds(60)), kIncomplete) << kbench.err();
   ExpectSaid(kbench.err(), "no agent is left");
@@ -149,7 +151,7 @@ TEST_F(Survival, AKilledControllersRunsAreNotRepeated) {
   Child kbench(RunArgv(dir_, yaml, {"--set", "run.seed=9"}));
   kbench.WaitForOutput("[4/24]", seconds(60));
   kbench.Signal(SIGKILL);
-  EXPECT_EQ(kbench.Wait(seconds(10)), 137);
+  EXPECT_EQ(kbench.Wait(seconds(60)), 137);
   const CampaignRun crashed = Look(dir_, {});
   ASSERT_EQ(crashed.partial_dirs.size(), 1u);
   const std::vector<std::string> before = FindFiles(crashed.partial_dirs[0], "run.json");
@@ -179,23 +181,23 @@ TEST_F(Survival, AKilledControllersRunsAreNotRepeated) {
 
 TEST_F(Survival, WhatIsResumedMustBeTheSamePlan) {
   Agents(1);
-  Child kbench(RunArgv(dir_, Yaml("edited", "warmup: 0s, duration: 300ms, repetitions: 12"), {}));
+  Child kbench(RunArgv(dir_, Yaml("edited", "warmup: 0s, duration: 2s, repetitions: 12"), {}));
   kbench.WaitForOutput("[2/12]", seconds(60));
   const Finished running = Live({"run", "--resume", Look(dir_, {}).partial_dirs.at(0)});
   EXPECT_EQ(running.code, kUsage);
   ExpectSaid(running.err, "still runs");
   kbench.Signal(SIGKILL);
-  EXPECT_EQ(kbench.Wait(seconds(10)), 137);
+  EXPECT_EQ(kbench.Wait(seconds(60)), 137);
   const std::string partial = Look(dir_, {}).partial_dirs.at(0);
   AwaitIdle();
   // While it is resumed there is one campaign to be seen, not two.
   Child resuming({Program("kbench"), "run", "--resume", partial, "--results", results()});
-  resuming.WaitForOutput("/12]", seconds(30));
+  resuming.WaitForOutput("/12]", seconds(60));
   const auto live = nlohmann::json::parse(Live({"status", "--format", "json"}).out);
   EXPECT_EQ(live.size(), 1u) << live;
   ExpectSaid(Live({"list"}).out, "resumed");
   EXPECT_EQ(Live({"cancel"}).code, kDone);
-  EXPECT_EQ(resuming.Wait(seconds(30)), kInterrupted) << resuming.err();
+  EXPECT_EQ(resuming.Wait(seconds(60)), kInterrupted) << resuming.err();
   // Every run of the old one is in the new one, however early that was.
   const nlohmann::json newer = Look(dir_, {}).Manifest();
   EXPECT_GE(Count(Statuses(newer), "complete"),
@@ -220,7 +222,7 @@ TEST_F(Survival, ACampaignIsSeenFollowedAndCancelledFromAnotherTerminal) {
   Agents(1);
   EXPECT_EQ(Live({"watch"}).code, kUsage) << "nothing runs";
   Child kbench(RunArgv(dir_, Yaml("seen", "warmup: 0s, duration: 60s, repetitions: 2"), {}));
-  kbench.WaitForOutput("ops/s", seconds(30));
+  kbench.WaitForOutput("ops/s", seconds(60));
   const Finished status = Live({"status", "--format", "json"});
   EXPECT_EQ(status.code, kDone) << status.err;
   const auto live = nlohmann::json::parse(status.out).at(0);
@@ -232,12 +234,12 @@ TEST_F(Survival, ACampaignIsSeenFollowedAndCancelledFromAnotherTerminal) {
   ExpectSaid(live["controller"], absl::StrCat("pid ", kbench.pid()));
   ExpectSaid(Live({"status"}).out, "run 1/2");
   Child watch({Program("kbench"), "watch", "--results", results()});
-  watch.WaitForOutput("run 1/2", seconds(30));
+  watch.WaitForOutput("run 1/2", seconds(60));
   const Finished cancelled = Live({"cancel"});
   EXPECT_EQ(cancelled.code, kDone) << cancelled.err;
   ExpectSaid(cancelled.out, "aborted");
-  EXPECT_EQ(kbench.Wait(seconds(30)), kInterrupted) << kbench.err();
-  EXPECT_EQ(watch.Wait(seconds(30)), kInterrupted) << watch.err();
+  EXPECT_EQ(kbench.Wait(seconds(60)), kInterrupted) << kbench.err();
+  EXPECT_EQ(watch.Wait(seconds(60)), kInterrupted) << watch.err();
   const CampaignRun run = Look(dir_, {});
   EXPECT_EQ(run.Manifest()["status"], "aborted");
   EXPECT_EQ(Statuses(run.Manifest()).size(), 1u) << "what was measured is kept";
@@ -249,24 +251,32 @@ TEST_F(Survival, ACampaignIsSeenFollowedAndCancelledFromAnotherTerminal) {
 TEST_F(Survival, AHardCancellationWaitsForNobody) {
   Agents(1);
   Child kbench(RunArgv(dir_, Yaml("hard", "warmup: 0s, duration: 60s, repetitions: 1"), {}));
-  kbench.WaitForOutput("ops/s", seconds(30));
+  kbench.WaitForOutput("ops/s", seconds(60));
   // A soft one would wait for the agent, which is frozen, 15 s.
   agents_[0]->child().Signal(SIGSTOP);
+  const ForeignCpu others;
   EXPECT_EQ(Live({"cancel", "--hard", "--no-wait"}).code, kDone);
-  EXPECT_EQ(kbench.Wait(seconds(10)), kInterrupted) << kbench.err();
+  const MonoTime asked = MonoNow();
+  EXPECT_EQ(kbench.Wait(seconds(60)), kInterrupted) << kbench.err();
+  const Nanos took = MonoNow() - asked;
+  JudgeWhenQuiet(took < Seconds(10),
+                 {.what = "a hard cancellation beside a frozen agent",
+                  .figure = absl::StrCat(took.seconds(), " s"),
+                  .bound = "less than the 15 s of a soft one"},
+                 others.Cpus());
   agents_[0]->child().Signal(SIGCONT);
 }
 
 TEST_F(Survival, AnAgentIsTakenFromItsControllerOnPurpose) {
   Agents(1);
   Child kbench(RunArgv(dir_, Yaml("taken", "warmup: 0s, duration: 60s, repetitions: 1"), {}));
-  kbench.WaitForOutput("ops/s", seconds(30));
+  kbench.WaitForOutput("ops/s", seconds(60));
   const Finished wrong = AskAgents({"release", "--run", "nobody-0001"});
   ExpectSaid(wrong.out, "another run");
   const Finished released = AskAgents({"release"});
   EXPECT_EQ(released.code, kDone) << released.err;
   ExpectSaid(released.out, "was stopped");
-  EXPECT_EQ(kbench.Wait(seconds(30)), kIncomplete) << kbench.err();
+  EXPECT_EQ(kbench.Wait(seconds(60)), kIncomplete) << kbench.err();
   ExpectSaid(kbench.err(), "released by");
   ExpectSaid(AskAgents({"release"}).out, "idle");
 }
@@ -290,10 +300,10 @@ TEST_F(Survival, AnAgentThatWaitsForItsControllerIsTakenToo) {
 TEST_F(Survival, WhatADeadControllerHadMeasuredIsCollectedByItsId) {
   Agents(2);
   Child kbench(RunArgv(dir_, Yaml("orphan", "warmup: 0s, duration: 60s, repetitions: 1"), {}));
-  kbench.WaitForOutput("ops/s", seconds(30));
+  kbench.WaitForOutput("ops/s", seconds(60));
   const nlohmann::json manifest = ReadJson(Look(dir_, {}).partial_dirs.at(0) + "/manifest.json");
   kbench.Signal(SIGKILL);
-  EXPECT_EQ(kbench.Wait(seconds(10)), 137);
+  EXPECT_EQ(kbench.Wait(seconds(60)), 137);
   AwaitIdle();
   const std::string id = manifest.at("run_id");
   std::string listed;
@@ -334,8 +344,8 @@ TEST_F(Survival, FrozenProcessesAreGivenUp) {
                            server_.address(), "'}\nworkload: {op: get, keys: 16}\nrun: {", run,
                            "}\nprobes: {passes: [bare], baselines: none}\n"),
               {}));
-  frozen.WaitForOutput("ops/s", seconds(30));
-  waiting.WaitForOutput("ops/s", seconds(30));
+  frozen.WaitForOutput("ops/s", seconds(60));
+  waiting.WaitForOutput("ops/s", seconds(60));
   frozen.Signal(SIGSTOP);
   other.child().Signal(SIGSTOP);
   // Both runs would last 120 s; the lease is 20 s.
@@ -371,7 +381,7 @@ TEST_F(Survival, TheDoctorSaysWhatWouldGoWrong) {
   const std::string campaign = dir_.Write("c.yaml", Yaml("c", "repetitions: 1"));
   EXPECT_EQ(Kbench({"doctor", campaign}).code, kDone);
   agents_[0]->child().Signal(SIGKILL);
-  agents_[0]->child().Wait(seconds(10));
+  agents_[0]->child().Wait(seconds(60));
   const Finished no_agent = Kbench({"doctor", campaign});
   EXPECT_EQ(no_agent.code, kIncomplete) << no_agent.out;
   ExpectSaid(no_agent.out, address);

@@ -164,8 +164,10 @@ def both_ways() -> tuple[float, float]:
 
 def judge(others: foreign_cpu.ForeignCpu, true: bool, what: str) -> None:
     """A claim that fails, too, where others take the CPUs away."""
+    if true:
+        return
     if (used := others.cpus()) > foreign_cpu.MOST:
-        step(f"NOT JUDGED, since others used {used:.2f} CPUs: {what}")
+        driver.not_judged(what, f"others used {used:.2f} CPUs")
     else:
         expect(true, f"expected, with others using {used:.2f} CPUs: {what}")
 
@@ -177,23 +179,24 @@ def shapes() -> None:
     expect("200Mbit" in BED.command("status"), "status does not show the rate")
     others = foreign_cpu.ForeignCpu(NAME)
     rates = both_ways()
-    expect(150e6 <= min(rates) and max(rates) <= 200e6, f"a link of 200 Mbit/s carries {rates} bit/s")
-    judge(others, min(rates) >= 180e6, "at least 180 Mbit/s over links of 200 Mbit/s")
+    expect(max(rates) <= 200e6, f"a link of 200 Mbit/s carries {rates} bit/s")
+    judge(others, min(rates) >= 180e6, f"at least 180 Mbit/s over links of 200 Mbit/s: {rates} bit/s")
     step("shape --rate none, as far as this machine goes")
     BED.command("shape", "all", "--rate", "none")
     out = BED.command("status")
     expect(out.count("not limited") == 2, f"status shows a limit: {out}")
+    others = foreign_cpu.ForeignCpu(NAME)
     free = min(both_ways())
-    expect(free > 400e6, f"without a limit a link carries no more than {free / 1e6:.1f} Mbit/s")
+    judge(others, free > 400e6, f"more than 400 Mbit/s without a limit: {free / 1e6:.1f}")
     step("shape --rate 2500mbit")
     BED.command("shape", "all", "--rate", "2500mbit")
     others = foreign_cpu.ForeignCpu(NAME)
     rates = both_ways()
     expect(max(rates) <= 2.42e9, f"links of 2.5 Gbit/s carry {rates} bit/s")
     if free < 4e9:
-        step(f"NOT JUDGED, since without a limit {free / 1e9:.2f} Gbit/s pass: 2.39 over links of 2.5")
+        driver.not_judged("about 2.39 Gbit/s over links of 2.5", f"without a limit {free / 1e9:.2f} Gbit/s pass")
     else:
-        judge(others, min(rates) >= 2.34e9, "about 2.39 Gbit/s over links of 2.5 Gbit/s")
+        judge(others, min(rates) >= 2.34e9, f"about 2.39 Gbit/s over links of 2.5 Gbit/s: {rates} bit/s")
 
 
 def delays() -> None:
@@ -205,8 +208,8 @@ def delays() -> None:
     out = BED.on("agent1", f"ping -q -c 50 -i 0.02 {SERVER}")
     shortest = float(re.search(r"= ([0-9.]+)/", out)[1])  # type: ignore[index]
     step(f"round trip: {shortest} ms")
-    expect(8.0 <= shortest <= 12.0, f"the shortest round trip over four delays of 2 ms took {shortest} ms:\n{out}")
-    judge(others, shortest <= 9.0, "at most 9 ms over four delays of 2 ms")
+    expect(shortest >= 8.0, f"the shortest round trip over four delays of 2 ms took {shortest} ms:\n{out}")
+    judge(others, shortest <= 9.0, f"at most 9 ms over four delays of 2 ms: {shortest} ms")
 
 
 def waits_for_ssh() -> bool:

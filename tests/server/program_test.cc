@@ -25,7 +25,7 @@ using ::testing::Not;
 
 Finished Start(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), e2e::Program("kbench-server"));
-  return e2e::Run(arguments, seconds(20));
+  return e2e::Run(arguments, seconds(60));
 }
 
 TEST(Program, SaysWhereItListensWarnsOfTheFactoryKeyAndEndsInOrder) {
@@ -34,7 +34,7 @@ TEST(Program, SaysWhereItListensWarnsOfTheFactoryKeyAndEndsInOrder) {
   EXPECT_EQ(client.Ask(client.Next(MessageType::kNoop)).status, StatusCode::kSuccess);
   EXPECT_EQ(client.greeting().port, ParseHostPort(server.address())->port);
   server.child().Signal(SIGTERM);
-  EXPECT_EQ(server.child().Wait(seconds(10)), 0);
+  EXPECT_EQ(server.child().Wait(seconds(60)), 0);
   EXPECT_THAT(server.child().err(), HasSubstr("factory key"));
   EXPECT_FALSE(client.Receive().has_value());
 }
@@ -42,7 +42,7 @@ TEST(Program, SaysWhereItListensWarnsOfTheFactoryKeyAndEndsInOrder) {
 TEST(Program, SigintEndsItToo) {
   Daemon server("kbench-server", {});
   server.child().Signal(SIGINT);
-  EXPECT_EQ(server.child().Wait(seconds(10)), 0);
+  EXPECT_EQ(server.child().Wait(seconds(60)), 0);
 }
 
 TEST(Program, TakesIdentitiesFromAFileAndNeverShowsTheirKeys) {
@@ -161,7 +161,7 @@ TEST(Program, KeepsWhatItStoredOverARestart) {
     LoopbackClient client(*ParseHostPort(server.address()));
     EXPECT_EQ(put(&client, "k"), StatusCode::kSuccess);
     server.child().Signal(SIGTERM);
-    EXPECT_EQ(server.child().Wait(seconds(20)), 0);
+    EXPECT_EQ(server.child().Wait(seconds(60)), 0);
   }
   Daemon server("kbench-server", flags);
   LoopbackClient client(*ParseHostPort(server.address()));
@@ -179,8 +179,8 @@ TEST(Program, OutlivesTheEndOfItsDescriptors) {
     // Descriptors that the server did not count on.
     for (int i = 0; i < 16; ++i) (void)open("/dev/null", O_RDONLY);
   });
-  const std::string ready = child.WaitForOutput("listening on ", seconds(10));
-  child.WaitForOutput("\n", seconds(10));
+  const std::string ready = child.WaitForOutput("listening on ", seconds(60));
+  child.WaitForOutput("\n", seconds(60));
   const size_t at = child.out().find("listening on ") + 13;
   const HostPort address = *ParseHostPort(child.out().substr(at, child.out().find('\n', at) - at));
   EXPECT_THAT(child.err(), HasSubstr("up to 8 connections"));

@@ -135,7 +135,7 @@ TEST(Recovery, KeepsEveryPromiseOverManyKills) {
     server.child().Signal(SIGKILL);
     writing.join();
     moving.join();
-    EXPECT_EQ(server.child().Wait(e2e::seconds(10)), 128 + SIGKILL);
+    EXPECT_EQ(server.child().Wait(e2e::seconds(60)), 128 + SIGKILL);
   }
   EXPECT_GT(writer.acknowledgements, static_cast<uint64_t>(kKills)) << "there was load";
   EXPECT_GT(mover.ended, static_cast<uint64_t>(kKills) / 4);

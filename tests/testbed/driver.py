@@ -7,6 +7,7 @@ import glob
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -27,6 +28,15 @@ def expect(true: bool, what: str) -> None:
 def step(what: str) -> None:
     """A line in the log, with the time."""
     print(f"{time.strftime('%H:%M:%S')} {what}", flush=True)
+
+
+def not_judged(claim: str, why: str) -> None:
+    """A claim that others' work keeps the test from judging: one line, as tests/base/judge.h has it."""
+    line = f"not judged: {os.path.basename(sys.argv[0])}: {claim}; {why}"
+    print(line, flush=True)
+    if path := os.environ.get("KBENCH_NOT_JUDGED"):
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
 
 
 def lack(*options: str) -> str:

@@ -237,7 +237,10 @@ DeafListener::DeafListener() {
 
 SocketAddress RefusingAddress() {
   SocketAddress address;
-  const Fd bound = BindLoopback(&address);
+  static std::mutex mutex;
+  static std::vector<Fd> bound;
+  const std::lock_guard lock(mutex);
+  bound.push_back(BindLoopback(&address));
   return address;
 }
 

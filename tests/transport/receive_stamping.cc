@@ -10,7 +10,7 @@
 namespace kbench {
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(5);
+constexpr auto kPatience = std::chrono::seconds(30);
 
 }  // namespace
 

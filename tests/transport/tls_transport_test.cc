@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tests/base/certificate.h"
+#include "tests/base/scratch_files.h"
 #include "tests/transport/transport_rig.h"
 
 namespace kbench {
@@ -25,19 +26,20 @@ constexpr char kGreeting[] = "the first words of a server";
 
 struct Certificate {
   explicit Certificate(const std::string& name, const std::string& file)
-      : path(testing::TempDir() + "/" + file + ".pem"), key(path + ".key") {
+      : path(dir / (file + ".pem")), key(path + ".key") {
     WriteCertificate(name, path, key);
     std::ifstream in(path);
     std::stringstream text;
     text << in.rdbuf();
     pem = text.str();
   }
+  const TempDir dir;
   std::string path, key, pem;
 };
 
 const Certificate& PeerCertificate() {
-  static const auto* const made = new Certificate("localhost", "tls_transport_peer");
-  return *made;
+  static const Certificate made("localhost", "peer");
+  return made;
 }
 
 // A transport without a kernel whose peers are TLS servers in memory. Poll() gives to the peers

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/observer/packet_observer.h"
+#include "base/address.h"
 #include "base/fd.h"
 #include "kinetic/residence.h"
 #include "tests/agent/observer/synthetic.h"
@@ -172,7 +173,12 @@ TEST(LiveObserver, Ipv6AndNoMoreOfLongValuesThanMustBe) {
 }
 
 TEST(LiveObserver, EndsWhenNothingComes) {
-  const auto observer = Observe(1, View::kServer);
+  // A port that is ours, and that nobody else can speak to.
+  const Fd own(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto any = Resolve(*ParseHostPort("127.0.0.1:0"));
+  ASSERT_EQ(bind(own.get(), any->get(), any->length), 0);
+  const auto port = static_cast<uint16_t>(LocalAddress(own.get())->port);
+  const auto observer = Observe(port, View::kServer);
   if (observer == nullptr) GTEST_SKIP() << "CAP_NET_RAW is missing";
   observer->SetWindow(MonoNow(), MonoNow() + Seconds(10));
   const WireObservation got = observer->Finish(kAll);
