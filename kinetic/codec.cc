@@ -43,6 +43,12 @@ void Sign(const Signature& signature, wire::Message* proto) {
     case Signature::Kind::kUnsolicitedStatus:
       proto->set_auth_type(static_cast<int32_t>(AuthType::kUnsolicitedStatus));
       return;
+    case Signature::Kind::kNoCommand:
+      proto->clear_command_bytes();
+      [[fallthrough]];
+    case Signature::Kind::kUnsigned:
+      proto->set_auth_type(static_cast<int32_t>(AuthType::kHmac));
+      return;
   }
 }
 

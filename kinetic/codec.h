@@ -20,6 +20,8 @@ struct Signature {
     kPin,                // authType PINAUTH with `pin`
     kPinAnswer,          // authType PINAUTH without a PIN: how a PIN operation is answered
     kUnsolicitedStatus,  // authType UNSOLICITEDSTATUS, unsigned
+    kUnsigned,           // authType HMACAUTH without a signature
+    kNoCommand,          // authType HMACAUTH and nothing else, not even a command
   };
   Kind kind = Kind::kHmac;
   int64_t identity = kFactoryIdentity;

@@ -69,6 +69,10 @@ bool Identity::AllowsAny(Permission permission, bool tls) const {
   return absl::c_any_of(scopes, [&](const Scope& scope) { return scope.Gives(permission, tls); });
 }
 
+bool Identity::AllScopesAllow(Permission permission, bool tls) const {
+  return absl::c_all_of(scopes, [&](const Scope& scope) { return scope.Gives(permission, tls); });
+}
+
 Scope EverythingScope() {
   return {.permissions = {Permission::kRead, Permission::kWrite, Permission::kDelete,
                           Permission::kRange, Permission::kSetup, Permission::kPeerToPeer,

@@ -43,6 +43,7 @@ struct Identity {
   bool Allows(kinetic::Permission permission, absl::string_view key, bool tls) const;
   // A permission that concerns no key, or for any key at all.
   bool AllowsAny(kinetic::Permission permission, bool tls) const;
+  bool AllScopesAllow(kinetic::Permission permission, bool tls) const;
 };
 
 // Every permission for every key, on plain connections too.

@@ -168,6 +168,7 @@ Objection AdminRequests::Security(const Command& request, const Caller& caller) 
 
 Objection AdminRequests::SetAcls(const kinetic::Security& security) {
   Device::State state = device_->state();
+  if (dialect_->acls_replace_all) state.access = AccessTable();
   std::set<int64_t> named;
   for (const kinetic::Security::Acl& acl : security.acls) {
     std::shared_ptr<const Identity> identity;
@@ -199,7 +200,11 @@ Objection AdminRequests::SetPin(Text old_pin, Text new_pin, std::string Device::
 }
 
 Objection AdminRequests::Pin(const Command& request, Text pin, bool tls) {
-  if (!tls) return Invalid("TLS channel is required for Pin operation");
+  if (!tls) {
+    return Refusal{.code = StatusCode::kInvalidRequest,
+                   .why = "TLS channel is required for Pin operation",
+                   .ending = dialect_->pin_without_tls};
+  }
   const auto op = static_cast<PinOp>(request.pin_op_type.value_or(0));
   const bool locks = op == PinOp::kLock || op == PinOp::kUnlock;
   if (!locks && op != PinOp::kErase && op != PinOp::kSecureErase) {
@@ -209,6 +214,9 @@ Objection AdminRequests::Pin(const Command& request, Text pin, bool tls) {
   const std::string& set = locks ? device_->state().lock_pin : device_->state().erase_pin;
   if (!set.empty() && !SamePin(set, pin)) {
     return Refusal{.code = StatusCode::kNotAuthorized, .why = "the PIN is wrong"};
+  }
+  if (op == PinOp::kUnlock && !device_->locked() && dialect_->unlocking_twice_fails) {
+    return Refusal{.code = StatusCode::kDeviceAlreadyUnlocked, .why = "the device is not locked"};
   }
   if (locks) {
     device_->set_locked(op == PinOp::kLock);

@@ -7,6 +7,7 @@
 #include "kinetic/types.h"
 #include "server/caller.h"
 #include "server/device.h"
+#include "server/dialect.h"
 #include "server/limits.h"
 #include "server/refusal.h"
 #include "server/store.h"
@@ -16,8 +17,8 @@ namespace kbench::server {
 class AdminRequests {
  public:
   // The pointers are borrowed and outlive this object.
-  AdminRequests(const Limits* limits, Device* device, Store* store)
-      : limits_(limits), device_(device), store_(store) {}
+  AdminRequests(const Limits* limits, const Dialect* dialect, Device* device, Store* store)
+      : limits_(limits), dialect_(dialect), device_(device), store_(store) {}
 
   // The cluster version, or a firmware image: `value_size` bytes that are accepted and not kept.
   // *note: what the answer's message says of a success, if anything.
@@ -25,7 +26,7 @@ class AdminRequests {
                   std::string* note);
   // Identities and PINs, over TLS only. ACLs replace those of the identities that they name and
   // leave the others alone (specification: the list replaces the list; the simulator merges, and
-  // kinetic-java and kinetic-py rely on it).
+  // kinetic-java and kinetic-py rely on it; Dialect::acls_replace_all).
   Objection Security(const kinetic::Command& request, const Caller& caller);
   // Vouched for by a PIN, over TLS only.
   Objection Pin(const kinetic::Command& request, kinetic::Text pin, bool tls);
@@ -36,6 +37,7 @@ class AdminRequests {
   Objection SetPin(kinetic::Text old_pin, kinetic::Text new_pin, std::string Device::State::*which);
 
   const Limits* limits_;
+  const Dialect* dialect_;
   Device* device_;
   Store* store_;
 };

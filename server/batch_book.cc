@@ -19,22 +19,29 @@ Refusal BadBatch(std::string why) {
   return {.code = StatusCode::kInvalidBatch, .why = std::move(why)};
 }
 
-Refusal Unknown(const kinetic::Header& header) {
-  return BadBatch(header.batch_id.has_value()
-                      ? absl::StrCat("batch ", *header.batch_id, " is not open")
-                      : std::string("the command names no batchID"));
-}
-
 }  // namespace
+
+Refusal BatchBook::NotOpen(const kinetic::Header& header, bool is_change) const {
+  if (!header.batch_id.has_value()) return BadBatch("the command names no batchID");
+  // Nobody waits for an answer to a change: only the end of the connection can tell.
+  const bool ends = is_change || rules_->dialect->end_of_unknown_batch_ends;
+  return {.code = ends ? rules_->dialect->unknown_batch : StatusCode::kInvalidBatch,
+          .why = absl::StrCat("batch ", *header.batch_id, " is not open"),
+          .ending = ends ? Ending::kTell : Ending::kAnswer};
+}
 
 Objection BatchBook::Start(const kinetic::Header& header) {
   if (!header.batch_id.has_value()) return Invalid("START_BATCH names no batchID");
   if (Has(*header.batch_id)) {
-    return BadBatch(absl::StrCat("batch ", *header.batch_id, " is open already"));
+    return Refusal{.code = StatusCode::kInvalidBatch,
+                   .why = absl::StrCat("batch ", *header.batch_id, " is open already"),
+                   .ending = rules_->dialect->reopened_batch};
   }
   if (batches_.size() >= rules_->limits->batches) {
-    return Invalid(absl::StrCat("this connection has its limit of ", rules_->limits->batches,
-                                " open batches"));
+    return Refusal{.code = StatusCode::kInvalidRequest,
+                   .why = absl::StrCat("this connection has its limit of ", rules_->limits->batches,
+                                       " open batches"),
+                   .ending = rules_->dialect->too_many_batches};
   }
   batches_[*header.batch_id].erasures = rules_->device->erasures();
   return std::nullopt;
@@ -73,30 +80,48 @@ bool BatchBook::Refuse(const Command& change, const Refusal& refusal) {
   return true;
 }
 
-void BatchBook::Add(const Command& change, Value value, uint64_t skipped_size) {
+Objection BatchBook::Add(const Command& change, Value value, uint64_t skipped_size) {
   static const KeyValue kNothing;
   Open* open = &batches_.at(*change.header.batch_id);
   const KeyValue& key_value = change.key_value.has_value() ? *change.key_value : kNothing;
   const uint64_t sequence = change.header.sequence.value_or(0);
-  const bool put = *change.header.message_type == MessageType::kPut;
   const Limits& limits = *rules_->limits;
+  if (*change.header.message_type == MessageType::kPut) {
+    if (Objection wrong = rules_->changes->HasWhatItNeeds(key_value)) {
+      wrong->ending = Ending::kTell;
+      return wrong;
+    }
+  }
   if (open->sequences.size() >= limits.batch_operations) {
+    Refusal full = {
+        .code = rules_->dialect->too_many_changes_code,
+        .why = absl::StrCat("a batch holds at most ", limits.batch_operations, " changes"),
+        .ending = rules_->dialect->too_many_changes};
+    if (full.ending != Ending::kAnswer) return full;
     // Only the first one too many is told of, or a batch without end would grow without end.
     if (open->sequences.size() == limits.batch_operations) open->sequences.push_back(sequence);
-    return Fail(
-        open, sequence,
-        BadBatch(absl::StrCat("a batch holds at most ", limits.batch_operations, " changes")));
+    Fail(open, sequence, std::move(full));
+    return std::nullopt;
   }
   open->sequences.push_back(sequence);
   const uint64_t value_size = value.size() + skipped_size;
-  if (Objection wrong = rules_->changes->WithinLimits(key_value, value_size)) {
-    return Fail(open, sequence, *std::move(wrong));
-  }
   Synchronization synchronization = Synchronization::kInvalid;
-  if (Objection wrong = rules_->changes->Synchronization(key_value, &synchronization)) {
-    return Fail(open, sequence, *std::move(wrong));
+  Objection wrong = rules_->changes->WithinLimits(key_value, value_size);
+  if (!wrong.has_value()) wrong = rules_->changes->Synchronization(key_value, &synchronization);
+  if (wrong.has_value()) {
+    Fail(open, sequence, *std::move(wrong));
+  } else if (!open->failed.has_value()) {
+    Keep(change, std::move(value), value_size, open);
   }
-  if (open->failed.has_value()) return;
+  return std::nullopt;
+}
+
+void BatchBook::Keep(const Command& change, Value value, uint64_t value_size, Open* open) {
+  static const KeyValue kNothing;
+  const KeyValue& key_value = change.key_value.has_value() ? *change.key_value : kNothing;
+  const uint64_t sequence = change.header.sequence.value_or(0);
+  const bool put = *change.header.message_type == MessageType::kPut;
+  const Limits& limits = *rules_->limits;
   const uint64_t bytes = value_size + OrEmpty(key_value.key).size() +
                          OrEmpty(key_value.new_version).size() +
                          OrEmpty(key_value.db_version).size() + OrEmpty(key_value.tag).size();
@@ -122,30 +147,40 @@ void BatchBook::Add(const Command& change, Value value, uint64_t skipped_size) {
 
 Objection BatchBook::End(const Command& request, const Caller& caller, Command* response) {
   const kinetic::Header& header = request.header;
-  if (!header.batch_id.has_value() || !Has(*header.batch_id)) return Unknown(header);
+  if (!header.batch_id.has_value() || !Has(*header.batch_id)) return NotOpen(header, false);
+  const Dialect& dialect = *rules_->dialect;
   const auto it = batches_.find(*header.batch_id);
   Open open = std::move(it->second);
   batches_.erase(it);  // whatever happens now, it has ended
   const absl::Cleanup release = [&] { Release(&open); };
+  if (open.sequences.empty() && dialect.empty_batch_fails) return BadBatch("the batch is empty");
   kinetic::Batch& told = response->batch.emplace();
   told.sequences = open.sequences;
-  if (request.batch.has_value() && request.batch->count.has_value() &&
-      *request.batch->count != open.sequences.size() && !open.failed.has_value()) {
-    return BadBatch(absl::StrCat("END_BATCH counts ", *request.batch->count, " changes, ",
-                                 open.sequences.size(), " came"));
-  }
+  if (Objection wrong = CheckCount(request, open)) return wrong;
   if (open.erasures != rules_->device->erasures()) {
     return BadBatch("the device was erased while the batch was open");
   }
   Objection refused = Judge(caller, &open);
   if (refused.has_value()) {
     told.failed_sequence = open.failed_sequence;
-    refused->code = StatusCode::kInvalidBatch;
+    if (!dialect.failed_batch_lists_changes) told.sequences.clear();
+    if (dialect.failed_batch_is_invalid) refused->code = StatusCode::kInvalidBatch;
     return refused;
   }
   const absl::Status applied = Apply(open);
   if (!applied.ok()) return OfStore(applied);
   return std::nullopt;
+}
+
+Objection BatchBook::CheckCount(const Command& request, const Open& open) const {
+  const bool given = request.batch.has_value() && request.batch->count.has_value();
+  const uint32_t count = given ? *request.batch->count : 0;
+  const Dialect::BatchCount rule = rules_->dialect->batch_count;
+  if (rule == Dialect::BatchCount::kIgnored || open.failed.has_value()) return std::nullopt;
+  if (rule == Dialect::BatchCount::kIfGiven && !given) return std::nullopt;
+  if (count == open.sequences.size()) return std::nullopt;
+  return BadBatch(
+      absl::StrCat("END_BATCH counts ", count, " changes, ", open.sequences.size(), " came"));
 }
 
 Objection BatchBook::Judge(const Caller& caller, Open* open) {
@@ -156,7 +191,9 @@ Objection BatchBook::Judge(const Caller& caller, Open* open) {
                                                  .entry = waiting.entry},
                                                 caller);
     if (wrong.has_value()) {
-      if (wrong->why.empty()) wrong->why = kinetic::Name(wrong->code);
+      if (wrong->why.empty() && rules_->dialect->failed_batch_is_invalid) {
+        wrong->why = kinetic::Name(wrong->code);
+      }
       Fail(open, waiting.sequence, *std::move(wrong));
       break;
     }
@@ -174,7 +211,7 @@ absl::Status BatchBook::Apply(const Open& open) const {
 }
 
 Objection BatchBook::Abort(const kinetic::Header& header) {
-  if (!header.batch_id.has_value() || !Has(*header.batch_id)) return Unknown(header);
+  if (!header.batch_id.has_value() || !Has(*header.batch_id)) return NotOpen(header, false);
   Release(&batches_.at(*header.batch_id));
   batches_.erase(*header.batch_id);
   return std::nullopt;

@@ -22,6 +22,7 @@
 #include "server/caller.h"
 #include "server/changes.h"
 #include "server/device.h"
+#include "server/dialect.h"
 #include "server/limits.h"
 #include "server/refusal.h"
 #include "server/store.h"
@@ -31,6 +32,7 @@ namespace kbench::server {
 // What the batches of all connections share; borrowed.
 struct BatchRules {
   const Limits* limits = nullptr;
+  const Dialect* dialect = nullptr;
   const Changes* changes = nullptr;
   Store* store = nullptr;
   const Device* device = nullptr;
@@ -47,8 +49,11 @@ class BatchBook {
   bool Has(uint32_t id) const { return batches_.contains(id); }
 
   Objection Start(const kinetic::Header& header);
-  // Precondition: Has(*header.batch_id). `skipped_size`: the value was too large to be kept.
-  void Add(const kinetic::Command& change, Value value, uint64_t skipped_size);
+  // Precondition: Has(*header.batch_id). `skipped_size`: the value was too large to be kept. An
+  // objection ends the connection; what is wrong otherwise is said when the batch ends.
+  Objection Add(const kinetic::Command& change, Value value, uint64_t skipped_size);
+  // Of a command that names a batch which is not open.
+  Refusal NotOpen(const kinetic::Header& header, bool is_change) const;
   // A change that was refused before it came here. False: it is none of an open batch.
   bool Refuse(const kinetic::Command& change, const Refusal& refusal);
   // Fills the response's batch in either case.
@@ -73,7 +78,9 @@ class BatchBook {
     uint64_t failed_sequence = 0;
   };
 
+  void Keep(const kinetic::Command& change, Value value, uint64_t value_size, Open* open);
   void Fail(Open* open, uint64_t sequence, Refusal refusal);
+  Objection CheckCount(const kinetic::Command& request, const Open& open) const;
   Objection Judge(const Caller& caller, Open* open);
   absl::Status Apply(const Open& open) const;
 

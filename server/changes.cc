@@ -11,6 +11,11 @@ using kinetic::KeyValue;
 using kinetic::Permission;
 using kinetic::StatusCode;
 
+Objection Changes::HasWhatItNeeds(const KeyValue& put) const {
+  if (dialect_->tag_needed && !put.tag.has_value()) return Invalid("Tag required");
+  return std::nullopt;
+}
+
 Objection Changes::WithinLimits(const KeyValue& key_value, uint64_t value_size) const {
   const struct {
     absl::string_view what;
@@ -55,7 +60,7 @@ Objection Changes::MayApply(const ChangeRequest& change, const Caller& caller) c
   const kinetic::Text version = *stored == nullptr ? kinetic::Text() : (*stored)->version;
   if (change.db_version == version) return std::nullopt;
   return Refusal{.code = StatusCode::kVersionMismatch,
-                 .why = "dbVersion is not the stored version"};
+                 .why = dialect_->mismatch_says_why ? "dbVersion is not the stored version" : ""};
 }
 
 EntryRef Changes::MakeEntry(const KeyValue& put, Value value) {

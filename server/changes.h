@@ -6,6 +6,7 @@
 
 #include "kinetic/types.h"
 #include "server/caller.h"
+#include "server/dialect.h"
 #include "server/entry.h"
 #include "server/limits.h"
 #include "server/refusal.h"
@@ -23,12 +24,19 @@ struct ChangeRequest {
 
 class Changes {
  public:
-  // `default_synchronization` is that of changes that name none; kInvalid refuses them. Borrowed
-  // pointers outlive this object.
-  Changes(const Limits* limits, const Store* store,
+  // `default_synchronization` is that of changes that name none; kInvalid leaves that to the
+  // dialect. Borrowed pointers outlive this object.
+  Changes(const Limits* limits, const Store* store, const Dialect* dialect,
           kinetic::Synchronization default_synchronization)
-      : limits_(limits), store_(store), default_synchronization_(default_synchronization) {}
+      : limits_(limits),
+        store_(store),
+        dialect_(dialect),
+        default_synchronization_(default_synchronization != kinetic::Synchronization::kInvalid
+                                     ? default_synchronization
+                                     : dialect->without_synchronization) {}
 
+  // Whether a PUT has the fields that the dialect wants.
+  Objection HasWhatItNeeds(const kinetic::KeyValue& put) const;
   // Whether the lengths of a request's fields, and of its value, are within the limits.
   Objection WithinLimits(const kinetic::KeyValue& key_value, uint64_t value_size) const;
   // When the change is to be durable; the refusal says what it must name.
@@ -43,6 +51,7 @@ class Changes {
  private:
   const Limits* limits_;
   const Store* store_;
+  const Dialect* dialect_;
   kinetic::Synchronization default_synchronization_;
 };
 

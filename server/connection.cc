@@ -161,8 +161,8 @@ bool Connection::Follow(const Conversation::Step& step, Arrival arrival) {
     case Conversation::Step::Kind::kClosing:
       break;
   }
-  conversation_.outbox().SetReceived(arrival.at, arrival.flags);
   if (step.kind == Conversation::Step::Kind::kClosing) return false;
+  conversation_.outbox().SetReceived(arrival.at, arrival.flags);
   if (step.service > Nanos(0)) PassServiceTime(step.service);
   return !failed_;
 }
@@ -200,6 +200,7 @@ void Connection::Flush() {
     // TLS wants at least as much at the next attempt as at one that was blocked: with the time of
     // now, what is listed only grows.
     const MonoTime now = outbox.holds() ? MonoNow() : MonoTime();
+    if (outbox.parked() > 0) outbox.Ripen(now);
     const int used = outbox.Gather(now, kSendBytes, pieces);
     if (used == 0) break;
     const std::span<const iovec> parts(pieces.data(), static_cast<size_t>(used));

@@ -52,21 +52,23 @@ Conversation::Conversation(int64_t connection_id, bool tls, Desk* desk)
       batches_(desk->handler->batch_rules()) {
   Command* greeting = NewResponse(nullptr);
   greeting->header.cluster_version = desk_->device->state().cluster_version;
-  greeting->status.emplace().code =
-      desk_->device->locked() ? StatusCode::kDeviceLocked : StatusCode::kSuccess;
+  greeting->status.emplace().code = desk_->device->locked() && desk_->dialect->greets_locked
+                                        ? StatusCode::kDeviceLocked
+                                        : StatusCode::kSuccess;
   desk_->logs->FillGreeting(&greeting->get_log.emplace());
-  Post(Signature::Unsolicited(), {}, Outbox::Kind::kOther, std::nullopt);
+  Append(Signature::Unsolicited(), {}, Outbox::Kind::kOther, std::nullopt);
 }
 
 Conversation::Step Conversation::Consume(Bytes* in, RealTime came) {
   if (closing_) return {.kind = Step::Kind::kClosing};
   const absl::StatusOr<bool> complete = reader_.Consume(in);
-  if (!complete.ok()) return Close(StatusCode::kInvalidRequest, complete.status().message());
+  if (!complete.ok()) return RefuseFrame(complete.status().message());
   if (!*complete) return {.kind = Step::Kind::kMore};
   return Answer(came);
 }
 
 Conversation::Step Conversation::Answer(RealTime came) {
+  const Dialect& dialect = *desk_->dialect;
   absl::Status decoded = desk_->decoder.DecodeEnvelope(reader_.message());
   const Message& message = desk_->decoder.message();
   // Nobody makes us unpack a large command who cannot sign it.
@@ -74,11 +76,11 @@ Conversation::Step Conversation::Answer(RealTime came) {
     return Close(StatusCode::kHmacFailure, "a large command is not signed by an identity of here");
   }
   if (decoded.ok()) decoded = desk_->decoder.DecodeCommand();
-  if (!decoded.ok()) return Close(StatusCode::kInvalidRequest, decoded.message());
+  if (!decoded.ok()) return RefuseFrame(decoded.message());
   const Command& command = message.command;
   const AuthType auth_type = message.auth_type.value_or(AuthType::kInvalid);
   if (auth_type == AuthType::kPin) return AnswerPin(message);
-  if (auth_type != AuthType::kHmac) {
+  if (auth_type != AuthType::kHmac && dialect.auth_type_needed) {
     return Close(StatusCode::kInvalidRequest,
                  absl::StrCat("a request needs the authType HMACAUTH; this one has ",
                               message.auth_type.has_value() ? Name(*message.auth_type) : "none"));
@@ -86,52 +88,94 @@ Conversation::Step Conversation::Answer(RealTime came) {
   std::shared_ptr<const Identity> identity =
       message.identity.has_value() ? desk_->device->state().access.Find(*message.identity)
                                    : nullptr;
-  if (identity == nullptr) {
-    return Close(StatusCode::kHmacFailure,
-                 message.identity.has_value()
-                     ? absl::StrCat("identity ", *message.identity, " is unknown here")
-                     : std::string("the request names no identity"));
-  }
+  if (identity == nullptr) return RefuseStranger(message);
   // Answers are signed with the key that the request came with, whatever the request does to it.
-  const Signature signature = Signature::Hmac(*message.identity, &identity->key);
+  const Signature signature = auth_type == AuthType::kHmac
+                                  ? Signature::Hmac(*message.identity, &identity->key)
+                                  : Signature{.kind = Signature::Kind::kUnsigned};
   Command* response = NewResponse(&command);
-  if (!VerifyHmac(message, identity->key)) {
-    Refuse(signature, {.code = StatusCode::kHmacFailure,
-                       .why = absl::StrCat("the HMAC is not made with the key of identity ",
-                                           *message.identity)});
-    return {.kind = Step::Kind::kAnswered};
+  if (!message.hmac.has_value() ||
+      !identity->key.Verify(AsBytes(message.command_bytes), *message.hmac)) {
+    const Refusal refusal = {
+        .code = StatusCode::kHmacFailure,
+        .why =
+            dialect.bad_hmac_text.empty()
+                ? absl::StrCat("the HMAC is not made with the key of identity ", *message.identity)
+                : std::string(dialect.bad_hmac_text)};
+    if (dialect.bad_hmac == Ending::kTell) return Close(refusal.code, refusal.why);
+    return Refuse(signature, refusal);
   }
   Nanos service;
-  if (const Objection refused = Check(command, *identity, came, &service)) {
-    // A change of a batch is not answered, and not forgotten either: the batch has failed.
-    if (batches_.Refuse(command, *refused)) return {.kind = Step::Kind::kUnanswered};
-    Refuse(signature, *refused);
-    return {.kind = Step::Kind::kAnswered, .service = service};
+  const Objection refused = Check(command, *identity, came, &service);
+  if (!refused.has_value()) return Do(message, std::move(identity), signature, service);
+  if (refused->ending == Ending::kTell) return Close(refused->code, refused->why);
+  if (Ends(refused->code, command.header.message_type)) {
+    return Close(refused->code, refused->why, /*of_request=*/true);
   }
-  const uint64_t sequence = command.header.sequence.value_or(0);
-  last_sequence_ = sequence;
+  // A change of a batch is not answered, and not forgotten either: the batch has failed.
+  if (batches_.Refuse(command, *refused)) return {.kind = Step::Kind::kUnanswered};
+  if (!dialect.acknowledges_bad_sequence && CheckSequence(command.header).has_value()) {
+    response->header.ack_sequence.reset();
+  }
+  if (refused->code == StatusCode::kSuccess) last_sequence_ = command.header.sequence.value_or(0);
+  return Refuse(signature, *refused, service);
+}
+
+Conversation::Step Conversation::RefuseStranger(const Message& message) {
+  if (!desk_->dialect->unknown_identity_ends) {
+    Append({.kind = Signature::Kind::kNoCommand}, {}, Outbox::Kind::kOther, std::nullopt);
+    return {.kind = Step::Kind::kAnswered};
+  }
+  const absl::string_view text = desk_->dialect->bad_hmac_text;
+  return Close(StatusCode::kHmacFailure,
+               !text.empty() ? std::string(text)
+               : message.identity.has_value()
+                   ? absl::StrCat("identity ", *message.identity, " is unknown here")
+                   : std::string("the request names no identity"));
+}
+
+Conversation::Step Conversation::Do(const Message& message,
+                                    std::shared_ptr<const Identity> identity,
+                                    const Signature& signature, Nanos service) {
+  const Command& command = message.command;
+  Command* response = &desk_->response;
+  const MessageType type = *command.header.message_type;
+  auto synchronization = kinetic::Synchronization::kInvalid;
+  if (command.key_value.has_value()) {
+    synchronization = command.key_value->synchronization.value_or(synchronization);
+  }
+  const bool change = type == MessageType::kPut || type == MessageType::kDelete;
+  const Asked asked = {
+      .header = response->header,
+      .signature = signature,
+      .identity = identity,
+      .type = type,
+      .sequence = command.header.sequence.value_or(0),
+      .message_size = reader_.message().size(),
+      .durable_later = type == MessageType::kEndBatch ||
+                       (change && synchronization == kinetic::Synchronization::kWriteThrough),
+      .flushes = type == MessageType::kFlushAllData ||
+                 (change && synchronization == kinetic::Synchronization::kFlush),
+      .service = service};
+  last_sequence_ = asked.sequence;
   const IncomingRequest request = {
       .command = &command,
       .identity = identity,
-      .caller = {.id = *message.identity, .identity = identity.get(), .tls = tls_},
+      .caller = {.id = *message.identity,
+                 .identity = identity.get(),
+                 .tls = tls_,
+                 .every_scope_must_give = desk_->dialect->every_scope_must_give},
       .skipped_size = reader_.value_skipped() ? reader_.value_size() : uint64_t{0},
       .batches = &batches_};
   RequestHandler::Result result = desk_->handler->Handle(request, reader_.TakeValue(), response);
-  if (result.closes) {
-    return Close(*response->status->code, response->status->message.value_or(""));
+  if (!result.answered) {
+    if (desk_->dialect->counts_messages) desk_->counters->AddBytes(type, asked.message_size);
+    return {.kind = Step::Kind::kUnanswered};
   }
-  if (!result.answered) return {.kind = Step::Kind::kUnanswered};
-  if (result.task != nullptr) {
-    task_ = std::move(result.task);
-    pending_ = {.header = response->header,
-                .identity_id = *message.identity,
-                .identity = std::move(identity),
-                .sequence = sequence,
-                .service = service};
-    return {.kind = Step::Kind::kPending};
-  }
-  Post(signature, std::move(result.payload), KindOf(*command.header.message_type), sequence);
-  return {.kind = Step::Kind::kAnswered, .service = service};
+  if (result.task == nullptr) return Post(asked, std::move(result.payload), result.ending);
+  task_ = std::move(result.task);
+  pending_ = asked;
+  return {.kind = Step::Kind::kPending};
 }
 
 bool Conversation::Vouched(const Message& message) const {
@@ -147,38 +191,38 @@ Conversation::Step Conversation::AnswerPin(const Message& message) {
   const Signature signature = {.kind = Signature::Kind::kPinAnswer};
   Objection refused;
   if (!command.has_header) {
-    refused = Refusal{.code = StatusCode::kHeaderRequired, .why = "the command has no header"};
+    refused = Refusal{.code = desk_->dialect->no_header, .why = "the command has no header"};
   } else if (command.header.message_type != MessageType::kPinOp) {
     refused = Invalid("Invalid message type for pin operation.");
   } else {
     refused = CheckSequence(command.header);
   }
   if (refused.has_value()) {
-    Refuse(signature, *refused);
-    return {.kind = Step::Kind::kAnswered};
+    if (Ends(refused->code, std::nullopt)) return Close(refused->code, refused->why);
+    return Refuse(signature, *refused);
   }
   last_sequence_ = command.header.sequence.value_or(0);
-  desk_->handler->HandlePin(command, message.pin.value_or(""), tls_, response);
-  Post(signature, {}, Outbox::Kind::kOther, std::nullopt);
-  return {.kind = Step::Kind::kAnswered};
+  const Ending ending =
+      desk_->handler->HandlePin(command, message.pin.value_or(""), tls_, response);
+  return Post({.header = response->header, .signature = signature, .type = MessageType::kPinOp}, {},
+              ending);
 }
 
 Conversation::Step Conversation::EndTask() {
   Command* response = NewResponse(nullptr);
   response->header = pending_.header;
-  desk_->handler->Finish(task_.get(), response);
-  Post(Signature::Hmac(pending_.identity_id, &pending_.identity->key), {}, Outbox::Kind::kOther,
-       pending_.sequence);
+  const Ending ending = desk_->handler->Finish(task_.get(), response);
+  const Step step = Post(pending_, {}, ending);
   task_.reset();
-  const Step step = {.kind = Step::Kind::kAnswered, .service = pending_.service};
   pending_ = {};
   return step;
 }
 
 Objection Conversation::CheckHeader(const Command& request) const {
   const kinetic::Header& header = request.header;
+  const Dialect& dialect = *desk_->dialect;
   if (!request.has_header) {
-    return Refusal{.code = StatusCode::kHeaderRequired, .why = "the command has no header"};
+    return Refusal{.code = dialect.no_header, .why = "the command has no header"};
   }
   const int64_t cluster_version = desk_->device->state().cluster_version;
   if (header.cluster_version.value_or(0) != cluster_version) {
@@ -187,9 +231,14 @@ Objection Conversation::CheckHeader(const Command& request) const {
         .why = absl::StrCat("CLUSTER_VERSION_FAILURE: the cluster version is ", cluster_version,
                             ", not ", header.cluster_version.value_or(0))};
   }
-  if (header.connection_id.value_or(0) != connection_id_) {
+  if (dialect.checks_connection_id && header.connection_id.value_or(0) != connection_id_) {
     return Invalid(absl::StrCat("the connectionID is ", connection_id_, ", not ",
                                 header.connection_id.value_or(0)));
+  }
+  if (dialect.unknown_type_succeeds &&
+      !dialect.Knows(header.message_type.value_or(MessageType::kInvalid))) {
+    RETURN_IF_REFUSED(CheckSequence(header));
+    return Refusal{.code = StatusCode::kSuccess, .why = ""};  // and nothing is done
   }
   if (!header.message_type.has_value()) return Invalid("the command has no message type");
   if (!IsRequest(*header.message_type)) {
@@ -206,7 +255,9 @@ Objection Conversation::CheckSequence(const kinetic::Header& header) const {
 
 Objection Conversation::CheckState(MessageType type) const {
   if (desk_->device->locked()) {
-    return Refusal{.code = StatusCode::kDeviceLocked, .why = "Device is locked"};
+    return Refusal{.code = StatusCode::kDeviceLocked,
+                   .why = "Device is locked",
+                   .ending = desk_->dialect->locked};
   }
   const PowerLevel power = desk_->device->power();
   if (power == PowerLevel::kOperational || type == MessageType::kSetPowerLevel) {
@@ -240,7 +291,7 @@ Objection Conversation::Check(const Command& request, const Identity& identity, 
   const uint32_t depth = kind == Outbox::Kind::kRead    ? desk_->limits->read_depth
                          : kind == Outbox::Kind::kWrite ? desk_->limits->write_depth
                                                         : kUnlimited;
-  if (depth != kUnlimited && outbox_.unanswered(kind) >= depth) {
+  if (desk_->dialect->enforces_depths && depth != kUnlimited && outbox_.unanswered(kind) >= depth) {
     return Refusal{
         .code = StatusCode::kServiceBusy,
         .why = absl::StrCat("this connection has its limit of ", depth, " requests unanswered")};
@@ -248,27 +299,62 @@ Objection Conversation::Check(const Command& request, const Identity& identity, 
   return std::nullopt;
 }
 
-Conversation::Step Conversation::Close(StatusCode code, absl::string_view why) {
-  closing_ = true;
-  batches_.Clear();
+bool Conversation::Ends(StatusCode code, std::optional<MessageType> request) const {
+  if (!desk_->dialect->invalid_ends) return false;
+  if (code == StatusCode::kInvalidRequest) return request != MessageType::kEndBatch;
+  return code == StatusCode::kInvalidBatch && request != MessageType::kEndBatch &&
+         request != MessageType::kAbortBatch;
+}
+
+Conversation::Step Conversation::Close(StatusCode code, absl::string_view why, bool of_request) {
+  CloseSilently();
   const std::string said(why);  // it may point into the response
+  const kinetic::Header answered = desk_->response.header;
   Command* status = NewResponse(nullptr);
-  status->header = {};
+  switch (desk_->dialect->last_word) {
+    case Dialect::LastWord::kEmptyHeader:
+      status->header = {};
+      break;
+    case Dialect::LastWord::kNoHeader:
+      status->has_header = false;
+      break;
+    case Dialect::LastWord::kNamesConnection:
+      if (of_request) status->header = answered;
+      break;
+  }
   status->status = {.code = code, .message = said};
-  Post(Signature::Unsolicited(), {}, Outbox::Kind::kOther, std::nullopt);
+  Append(Signature::Unsolicited(), {}, Outbox::Kind::kOther, std::nullopt);
   return {.kind = Step::Kind::kClosing};
 }
 
-void Conversation::Refuse(const Signature& signature, const Refusal& refusal) {
+Conversation::Step Conversation::CloseSilently() {
+  closing_ = true;
+  batches_.Clear();
+  outbox_.ReleaseParked();
+  return {.kind = Step::Kind::kClosing};
+}
+
+Conversation::Step Conversation::RefuseFrame(absl::string_view why) {
+  if (desk_->dialect->bad_frame == Ending::kSilence) return CloseSilently();
+  return Close(StatusCode::kInvalidRequest, why);
+}
+
+Conversation::Step Conversation::Refuse(const Signature& signature, const Refusal& refusal,
+                                        Nanos service) {
   Command* response = &desk_->response;
-  response->status = {.code = refusal.code, .message = refusal.why};
+  response->status = {.code = refusal.code};
+  const bool absent = refusal.code == StatusCode::kSuccess ||
+                      (refusal.why.empty() && desk_->dialect->empty_text_absent);
+  if (!absent) response->status->message = refusal.why;
   if (refusal.code == StatusCode::kVersionFailure) {
     response->header.cluster_version = desk_->device->state().cluster_version;
   }
-  Post(signature, {}, Outbox::Kind::kOther, std::nullopt);
+  Append(signature, {}, Outbox::Kind::kOther, std::nullopt);
+  return {.kind = Step::Kind::kAnswered, .service = service};
 }
 
 Command* Conversation::NewResponse(const Command* request) {
+  const Dialect& dialect = *desk_->dialect;
   Command* response = &desk_->response;
   response->has_header = true;
   response->header = {};
@@ -279,16 +365,56 @@ Command* Conversation::NewResponse(const Command* request) {
   response->get_log.reset();
   response->batch.reset();
   response->status.reset();
-  if (request != nullptr) {
-    response->header.ack_sequence = request->header.sequence;
-    const std::optional<MessageType> type = request->header.message_type;
-    if (type.has_value() && IsRequest(*type)) response->header.message_type = ResponseOf(*type);
+  if (request == nullptr) return response;
+  const kinetic::Header& asked = request->header;
+  if (!dialect.checks_connection_id) {
+    response->header.connection_id = asked.connection_id.value_or(0);
+  }
+  response->header.ack_sequence = asked.sequence;
+  const MessageType type = asked.message_type.value_or(MessageType::kInvalid);
+  if (dialect.unknown_type_succeeds && !dialect.Knows(type)) {
+    // A response is answered as if it were the request one number further.
+    if (dialect.Knows(ResponseOf(type))) response->header.message_type = ResponseOf(type);
+  } else if (IsRequest(type)) {
+    response->header.message_type = ResponseOf(type);
+  }
+  if (dialect.batch_answers_name_it &&
+      (type == MessageType::kStartBatch || type == MessageType::kEndBatch)) {
+    response->header.batch_id = asked.batch_id;
   }
   return response;
 }
 
-void Conversation::Post(const Signature& signature, Payload payload, Outbox::Kind kind,
-                        std::optional<uint64_t> recorded_sequence) {
+Conversation::Step Conversation::Post(const Asked& asked, Payload payload, Ending ending) {
+  const Dialect& dialect = *desk_->dialect;
+  const StatusCode code = *desk_->response.status->code;
+  if (ending == Ending::kSilence) return CloseSilently();
+  if (ending == Ending::kTell || Ends(code, asked.type)) {
+    const bool by_pin = asked.type == MessageType::kPinOp;
+    return Close(code, desk_->response.status->message.value_or(""), /*of_request=*/!by_pin);
+  }
+  const bool success = code == StatusCode::kSuccess;
+  if (success && asked.flushes) outbox_.ReleaseParked();
+  const size_t before = outbox_.tail()->size();
+  const size_t value_size = payload.bytes.size();
+  const bool by_pin = asked.signature.kind == Signature::Kind::kPinAnswer;
+  Append(asked.signature, std::move(payload), by_pin ? Outbox::Kind::kOther : KindOf(asked.type),
+         by_pin ? std::nullopt : std::optional<uint64_t>(asked.sequence));
+  if (dialect.counts_messages) {
+    const size_t copied = value_size <= kCopiedValue ? value_size : 0;
+    desk_->counters->AddBytes(asked.type,
+                              asked.message_size + outbox_.tail()->size() - before - copied);
+  }
+  if (dialect.tells_latency) outbox_.CountLatency(asked.type, desk_->counters);
+  if (success && asked.durable_later && dialect.write_hold > Nanos(0)) {
+    outbox_.Park(dialect.write_hold);
+    if (outbox_.parked() >= dialect.held_max) outbox_.ReleaseParked();
+  }
+  return {.kind = Step::Kind::kAnswered, .service = asked.service};
+}
+
+void Conversation::Append(const Signature& signature, Payload payload, Outbox::Kind kind,
+                          std::optional<uint64_t> recorded_sequence) {
   desk_->encoder.Append(desk_->response, signature, static_cast<uint32_t>(payload.bytes.size()),
                         outbox_.tail());
   if (payload.bytes.size() <= kCopiedValue) {

@@ -1,6 +1,8 @@
 // One connection's side of the protocol, bytes in and bytes out: handshake, signatures, cluster
 // version, connectionID and sequence. It knows no socket.
 //
+// This is the dialect kbench; docs/protocol.md has the others beside it (Dialect).
+//
 //   input problem                          answer                                   and then
 //   bad magic, length above the limits,    UNSOLICITEDSTATUS INVALID_REQUEST        closes
 //     no Kinetic message, no authType
@@ -37,6 +39,7 @@
 #include "kinetic/codec.h"
 #include "server/batch_book.h"
 #include "server/device.h"
+#include "server/dialect.h"
 #include "server/limits.h"
 #include "server/log_request.h"
 #include "server/outbox.h"
@@ -50,10 +53,12 @@ namespace kbench::server {
 // What all conversations of a server share; borrowed, used by one thread.
 struct Desk {
   const Limits* limits = nullptr;
+  const Dialect* dialect = &KbenchDialect();
   Device* device = nullptr;
   RequestHandler* handler = nullptr;
   LogRequests* logs = nullptr;
   ServiceTime* service = nullptr;
+  OpCounters* counters = nullptr;  // null: latencies and whole messages are not counted
   kinetic::Encoder encoder;
   kinetic::Decoder decoder;
   kinetic::Command response;  // kept for its capacity
@@ -92,6 +97,7 @@ class Conversation {
  private:
   Step Answer(RealTime came);
   Step AnswerPin(const kinetic::Message& message);
+  Step RefuseStranger(const kinetic::Message& message);
   bool Vouched(const kinetic::Message& message) const;
   // Checks a request whose signature is good; nothing when the handler may have it. *service is cut
   // down to what the request's timeout leaves.
@@ -100,20 +106,35 @@ class Conversation {
   Objection CheckHeader(const kinetic::Command& request) const;
   Objection CheckSequence(const kinetic::Header& header) const;
   Objection CheckState(kinetic::MessageType type) const;
-  Step Close(kinetic::StatusCode code, absl::string_view why);
-  void Refuse(const kinetic::Signature& signature, const Refusal& refusal);
+  // Does a request whose sender and header are as they must be.
+  Step Do(const kinetic::Message& message, std::shared_ptr<const Identity> identity,
+          const kinetic::Signature& signature, Nanos service);
+  // Whether an answer with this status is the connection's last word instead.
+  bool Ends(kinetic::StatusCode code, std::optional<kinetic::MessageType> request) const;
+  // `of_request`: the last word names the sequence and type of the answer in desk_->response, where
+  // the dialect's last words do.
+  Step Close(kinetic::StatusCode code, absl::string_view why, bool of_request = false);
+  Step CloseSilently();
+  Step RefuseFrame(absl::string_view why);
+  Step Refuse(const kinetic::Signature& signature, const Refusal& refusal, Nanos service = {});
   kinetic::Command* NewResponse(const kinetic::Command* request);
-  void Post(const kinetic::Signature& signature, Payload payload, Outbox::Kind kind,
-            std::optional<uint64_t> recorded_sequence);
 
-  // What the answer to a pending request needs to know of it.
-  struct Pending {
-    kinetic::Header header;
-    int64_t identity_id = 0;
+  // What the answer to a request needs to know of it.
+  struct Asked {
+    kinetic::Header header;  // of the answer
+    kinetic::Signature signature;
     std::shared_ptr<const Identity> identity;
+    kinetic::MessageType type = kinetic::MessageType::kInvalid;
     uint64_t sequence = 0;
+    uint64_t message_size = 0;
+    bool durable_later = false;  // its SUCCESS may be held back (Dialect::write_hold)
+    bool flushes = false;        // and lets what is held back go
     Nanos service;
   };
+  // The answer is in desk_->response: sends it, or ends the connection with it.
+  Step Post(const Asked& asked, Payload payload, Ending ending);
+  void Append(const kinetic::Signature& signature, Payload payload, Outbox::Kind kind,
+              std::optional<uint64_t> recorded_sequence);
 
   int64_t connection_id_;
   bool tls_;
@@ -122,7 +143,7 @@ class Conversation {
   Outbox outbox_;
   BatchBook batches_;
   std::unique_ptr<Task> task_;
-  Pending pending_;
+  Asked pending_;
   std::optional<uint64_t> last_sequence_;
   bool closing_ = false;
 };

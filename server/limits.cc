@@ -20,23 +20,25 @@ struct Named {
   uint32_t least;
   uint32_t most;
   bool size;  // bytes, may have a unit
+  uint32_t flags;
 };
 constexpr uint32_t kMost = 1u << 30;
 constexpr std::array<Named, 14> kNamed = {{
-    {"key", &Limits::key_size, 1, 1 << 16, true},
-    {"value", &Limits::value_size, 1, 64 << 20, true},
-    {"version", &Limits::version_size, 1, 1 << 16, true},
-    {"tag", &Limits::tag_size, 0, 1 << 20, true},
-    {"message", &Limits::message_size, 4096, 64 << 20, true},
-    {"range", &Limits::range_keys, 1, 100'000, false},
-    {"connections", &Limits::connections, 1, 1 << 20, false},
-    {"identities", &Limits::identities, 1, 1 << 20, false},
-    {"pin", &Limits::pin_size, 1, 4096, true},
-    {"read-depth", &Limits::read_depth, 1, kMost, false},
-    {"write-depth", &Limits::write_depth, 1, kMost, false},
-    {"batch-operations", &Limits::batch_operations, 1, 1 << 20, false},
-    {"batches", &Limits::batches, 1, 1 << 16, false},
-    {"batch-size", &Limits::batch_size, 1, kMost, true},
+    {"key", &Limits::key_size, 1, 1 << 16, true, kKeyLimit},
+    {"value", &Limits::value_size, 1, 64 << 20, true, kValueLimit},
+    {"version", &Limits::version_size, 1, 1 << 16, true, kVersionLimit},
+    {"tag", &Limits::tag_size, 0, 1 << 20, true, kTagLimit},
+    {"message", &Limits::message_size, 4096, 64 << 20, true, kMessageLimit},
+    {"range", &Limits::range_keys, 1, 100'000, false, kRangeLimit},
+    {"connections", &Limits::connections, 1, 1 << 20, false, kConnectionsLimit},
+    {"identities", &Limits::identities, 1, 1 << 20, false, kIdentitiesLimit},
+    {"pin", &Limits::pin_size, 1, 4096, true, kPinLimit},
+    {"read-depth", &Limits::read_depth, 1, kMost, false, kReadDepthLimit},
+    {"write-depth", &Limits::write_depth, 1, kMost, false, kWriteDepthLimit},
+    {"batch-operations", &Limits::batch_operations, 1, 1 << 20, false,
+     kBatchOperationsLimit | kBatchDeletesLimit},
+    {"batches", &Limits::batches, 1, 1 << 16, false, kBatchesLimit},
+    {"batch-size", &Limits::batch_size, 1, kMost, true, kBatchSizeLimit},
 }};
 
 // The vendor's server a8c0c701, as far as it has the limit.
@@ -69,6 +71,8 @@ absl::Status Apply(absl::string_view part, Limits* limits) {
                                                      named.most));
     }
     limits->*named.field = static_cast<uint32_t>(*number);
+    limits->unlimited &= ~named.flags;
+    limits->untold &= ~named.flags;
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(

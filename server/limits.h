@@ -13,6 +13,25 @@ namespace kbench::server {
 
 inline constexpr uint32_t kUnlimited = 4294967295u;  // the wire's "no limit"
 
+// The handshake's fields, for Limits::unlimited and Limits::untold.
+enum LimitFlag : uint32_t {
+  kKeyLimit = 1u << 0,
+  kValueLimit = 1u << 1,
+  kVersionLimit = 1u << 2,
+  kTagLimit = 1u << 3,
+  kConnectionsLimit = 1u << 4,
+  kReadDepthLimit = 1u << 5,
+  kWriteDepthLimit = 1u << 6,
+  kMessageLimit = 1u << 7,
+  kRangeLimit = 1u << 8,
+  kIdentitiesLimit = 1u << 9,
+  kPinLimit = 1u << 10,
+  kBatchOperationsLimit = 1u << 11,
+  kBatchesLimit = 1u << 12,
+  kBatchSizeLimit = 1u << 13,
+  kBatchDeletesLimit = 1u << 14,
+};
+
 struct Limits {
   uint32_t key_size = 4096;
   uint32_t value_size = kinetic::kSpecMaxValueSize;
@@ -29,6 +48,11 @@ struct Limits {
   uint32_t batches = 5;                    // open ones of a connection
   uint32_t batch_size = 64 * 1024 * 1024;  // bytes of one batch's changes
   uint32_t push_operations = 1000;         // of one PEER2PEERPUSH, nested ones included
+
+  // What is enforced but told as kUnlimited, or not told at all; a limit that ParseLimits() names
+  // is told as it is.
+  uint32_t unlimited = 0;
+  uint32_t untold = 0;
 
   // A value above value_size is never stored, but read past and refused, so that the connection
   // lives on; above this it is not worth reading, and the connection ends.

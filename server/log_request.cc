@@ -4,34 +4,28 @@
 #include <memory>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/units.h"
 #include "base/version.h"
 
 namespace kbench::server {
-namespace {
-
-bool IsKnownRequest(kinetic::MessageType type) {
-  return kinetic::IsRequest(type) && !absl::StartsWith(kinetic::Name(type), "UNKNOWN");
-}
-
-}  // namespace
-
 using kinetic::Command;
 using kinetic::MessageType;
 using kinetic::StatusCode;
 using Type = kinetic::GetLog::Type;
 
-LogRequests::LogRequests(const Limits* limits, const Store* store, const OpCounters* counters,
-                         ResidenceTrace* trace, const Device* device)
+LogRequests::LogRequests(const Limits* limits, const Dialect* dialect, const Store* store,
+                         const OpCounters* counters, ResidenceTrace* trace, const Device* device)
     : limits_(limits),
+      dialect_(dialect),
       store_(store),
       counters_(counters),
       trace_(trace),
       device_(device),
-      model_(absl::StrCat("kbench-server, ", std::string(store->name()), " store")),
+      model_(absl::StrCat("kbench-server, ", std::string(store->name()), " store",
+                          dialect == &KbenchDialect() ? "" : ", dialect ",
+                          dialect == &KbenchDialect() ? "" : std::string(dialect->name))),
       interfaces_(ReadInterfaces()),
       ticks_at_start_(ReadCpuTicks()),
       disk_busy_at_start_(ReadDiskBusy()),
@@ -108,7 +102,8 @@ Objection LogRequests::FillDevice(kinetic::Text name, kinetic::GetLog* log, Payl
         .why = trace_->records_per_connection() == 0
                    ? std::string("this server was started without residence records")
                    : absl::StrCat("there is no device log \"", name, "\"; this server has ",
-                                  kinetic::kResidenceLogPrefix, "<connectionID>")};
+                                  kinetic::kResidenceLogPrefix, "<connectionID>"),
+        .in_detail = dialect_->unknown_log_in_detail};
   }
   auto owner = std::make_shared<const std::string>(*std::move(bytes));
   payload->bytes = AsBytes(*owner);
@@ -132,7 +127,7 @@ void LogRequests::FillConfiguration(kinetic::GetLog* log) {
   configuration.version = ReleaseVersion();
   configuration.compilation_date = BuildDate();
   configuration.source_hash = BuildId();
-  configuration.protocol_version = "4.0.1";
+  configuration.protocol_version = dialect_->protocol_version;
   configuration.protocol_compilation_date = BuildDate();  // the schema is part of this build
   configuration.protocol_source_hash = BuildId();
   for (const HostInterface& interface : interfaces_) {
@@ -143,26 +138,32 @@ void LogRequests::FillConfiguration(kinetic::GetLog* log) {
   }
   configuration.port = port_;
   configuration.tls_port = tls_port_;
-  configuration.current_power_level = static_cast<int32_t>(device_->power());
+  if (dialect_->tells_power_level) {
+    configuration.current_power_level = static_cast<int32_t>(device_->power());
+  }
 }
 
 void LogRequests::FillLimits(kinetic::GetLog* log) const {
   kinetic::GetLog::Limits& limits = log->limits.emplace();
-  limits.max_key_size = limits_->key_size;
-  limits.max_value_size = limits_->value_size;
-  limits.max_version_size = limits_->version_size;
-  limits.max_tag_size = limits_->tag_size;
-  limits.max_connections = limits_->connections;
-  limits.max_outstanding_read_requests = limits_->read_depth;
-  limits.max_outstanding_write_requests = limits_->write_depth;
-  limits.max_message_size = limits_->message_size;
-  limits.max_key_range_count = limits_->range_keys;
-  limits.max_identity_count = limits_->identities;
-  limits.max_pin_size = limits_->pin_size;
-  limits.max_operation_count_per_batch = limits_->batch_operations;
-  limits.max_batch_count_per_device = limits_->batches;
-  limits.max_batch_size = limits_->batch_size;
-  limits.max_deletes_per_batch = limits_->batch_operations;
+  const auto told = [this](LimitFlag flag, uint32_t limit) -> std::optional<uint32_t> {
+    if ((limits_->untold & flag) != 0) return std::nullopt;
+    return (limits_->unlimited & flag) != 0 ? kUnlimited : limit;
+  };
+  limits.max_key_size = told(kKeyLimit, limits_->key_size);
+  limits.max_value_size = told(kValueLimit, limits_->value_size);
+  limits.max_version_size = told(kVersionLimit, limits_->version_size);
+  limits.max_tag_size = told(kTagLimit, limits_->tag_size);
+  limits.max_connections = told(kConnectionsLimit, limits_->connections);
+  limits.max_outstanding_read_requests = told(kReadDepthLimit, limits_->read_depth);
+  limits.max_outstanding_write_requests = told(kWriteDepthLimit, limits_->write_depth);
+  limits.max_message_size = told(kMessageLimit, limits_->message_size);
+  limits.max_key_range_count = told(kRangeLimit, limits_->range_keys);
+  limits.max_identity_count = told(kIdentitiesLimit, limits_->identities);
+  limits.max_pin_size = told(kPinLimit, limits_->pin_size);
+  limits.max_operation_count_per_batch = told(kBatchOperationsLimit, limits_->batch_operations);
+  limits.max_batch_count_per_device = told(kBatchesLimit, limits_->batches);
+  limits.max_batch_size = told(kBatchSizeLimit, limits_->batch_size);
+  limits.max_deletes_per_batch = told(kBatchDeletesLimit, limits_->batch_operations);
 }
 
 void LogRequests::FillUtilizations(kinetic::GetLog* log) {
@@ -214,10 +215,11 @@ void LogRequests::FillStatistics(kinetic::GetLog* log) const {
   // Every request that there is, asked for or not: kinetic-java wants the list not to be empty.
   for (int type = 0; type < OpCounters::kTypes; ++type) {
     const OpCounters::Count& count = counters_->of(type);
-    if (count.count == 0 && !IsKnownRequest(static_cast<MessageType>(type))) continue;
-    log->statistics.push_back({.message_type = static_cast<MessageType>(type),
-                               .count = count.count,
-                               .bytes = count.bytes});
+    if (count.count == 0 && !dialect_->Knows(static_cast<MessageType>(type))) continue;
+    kinetic::GetLog::Statistics& told = log->statistics.emplace_back();
+    told = {
+        .message_type = static_cast<MessageType>(type), .count = count.count, .bytes = count.bytes};
+    if (dialect_->tells_latency) told.max_latency_ms = count.max_latency_ms;
   }
 }
 

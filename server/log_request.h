@@ -3,7 +3,6 @@
 // to be there), never a made-up one.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,8 +10,10 @@
 
 #include "kinetic/types.h"
 #include "server/device.h"
+#include "server/dialect.h"
 #include "server/host_report.h"
 #include "server/limits.h"
+#include "server/op_counters.h"
 #include "server/outbox.h"
 #include "server/refusal.h"
 #include "server/residence_trace.h"
@@ -20,32 +21,11 @@
 
 namespace kbench::server {
 
-// Per message type: requests answered, and the value bytes that came and went with them.
-class OpCounters {
- public:
-  struct Count {
-    uint64_t count = 0;
-    uint64_t bytes = 0;
-  };
-  static constexpr int kTypes = 64;
-
-  void Add(kinetic::MessageType request, uint64_t value_bytes) {
-    const auto index = static_cast<uint32_t>(request);
-    if (index >= kTypes) return;
-    ++counts_[index].count;
-    counts_[index].bytes += value_bytes;
-  }
-  const Count& of(int request) const { return counts_[static_cast<size_t>(request)]; }
-
- private:
-  std::array<Count, kTypes> counts_ = {};
-};
-
 class LogRequests {
  public:
   // The pointers are borrowed and outlive this object.
-  LogRequests(const Limits* limits, const Store* store, const OpCounters* counters,
-              ResidenceTrace* trace, const Device* device);
+  LogRequests(const Limits* limits, const Dialect* dialect, const Store* store,
+              const OpCounters* counters, ResidenceTrace* trace, const Device* device);
 
   // 0: the server does not listen there.
   void set_ports(uint16_t port, uint16_t tls_port);
@@ -70,6 +50,7 @@ class LogRequests {
   void FillMessages(kinetic::GetLog* log);
 
   const Limits* limits_;
+  const Dialect* dialect_;
   const Store* store_;
   const OpCounters* counters_;
   ResidenceTrace* trace_;

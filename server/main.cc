@@ -19,6 +19,7 @@
 #include "base/status_macros.h"
 #include "base/units.h"
 #include "base/version.h"
+#include "server/dialect.h"
 #include "server/host_report.h"
 #include "server/limits.h"
 #include "server/rocks_store.h"
@@ -41,6 +42,7 @@ struct Flags {
   std::string listen = "127.0.0.1:8123";
   std::string tls_listen;
   std::string capacity;
+  std::string dialect = "kbench";
   std::string limits;
   std::string identity_key_file;
   std::string default_synchronization = "none";
@@ -78,9 +80,20 @@ void Declare(Flags* flags, CLI::App* app) {
   app->add_option("--capacity", flags->capacity,
                   "What the memory store may hold, like 8GiB; by default three quarters of the "
                   "host's memory");
-  app->add_option("--limits", flags->limits, LimitsHelp());
+  app->add_option(
+         "--dialect", flags->dialect,
+         "How to answer where known servers differ: kbench follows the specification, else the "
+         "simulator, unless an independent client cannot work with it; spec follows the "
+         "specification in any case; simulator answers as kinetic-java's; kineticd as a drive with "
+         "the vendor's server (a PUT needs a tag, INVALID_REQUEST ends the connection, answers to "
+         "writes come late and are overtaken). docs/protocol.md has the whole table")
+      ->check(CLI::IsMember(DialectNames()))
+      ->capture_default_str();
+  app->add_option("--limits", flags->limits,
+                  LimitsHelp() + "; what it does not name is as in the dialect");
   app->add_option("--default-synchronization", flags->default_synchronization,
-                  "Of a PUT or DELETE that names none: none refuses it")
+                  "Of a PUT or DELETE that names none: none leaves that to the dialect, and all "
+                  "but spec refuse it")
       ->check(CLI::IsMember({"none", "writethrough", "writeback", "flush"}))
       ->capture_default_str();
   app->add_option("--cluster-version", flags->server.cluster_version,
@@ -174,8 +187,11 @@ absl::StatusOr<ServerOptions> ToOptions(Flags flags) {
     return absl::InvalidArgumentError(
         absl::StrCat("--data-dir has no effect on the ", options.store, " store"));
   }
-  options.limits.connections = RaiseConnections(options.store == "rocksdb");
-  const uint32_t possible = options.limits.connections;
+  options.dialect = FindDialect(flags.dialect);
+  options.limits = options.dialect->limits;
+  const uint32_t possible = RaiseConnections(options.store == "rocksdb");
+  const bool has_own = options.limits.connections != Limits().connections;
+  options.limits.connections = has_own ? std::min(options.limits.connections, possible) : possible;
   absl::StatusOr<Limits> limits = ParseLimits(flags.limits, options.limits);
   if (!limits.ok()) return Annotate(limits.status(), "--limits");
   options.limits = *limits;
@@ -212,10 +228,15 @@ absl::Status Serve(Flags flags) {
   ASSIGN_OR_RETURN(ServerOptions options, ToOptions(std::move(flags)));
   if (cpu >= 0) RETURN_IF_ERROR(Pin(cpu));
   const uint32_t connections = options.limits.connections;
+  const absl::string_view dialect = options.dialect->name;
   const bool wants_stamps = options.residence_records > 0 && options.listen.has_value();
   ASSIGN_OR_RETURN(const Fd stop, WatchSignals());
   ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Open(std::move(options)));
   std::cerr << "kbench-server: up to " << connections << " connections (RLIMIT_NOFILE)\n";
+  if (dialect != KbenchDialect().name) {
+    std::cerr << "kbench-server: answers in the dialect " << dialect
+              << "; docs/protocol.md says what that changes\n";
+  }
   if (wants_stamps && !server->stamps()) {
     std::cerr << "kbench-server: the kernel refuses receive stamps; residence begins when the "
                  "receive call returns\n";

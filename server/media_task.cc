@@ -71,7 +71,12 @@ bool ScanTask::Step() {
 Objection ScanTask::Finish(kinetic::Command* response) {
   if (!failed_.ok()) return OfStore(failed_);
   kinetic::Range& range = response->range.emplace();
-  range.end_key = told_;
+  range.end_key = options_.tells == Dialect::ScanTells::kRequestedEnd ? range_.end : told_;
+  if (options_.tells == Dialect::ScanTells::kWholeRange) {
+    range.start_key = range_.start;
+    range.start_key_inclusive = range_.start_inclusive;
+    range.end_key_inclusive = range_.end_inclusive;
+  }
   range.keys.assign(bad_.begin(), bad_.end());
   if (!expired_) return std::nullopt;
   return Refusal{.code = StatusCode::kExpired,

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "kinetic/types.h"
 #include "server/caller.h"
+#include "server/dialect.h"
 #include "server/limits.h"
 #include "server/store.h"
 #include "server/task.h"
@@ -42,6 +43,7 @@ class ScanTask final : public Task {
     std::shared_ptr<const Identity> identity;
     bool tls = false;
     std::optional<MonoTime> deadline;
+    Dialect::ScanTells tells = Dialect::ScanTells::kHowFar;
   };
   explicit ScanTask(const Options& options);
 

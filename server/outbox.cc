@@ -28,6 +28,7 @@ bool AddBytes(const char* data, size_t size, std::span<iovec> out, int* used) {
 
 void Outbox::Seal(Payload payload, std::optional<uint64_t> sequence, Kind kind) {
   Answer& answer = answers_.emplace_back();
+  last_is_parked_ = false;
   answer.head_size = bytes_.size() - sealed_;
   answer.payload = std::move(payload);
   answer.sequence = sequence;
@@ -38,17 +39,68 @@ void Outbox::Seal(Payload payload, std::optional<uint64_t> sequence, Kind kind) 
 }
 
 void Outbox::SetReceived(RealTime received, uint32_t flags) {
-  answers_.back().received = received;
-  answers_.back().flags = flags;
+  last().received = received;
+  last().flags = flags;
+}
+
+void Outbox::CountLatency(kinetic::MessageType request, OpCounters* counters) {
+  last().request = request;
+  last().counters = counters;
+}
+
+void Outbox::Park(Nanos hold) {
+  Parked& parked = parked_.emplace_back();
+  parked.answer = std::move(answers_.back());
+  answers_.pop_back();
+  sealed_ -= parked.answer.head_size;
+  parked.head = bytes_.substr(sealed_);
+  bytes_.resize(sealed_);
+  parked.hold = hold;
+  parked.due = MonoNow() + hold;
+  last_is_parked_ = true;
+}
+
+void Outbox::Unpark(Parked* parked) {
+  bytes_ += parked->head;
+  sealed_ = bytes_.size();
+  answers_.push_back(std::move(parked->answer));
+  last_is_parked_ = false;
+}
+
+void Outbox::Ripen(MonoTime now) {
+  size_t kept = 0;
+  for (size_t i = 0; i < parked_.size(); ++i) {
+    if (parked_[i].due <= now) {
+      Unpark(&parked_[i]);
+    } else if (kept++ != i) {
+      parked_[kept - 1] = std::move(parked_[i]);
+    }
+  }
+  parked_.resize(kept);
+}
+
+void Outbox::ReleaseParked() {
+  for (Parked& parked : parked_) Unpark(&parked);
+  parked_.clear();
 }
 
 void Outbox::HoldUntil(MonoTime due) {
+  if (last_is_parked_) {
+    parked_.back().due = due + parked_.back().hold;
+    return;
+  }
   held_ += !answers_.back().due.is_set();
   answers_.back().due = due;
 }
 
 MonoTime Outbox::next_due() const {
-  return empty() || front_sent_ > 0 ? MonoTime() : answers_[front_].due;
+  const bool any = front_ < answers_.size();
+  if (any && (front_sent_ > 0 || !answers_[front_].due.is_set())) return MonoTime();
+  MonoTime next = any ? answers_[front_].due : MonoTime();
+  for (const Parked& parked : parked_) {
+    if (!next.is_set() || parked.due < next) next = parked.due;
+  }
+  return next;
 }
 
 int Outbox::Gather(MonoTime now, size_t max_bytes, std::span<iovec> out) const {
@@ -75,6 +127,9 @@ void Outbox::Sent(size_t n, RealTime at, ResidenceRing* ring) {
   unsent_ -= n;
   while (n > 0) {
     Answer& answer = answers_[front_];
+    if (front_sent_ == 0 && answer.counters != nullptr) {
+      answer.counters->AddLatency(answer.request, at - answer.received);
+    }
     if (front_sent_ == 0 && answer.sequence.has_value()) {
       ring->Record({.sequence = *answer.sequence,
                     .received = ServerTime(answer.received.ns()),
@@ -96,7 +151,7 @@ void Outbox::Sent(size_t n, RealTime at, ResidenceRing* ring) {
 }
 
 void Outbox::DropSent() {
-  if (empty()) {
+  if (front_ == answers_.size()) {
     answers_.clear();
     bytes_.clear();
     front_ = front_byte_ = sealed_ = 0;

@@ -243,7 +243,9 @@ Objection PushTask::Finish(kinetic::Command* response) {
     all = all && in.outcome.code == StatusCode::kSuccess;
   }
   out.all_child_operations_succeeded = all;
-  return std::nullopt;
+  if (all || !options_.failure_is_error) return std::nullopt;
+  return Refusal{.code = StatusCode::kNestedOperationErrors,
+                 .why = "an operation of the push failed"};
 }
 
 Objection PreparePush(const kinetic::Command& request, const Caller& caller, const Limits& limits,

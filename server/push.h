@@ -10,7 +10,7 @@
 // The answer repeats every operation with its own status. Those of a push whose peer cannot be
 // reached are not there: the whole push is REMOTE_CONNECTION_ERROR. A failed operation leaves the
 // push a SUCCESS with allChildOperationsSucceeded false, as the simulator does and kinetic-java and
-// kinetic-c need (specification: NESTED_OPERATION_ERRORS).
+// kinetic-c need (specification: NESTED_OPERATION_ERRORS; Dialect::push_failure_is_error).
 #pragma once
 
 #include <atomic>
@@ -99,7 +99,8 @@ class PushTask final : public Task {
     std::shared_ptr<const Identity> identity;  // who asked, and may read
     bool tls = false;
     const Store* store = nullptr;
-    Courier* courier = nullptr;  // null: nothing is carried (SERVICE_BUSY)
+    Courier* courier = nullptr;     // null: nothing is carried (SERVICE_BUSY)
+    bool failure_is_error = false;  // Dialect::push_failure_is_error
   };
   explicit PushTask(const Options& options) : options_(options) {}
   ~PushTask() override { options_.job->cancelled = true; }

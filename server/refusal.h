@@ -1,6 +1,7 @@
 // Why a request is not done: a status of the protocol, and a sentence for its sender.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,9 +11,18 @@
 
 namespace kbench::server {
 
+// How a refusal reaches its sender.
+enum class Ending : uint8_t {
+  kAnswer,   // by an answer; the connection goes on
+  kTell,     // by an unsolicited status, the connection's last word
+  kSilence,  // the connection is closed without a word
+};
+
 struct Refusal {
   kinetic::StatusCode code = kinetic::StatusCode::kInternalError;
   std::string why;
+  Ending ending = Ending::kAnswer;
+  bool in_detail = false;  // `why` is the status' detailedMessage, and it has no statusMessage
 };
 
 // Nothing: the request may go on.

@@ -18,19 +18,6 @@ using kinetic::Synchronization;
 
 namespace {
 
-// An entry's metadata as a body, and its value unless only metadata was asked for.
-Payload Show(kinetic::Text key, const EntryRef& entry, bool metadata_only, Command* response) {
-  KeyValue& shown = *response->key_value;
-  shown.key = key;
-  shown.db_version = entry->version;
-  if (entry->tag.has_value()) shown.tag = *entry->tag;
-  shown.algorithm = entry->algorithm;
-  if (metadata_only) return {};
-  return {.owner = entry, .bytes = entry->value.bytes()};
-}
-
-Refusal NotFound() { return {.code = StatusCode::kNotFound, .why = ""}; }
-
 bool IsChange(MessageType type) {
   return type == MessageType::kPut || type == MessageType::kDelete;
 }
@@ -40,6 +27,19 @@ bool IsChange(MessageType type) {
 bool AnswersWithKeyValue(MessageType type) {
   return IsChange(type) || type == MessageType::kGet || type == MessageType::kGetVersion ||
          type == MessageType::kGetNext || type == MessageType::kGetPrevious;
+}
+
+bool IsRead(MessageType type) { return AnswersWithKeyValue(type) && !IsChange(type); }
+
+// START, END and ABORT name the batch that they are about.
+bool IsAboutABatch(MessageType type) {
+  return type == MessageType::kStartBatch || type == MessageType::kEndBatch ||
+         type == MessageType::kAbortBatch;
+}
+
+bool IsInverted(const kinetic::Range& range) {
+  const kinetic::Text start = OrEmpty(range.start_key), end = OrEmpty(range.end_key);
+  return !end.empty() && end < start;
 }
 
 const KeyValue& KeyValueOf(const Command& command) {
@@ -62,53 +62,92 @@ Store::Bound BoundOf(const std::optional<kinetic::Text>& key,
 
 RequestHandler::RequestHandler(const Parts& parts)
     : parts_(parts),
-      changes_(parts.limits, parts.store, parts.default_synchronization),
-      admin_(parts.limits, parts.device, parts.store),
+      changes_(parts.limits, parts.store, parts.dialect, parts.default_synchronization),
+      admin_(parts.limits, parts.dialect, parts.device, parts.store),
       batch_rules_{.limits = parts.limits,
+                   .dialect = parts.dialect,
                    .changes = &changes_,
                    .store = parts.store,
                    .device = parts.device} {}
 
 RequestHandler::Result RequestHandler::Handle(const IncomingRequest& request, Value value,
                                               Command* response) {
-  Result result;
   const Command& command = *request.command;
   const MessageType type = *command.header.message_type;
-  const uint64_t bytes_in = value.size();
-  // START, END and ABORT name the batch that they are about.
-  const bool about_a_batch = type == MessageType::kStartBatch || type == MessageType::kEndBatch ||
-                             type == MessageType::kAbortBatch;
-  if (command.header.batch_id.has_value() && !about_a_batch) {
-    const uint32_t batch = *command.header.batch_id;
-    if (IsChange(type) && request.batches->Has(batch)) {
-      request.batches->Add(command, std::move(value), request.skipped_size);
-      result.answered = false;
-    } else if (IsChange(type)) {
-      // Nobody waits for an answer to it, so that only the end of the connection can tell.
-      Conclude(Refusal{.code = StatusCode::kInvalidBatch,
-                       .why = absl::StrCat("batch ", batch, " is not open")},
-               response);
-      result.closes = true;
-    } else {
-      Conclude(Refusal{.code = StatusCode::kInvalidBatch,
-                       .why = absl::StrCat(Name(type), " cannot be part of a batch")},
-               response);
+  const Dialect& dialect = *parts_.dialect;
+  if (command.header.batch_id.has_value() && !IsAboutABatch(type)) {
+    const bool open = request.batches->Has(*command.header.batch_id);
+    if (IsChange(type) || dialect.only_changes_in_batch ||
+        (!open && dialect.anything_of_unknown_batch_ends)) {
+      return HandleInBatch(request, std::move(value), response);
     }
-    parts_.counters->Add(type, bytes_in);
-    return result;
   }
-  if (AnswersWithKeyValue(type)) response->key_value.emplace();
+  Result result;
+  const uint64_t bytes_in = value.size();
+  if (AnswersWithKeyValue(type)) {
+    const KeyValue& asked = KeyValueOf(command);
+    KeyValue& told = response->key_value.emplace();
+    if (dialect.reads_name_key && IsRead(type)) told.key = asked.key;
+    if (dialect.repeats_metadata_only && asked.metadata_only.value_or(false)) {
+      told.metadata_only = true;
+    }
+  }
   Objection objection;
   if (request.skipped_size > 0) {
     objection =
         Invalid(absl::StrCat("a value of ", request.skipped_size, " bytes is above the limit of ",
                              parts_.limits->value_size, " bytes"));
+    objection->ending = dialect.oversized_value;
   } else {
-    objection = Dispatch(request, std::move(value), response, &result);
+    objection = CheckShape(request, bytes_in);
+    if (!objection.has_value()) {
+      objection = Dispatch(request, std::move(value), response, &result);
+    }
   }
-  if (result.task == nullptr) Conclude(std::move(objection), response);
+  if (result.task == nullptr) result.ending = Conclude(std::move(objection), response);
   parts_.counters->Add(type, bytes_in + result.payload.bytes.size());
   return result;
+}
+
+RequestHandler::Result RequestHandler::HandleInBatch(const IncomingRequest& request, Value value,
+                                                     Command* response) {
+  Result result;
+  const Command& command = *request.command;
+  const MessageType type = *command.header.message_type;
+  parts_.counters->Add(type, value.size());
+  const bool open = request.batches->Has(*command.header.batch_id);
+  if (IsChange(type) && open) {
+    Objection refused = request.batches->Add(command, std::move(value), request.skipped_size);
+    result.answered = refused.has_value();
+    if (refused.has_value()) result.ending = Conclude(std::move(refused), response);
+  } else if (IsChange(type) || (!open && parts_.dialect->anything_of_unknown_batch_ends)) {
+    result.ending = Conclude(request.batches->NotOpen(command.header, true), response);
+  } else {
+    Conclude(Refusal{.code = StatusCode::kInvalidBatch,
+                     .why = absl::StrCat(Name(type), " cannot be part of a batch")},
+             response);
+  }
+  return result;
+}
+
+Objection RequestHandler::CheckShape(const IncomingRequest& request, uint64_t value_size) const {
+  const Dialect& dialect = *parts_.dialect;
+  const MessageType type = *request.command->header.message_type;
+  if (dialect.other_value_refused && value_size > 0 && type != MessageType::kPut &&
+      type != MessageType::kSetup) {
+    return Invalid("Unexpected value");
+  }
+  if (type == MessageType::kMediaOptimize && !dialect.has_media_optimize) {
+    return Invalid("Unimplemented command: MEDIAOPTIMIZE");
+  }
+  if (!AnswersWithKeyValue(type)) return std::nullopt;
+  const KeyValue& key_value = KeyValueOf(*request.command);
+  if (type == MessageType::kPut) RETURN_IF_REFUSED(changes_.HasWhatItNeeds(key_value));
+  const bool neighbour = type == MessageType::kGetNext || type == MessageType::kGetPrevious;
+  if (dialect.empty_key_refused && !neighbour && OrEmpty(key_value.key).empty()) {
+    return Invalid("Key is empty");
+  }
+  return std::nullopt;
 }
 
 Objection RequestHandler::Dispatch(const IncomingRequest& request, Value value, Command* response,
@@ -166,14 +205,14 @@ Objection RequestHandler::Dispatch(const IncomingRequest& request, Value value, 
   }
 }
 
-void RequestHandler::HandlePin(const Command& command, kinetic::Text pin, bool tls,
-                               Command* response) {
+Ending RequestHandler::HandlePin(const Command& command, kinetic::Text pin, bool tls,
+                                 Command* response) {
   parts_.counters->Add(MessageType::kPinOp, 0);
-  Conclude(admin_.Pin(command, pin, tls), response);
+  return Conclude(admin_.Pin(command, pin, tls), response);
 }
 
-void RequestHandler::Finish(Task* task, Command* response) {
-  Conclude(task->Finish(response), response);
+Ending RequestHandler::Finish(Task* task, Command* response) {
+  return Conclude(task->Finish(response), response);
 }
 
 Objection RequestHandler::Change(const IncomingRequest& request, Value value) {
@@ -203,7 +242,7 @@ Objection RequestHandler::Get(const IncomingRequest& request, const KeyValue& ge
   RETURN_IF_REFUSED(request.caller.May(Permission::kRead, key));
   const absl::StatusOr<EntryRef> entry = parts_.store->Find(key);
   if (!entry.ok()) return OfStore(entry.status());
-  if (*entry == nullptr) return NotFound();
+  if (*entry == nullptr) return NotFound(MessageType::kGet);
   *payload = Show(key, *entry, get.metadata_only.value_or(false), response);
   return std::nullopt;
 }
@@ -212,12 +251,18 @@ Objection RequestHandler::GetNeighbour(const IncomingRequest& request, const Key
                                        bool next, Command* response, Payload* payload) {
   const kinetic::Text key = OrEmpty(get.key);
   RETURN_IF_REFUSED(changes_.WithinLimits(get, 0));
-  absl::StatusOr<std::optional<Store::Item>> item =
-      next ? parts_.store->Next(key) : parts_.store->Previous(key);
-  if (!item.ok()) return OfStore(item.status());
-  if (!item->has_value()) return NotFound();
-  // The permission is for what is shown, not for where the search began.
-  RETURN_IF_REFUSED(request.caller.May(Permission::kRead, (*item)->key));
+  absl::StatusOr<std::optional<Store::Item>> item;
+  std::string from(key);
+  while (true) {
+    item = next ? parts_.store->Next(from) : parts_.store->Previous(from);
+    if (!item.ok()) return OfStore(item.status());
+    if (!item->has_value()) return NotFound(MessageType::kGetNext);
+    // The permission is for what is shown, not for where the search began.
+    const Objection refused = request.caller.May(Permission::kRead, (*item)->key);
+    if (!refused.has_value()) break;
+    if (!parts_.dialect->skips_unreadable_neighbours) return refused;
+    from = (*item)->key;
+  }
   key_ = std::move((*item)->key);
   *payload = Show(key_, (*item)->entry, get.metadata_only.value_or(false), response);
   return std::nullopt;
@@ -230,7 +275,7 @@ Objection RequestHandler::GetVersion(const IncomingRequest& request, const KeyVa
   RETURN_IF_REFUSED(request.caller.May(Permission::kRead, key));
   const absl::StatusOr<EntryRef> entry = parts_.store->Find(key);
   if (!entry.ok()) return OfStore(entry.status());
-  if (*entry == nullptr) return NotFound();
+  if (*entry == nullptr) return NotFound(MessageType::kGetVersion);
   key_ = (*entry)->version;
   response->key_value->db_version = key_;
   return std::nullopt;
@@ -254,6 +299,26 @@ Objection RequestHandler::CheckRange(const IncomingRequest& request, uint32_t* k
 
 Objection RequestHandler::GetKeyRange(const IncomingRequest& request, Command* response) {
   const kinetic::Range& range = RangeOf(*request.command);
+  const Dialect& dialect = *parts_.dialect;
+  using NoKeys = Dialect::NoKeys;
+  const bool zero =
+      range.max_returned == 0u ||
+      (dialect.max_returned_zero == NoKeys::kInternalError && !range.max_returned.has_value());
+  if (zero && dialect.max_returned_zero == NoKeys::kInternalError) {
+    return Refusal{.code = StatusCode::kInternalError, .why = "the number of entries is <= 0"};
+  }
+  if (dialect.range_end_needed && OrEmpty(range.end_key).empty()) {
+    return Invalid("a range has an endKey");
+  }
+  if (IsInverted(range) && dialect.inverted_range == NoKeys::kInvalidRequest) {
+    return Invalid("the range's endKey is below its startKey");
+  }
+  if (IsInverted(range) && dialect.inverted_range == NoKeys::kInternalError) {
+    return Refusal{.code = StatusCode::kInternalError, .why = "fromKey > toKey"};
+  }
+  if (zero && dialect.max_returned_zero == NoKeys::kSuccess) {
+    return request.caller.MaySomewhere(Permission::kRange);
+  }
   uint32_t keys_max = 0;
   RETURN_IF_REFUSED(CheckRange(request, &keys_max));
   keys_.clear();
@@ -299,7 +364,8 @@ Objection RequestHandler::Scan(const IncomingRequest& request, Result* result) {
                                                               .keys_max = keys_max,
                                                               .identity = request.identity,
                                                               .tls = request.caller.tls,
-                                                              .deadline = deadline});
+                                                              .deadline = deadline,
+                                                              .tells = parts_.dialect->scan_tells});
   return std::nullopt;
 }
 
@@ -314,22 +380,55 @@ Objection RequestHandler::Optimize(const IncomingRequest& request, Result* resul
 Objection RequestHandler::Push(const IncomingRequest& request, Result* result) {
   std::shared_ptr<PushJob> job;
   RETURN_IF_REFUSED(PreparePush(*request.command, request.caller, *parts_.limits, &job));
-  result->task = std::make_unique<PushTask>(PushTask::Options{.job = std::move(job),
-                                                              .identity = request.identity,
-                                                              .tls = request.caller.tls,
-                                                              .store = parts_.store,
-                                                              .courier = parts_.courier});
+  result->task = std::make_unique<PushTask>(
+      PushTask::Options{.job = std::move(job),
+                        .identity = request.identity,
+                        .tls = request.caller.tls,
+                        .store = parts_.store,
+                        .courier = parts_.courier,
+                        .failure_is_error = parts_.dialect->push_failure_is_error});
   return std::nullopt;
 }
 
-void RequestHandler::Conclude(Objection objection, Command* response) {
+Refusal RequestHandler::NotFound(MessageType type) const {
+  const bool says = type == MessageType::kGet;
+  return {.code = StatusCode::kNotFound,
+          .why = says ? std::string(parts_.dialect->not_found_text) : std::string()};
+}
+
+Payload RequestHandler::Show(kinetic::Text key, const EntryRef& entry, bool metadata_only,
+                             Command* response) const {
+  const Dialect& dialect = *parts_.dialect;
+  KeyValue& shown = *response->key_value;
+  shown.key = key;
+  shown.db_version = entry->version;
+  if (entry->tag.has_value()) {
+    shown.tag = *entry->tag;
+  } else if (dialect.tag_always) {
+    shown.tag = "";
+  }
+  shown.algorithm = entry->algorithm;
+  if (!shown.algorithm.has_value() && dialect.algorithm_of_none != 0) {
+    shown.algorithm = dialect.algorithm_of_none;
+  }
+  if (metadata_only) return {};
+  return {.owner = entry, .bytes = entry->value.bytes()};
+}
+
+Ending RequestHandler::Conclude(Objection objection, Command* response) {
   if (!objection.has_value()) {
     response->status.emplace().code = StatusCode::kSuccess;
-    return;
+    return Ending::kAnswer;
   }
   // Present even where it is empty (NOT_FOUND), as in the simulator's answers.
   why_ = std::move(objection->why);
-  response->status = {.code = objection->code, .message = why_};
+  response->status = {.code = objection->code};
+  if (objection->in_detail) {
+    response->status->detailed_message = why_;
+  } else if (!why_.empty() || !parts_.dialect->empty_text_absent) {
+    response->status->message = why_;
+  }
+  return objection->ending;
 }
 
 }  // namespace kbench::server

@@ -15,6 +15,7 @@
 #include "server/batch_book.h"
 #include "server/caller.h"
 #include "server/changes.h"
+#include "server/dialect.h"
 #include "server/entry.h"
 #include "server/limits.h"
 #include "server/log_request.h"
@@ -39,6 +40,7 @@ class RequestHandler {
   // Borrowed; outlive this object.
   struct Parts {
     const Limits* limits = nullptr;
+    const Dialect* dialect = &KbenchDialect();
     Store* store = nullptr;
     Device* device = nullptr;
     OpCounters* counters = nullptr;
@@ -50,19 +52,19 @@ class RequestHandler {
   explicit RequestHandler(const Parts& parts);
 
   struct Result {
-    Payload payload;             // the answer's value
-    bool answered = true;        // false: a change within a batch, whose fate END_BATCH tells
-    std::unique_ptr<Task> task;  // the answer is made by its Finish()
-    bool closes = false;         // the status is the connection's last word
+    Payload payload;                  // the answer's value
+    bool answered = true;             // false: a change within a batch, whose fate END_BATCH tells
+    std::unique_ptr<Task> task;       // the answer is made by its Finish()
+    Ending ending = Ending::kAnswer;  // else the connection ends, and the status is its last word
   };
   // Fills body and status of *response, which comes without either; its views are valid until the
   // next call, or as long as the task.
   Result Handle(const IncomingRequest& request, Value value, kinetic::Command* response);
   // A PIN operation: authenticated by the PIN that it carries, and by nothing else.
-  void HandlePin(const kinetic::Command& command, kinetic::Text pin, bool tls,
-                 kinetic::Command* response);
+  Ending HandlePin(const kinetic::Command& command, kinetic::Text pin, bool tls,
+                   kinetic::Command* response);
   // The end of a task.
-  void Finish(Task* task, kinetic::Command* response);
+  Ending Finish(Task* task, kinetic::Command* response);
 
   BatchRules* batch_rules() { return &batch_rules_; }
 
@@ -70,6 +72,10 @@ class RequestHandler {
   using Command = kinetic::Command;
   using KeyValue = kinetic::KeyValue;
 
+  // What is not a matter of the batch it names, if it names one.
+  Result HandleInBatch(const IncomingRequest& request, Value value, Command* response);
+  // Whether the dialect knows such a request at all, and has it any fields missing.
+  Objection CheckShape(const IncomingRequest& request, uint64_t value_size) const;
   Objection Dispatch(const IncomingRequest& request, Value value, Command* response,
                      Result* result);
   Objection Change(const IncomingRequest& request, Value value);
@@ -85,8 +91,12 @@ class RequestHandler {
   Objection Push(const IncomingRequest& request, Result* result);
   // The bounds, the number of keys and the permission that a request about a range may have.
   Objection CheckRange(const IncomingRequest& request, uint32_t* keys_max) const;
+  Refusal NotFound(kinetic::MessageType type) const;
+  // An entry's metadata as a body, and its value unless only metadata was asked for.
+  Payload Show(kinetic::Text key, const EntryRef& entry, bool metadata_only,
+               Command* response) const;
 
-  void Conclude(Objection objection, Command* response);
+  Ending Conclude(Objection objection, Command* response);
 
   Parts parts_;
   Changes changes_;

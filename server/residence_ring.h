@@ -32,8 +32,9 @@ class ResidenceRing {
   bool empty() const { return size_ == 0; }
   size_t size() const { return size_; }
   uint64_t overwritten() const { return overwritten_; }
-  // At most `max` records with a sequence of at least `from`, oldest first. A connection's
-  // sequences only grow, so the first one is found by halving.
+  // At most `max` records with a sequence of at least `from`, in the order of their sequences. They
+  // are recorded in the order of their answers, which is that of the sequences unless some answer
+  // was overtaken (Outbox::Park).
   std::vector<kinetic::Residence> Read(uint64_t from, size_t max) const;
 
   static constexpr size_t kBlock = 128;  // records, 4 KiB
@@ -50,12 +51,15 @@ class ResidenceRing {
 
   MonoTime opened_ = MonoNow();
   bool Grow();
+  std::vector<kinetic::Residence> ReadSorted(uint64_t from, size_t max) const;
 
   size_t capacity_;
   size_t* blocks_left_;
   std::vector<std::unique_ptr<Block>> blocks_;
   size_t size_ = 0;
   size_t oldest_ = 0;  // moves once the ring is full
+  uint64_t latest_ = 0;
+  bool in_order_ = true;  // of sequences, as far as it was ever recorded
   uint64_t overwritten_ = 0;
 };
 

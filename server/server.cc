@@ -67,10 +67,11 @@ Server::Server(ServerOptions options, std::unique_ptr<Store> store, Device devic
       device_(std::move(device)),
       service_(service),
       trace_(options_.residence_records, DescribeService(options_)),
-      logs_(&options_.limits, store_.get(), &counters_, &trace_, &device_),
+      logs_(&options_.limits, options_.dialect, store_.get(), &counters_, &trace_, &device_),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       courier_([this] { eventfd_write(wake_.get(), 1); }),
       handler_({.limits = &options_.limits,
+                .dialect = options_.dialect,
                 .store = store_.get(),
                 .device = &device_,
                 .counters = &counters_,
@@ -82,6 +83,8 @@ Server::Server(ServerOptions options, std::unique_ptr<Store> store, Device devic
       // Like the simulator's: different from one server start to the next.
       next_id_(RealNow().ns() / 1000) {
   desk_.limits = &options_.limits;
+  desk_.dialect = options_.dialect;
+  desk_.counters = &counters_;
   desk_.device = &device_;
   desk_.handler = &handler_;
   desk_.logs = &logs_;
@@ -244,7 +247,7 @@ void Server::TurnAway(Fd fd, bool tls) {
   status.has_header = true;
   const std::string why =
       absl::StrCat("this server holds its limit of ", options_.limits.connections, " connections");
-  status.status = {.code = kinetic::StatusCode::kServiceBusy, .message = why};
+  status.status = {.code = options_.dialect->too_many_connections, .message = why};
   std::string bytes;
   desk_.encoder.Append(status, kinetic::Signature::Unsolicited(), 0, &bytes);
   // A fresh socket takes these few bytes; if not, the end of the stream says it too.

@@ -27,6 +27,7 @@
 #include "server/connection.h"
 #include "server/conversation.h"
 #include "server/device.h"
+#include "server/dialect.h"
 #include "server/limits.h"
 #include "server/listener.h"
 #include "server/log_request.h"
@@ -49,6 +50,7 @@ struct ServerOptions {
   uint64_t memory_bytes = UINT64_MAX;  // that the memory store may hold
   AccessTable access = AccessTable::Factory();
   int64_t cluster_version = 0;
+  const Dialect* dialect = &KbenchDialect();
   Limits limits;
   kinetic::Synchronization default_synchronization = kinetic::Synchronization::kInvalid;
   std::string service_time;  // grammar: service_time.h

@@ -18,9 +18,11 @@ Device::State DeskFixture::Factory() {
   return state;
 }
 
-DeskFixture::DeskFixture(std::unique_ptr<Store> on)
-    : owned_store(std::move(on)), device(*Device::Open(&store, Factory())) {
+DeskFixture::DeskFixture(std::unique_ptr<Store> on, const Dialect& which)
+    : dialect(which), owned_store(std::move(on)), device(*Device::Open(&store, Factory())) {
   desk.limits = &limits;
+  desk.dialect = &dialect;
+  desk.counters = &counters;
   desk.device = &device;
   desk.handler = &handler;
   desk.logs = &logs;
@@ -85,6 +87,7 @@ std::vector<Answer> Talk::TakeAnswers() {
   Outbox& outbox = conversation_.outbox();
   std::string bytes;
   while (!outbox.empty()) {
+    outbox.Ripen(MonoNow() + Seconds(3600));  // as if nothing more came for a while
     std::array<iovec, 4> pieces;
     const int used = outbox.Gather(MonoTime(), 1 << 20, pieces);
     EXPECT_GT(used, 0);

@@ -16,23 +16,26 @@ namespace kbench::server {
 
 class DeskFixture {
  public:
-  explicit DeskFixture(std::unique_ptr<Store> on = std::make_unique<MemoryStore>());
+  explicit DeskFixture(std::unique_ptr<Store> on = std::make_unique<MemoryStore>(),
+                       const Dialect& which = KbenchDialect());
 
   // Identity 1 with the factory key, and 2 with "secret2" that may do everything, too.
   static Device::State Factory();
   // As if the server had been started again with the same store.
   void Restart() { device = *Device::Open(&store, Factory()); }
 
-  Limits limits;
+  const Dialect& dialect;
+  Limits limits = dialect.limits;
   std::unique_ptr<Store> owned_store;
   Store& store = *owned_store;
   Device device;
   OpCounters counters;
   ResidenceTrace trace{1024, ""};
-  LogRequests logs{&limits, &store, &counters, &trace, &device};
+  LogRequests logs{&limits, &dialect, &store, &counters, &trace, &device};
   std::atomic<int> wakes = 0;
   Courier courier{[this] { ++wakes; }};
   RequestHandler handler{{.limits = &limits,
+                          .dialect = &dialect,
                           .store = &store,
                           .device = &device,
                           .counters = &counters,

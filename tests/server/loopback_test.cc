@@ -51,6 +51,66 @@ std::string Pattern(size_t size) {
   return bytes;
 }
 
+// A drive's answers on the wire: what was held back leaves when its time has come, though nothing
+// else happens, and each record of the residence log is its own request's.
+TEST(Loopback, AReadOvertakesAWriteThatIsHeldBack) {
+  const Dialect& drive = *FindDialect("kineticd");
+  RunningServer server({.dialect = &drive, .limits = drive.limits});
+  LoopbackClient client(server.address());
+  Command put = Put(&client, "k");
+  put.key_value->tag = "";
+  put.key_value->synchronization = kinetic::Synchronization::kWriteThrough;
+  const std::string both = Signed(put, "v") + Signed(Get(&client, "k"));
+  client.Send(both);  // one send, one receive
+  const std::optional<Answer> first = client.Receive(), second = client.Receive();
+  ASSERT_TRUE(first.has_value() && second.has_value());
+  EXPECT_EQ(first->ack_sequence, 2u);
+  EXPECT_EQ(first->value, "v");
+  EXPECT_EQ(second->ack_sequence, 1u);
+  EXPECT_EQ(second->status, StatusCode::kSuccess);
+  LoopbackClient other(server.address());
+  const ResidenceLog log = other.Residences(client.connection_id());
+  ASSERT_EQ(log.records.size(), 2u);
+  EXPECT_EQ(log.records[0].sequence, 1u);
+  EXPECT_GE(log.records[0].duration(), drive.write_hold);
+  EXPECT_EQ(log.records[1].sequence, 2u);
+  EXPECT_LE(log.records[1].sent, log.records[0].sent);
+  // A client that closes its side while an answer is held back still gets it.
+  put.header = client.Next(MessageType::kPut).header;
+  client.Send(Signed(put, "v"));
+  client.CloseWrite();
+  EXPECT_EQ(client.Receive()->ack_sequence, 3u);
+  EXPECT_FALSE(client.Receive().has_value());
+}
+
+TEST(Loopback, WithoutATagADriveSaysSoAndHangsUp) {
+  const Dialect& drive = *FindDialect("kineticd");
+  RunningServer server({.dialect = &drive, .limits = drive.limits});
+  LoopbackClient client(server.address());
+  client.Send(Signed(Put(&client, "k"), "v"));
+  const std::optional<Answer> last = client.Receive();
+  ASSERT_TRUE(last.has_value());
+  EXPECT_EQ(last->auth_type, kinetic::AuthType::kUnsolicitedStatus);
+  EXPECT_EQ(last->status, StatusCode::kInvalidRequest);
+  EXPECT_EQ(last->status_message, "Tag required");
+  EXPECT_EQ(last->connection_id, client.connection_id());
+  EXPECT_FALSE(client.Receive().has_value()) << "the connection is closed";
+}
+
+TEST(Loopback, TheSimulatorClosesWithoutAWord) {
+  const Dialect& simulator = *FindDialect("simulator");
+  RunningServer server({.dialect = &simulator, .limits = simulator.limits});
+  LoopbackClient client(server.address());
+  client.Send("GET / HTTP/1.1\r\n\r\n");
+  EXPECT_FALSE(client.Receive().has_value());
+  LoopbackClient stranger(server.address());
+  stranger.Send(RequestBytes(stranger.Next(MessageType::kNoop), 99, "asdfasdf"));
+  const std::optional<Answer> answer = stranger.Receive();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->message, "\x20\x01") << "11 bytes with the frame's header: authType alone";
+  EXPECT_EQ(stranger.Ask(stranger.Next(MessageType::kNoop)).status, StatusCode::kSuccess);
+}
+
 TEST(Loopback, KeepsValuesOfEverySizeForAnotherConnection) {
   RunningServer server;
   LoopbackClient writer(server.address());

@@ -115,6 +115,59 @@ TEST_F(OutboxTest, AHeldAnswerHoldsThoseBehindIt) {
   EXPECT_EQ(Listed(MonoTime(500)), "bc");
 }
 
+TEST_F(OutboxTest, AParkedAnswerIsOvertakenUntilItsInstantHasCome) {
+  const MonoTime before = MonoNow();
+  Add("a", "VALUE", 1);
+  outbox_.Park(Millis(5));
+  outbox_.SetReceived(RealTime(100), 0);
+  Add("b", "", 2);
+  outbox_.SetReceived(RealTime(150), 0);
+  EXPECT_FALSE(outbox_.next_due().is_set()) << "b may leave at once";
+  EXPECT_TRUE(outbox_.holds());
+  outbox_.Ripen(before + Millis(4));
+  EXPECT_EQ(Listed(), "b");
+  outbox_.Sent(1, RealTime(200), &ring_);
+  EXPECT_FALSE(outbox_.empty()) << "a is still to come";
+  EXPECT_EQ(outbox_.unsent(), 6u);
+  EXPECT_EQ(outbox_.unanswered(Outbox::Kind::kOther), 1u);
+  EXPECT_GE(outbox_.next_due(), before + Millis(5));
+  outbox_.Ripen(outbox_.next_due());
+  EXPECT_EQ(Listed(), "aVALUE");
+  outbox_.Sent(6, RealTime(300), &ring_);
+  EXPECT_TRUE(outbox_.empty());
+  const std::vector<Residence> records = ring_.Read(0, 10);
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0].sequence, 1u) << "by sequence, not in the order of leaving";
+  EXPECT_EQ(records[0].duration(), Nanos(200)) << "the time that it was held is the server's";
+  EXPECT_EQ(records[1].sequence, 2u);
+  EXPECT_EQ(records[1].duration(), Nanos(50));
+}
+
+TEST_F(OutboxTest, ParkedAnswersAreLetGoInTheOrderInWhichTheyCame) {
+  for (const char* answer : {"1", "2", "3"}) {
+    Add(answer);
+    outbox_.Park(Seconds(3600));
+  }
+  Add("r");
+  EXPECT_EQ(outbox_.parked(), 3u);
+  EXPECT_EQ(Listed(), "r");
+  outbox_.ReleaseParked();
+  Add("s");
+  EXPECT_EQ(outbox_.parked(), 0u);
+  EXPECT_EQ(Listed(), "r123s");
+  outbox_.Sent(5, RealTime(1), &ring_);
+  EXPECT_TRUE(outbox_.empty());
+}
+
+TEST_F(OutboxTest, AParkedAnswerWithAServiceTimeIsParkedWhenThatHasPassed) {
+  Add("a");
+  outbox_.Park(Nanos(10));
+  outbox_.HoldUntil(MonoTime(500));
+  EXPECT_EQ(outbox_.next_due(), MonoTime(510));
+  Add("b");
+  EXPECT_EQ(Listed(MonoTime(1)), "b") << "and holds nothing back meanwhile";
+}
+
 TEST_F(OutboxTest, KeepsAValueAliveUntilItsLastByteIsSent) {
   auto value = std::make_shared<const std::string>("value");
   const std::weak_ptr<const std::string> watch = value;

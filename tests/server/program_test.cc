@@ -75,6 +75,7 @@ TEST(Program, RefusesWhatItCannotDoWithAReason) {
       {{"--listen", "127.0.0.1:0", "--service-time", "get=5"}, 2, "get=5"},
       {{"--listen", "127.0.0.1:0", "--service-time", "frob=5us"}, 2, "frob"},
       {{"--store", "floppy"}, 2, "--store"},
+      {{"--dialect", "klingon"}, 2, "--dialect"},
       {{"--listen", "127.0.0.1:0", "--store", "rocksdb"}, 2, "--data-dir"},
       {{"--listen", "127.0.0.1:0", "--data-dir", "/nonexistent"}, 2, "--data-dir"},
       {{"--listen", "127.0.0.1:0", "--store", "rocksdb", "--data-dir", "/proc/nonexistent"},
@@ -114,9 +115,9 @@ TEST(Program, HelpAndVersionAreNoErrors) {
   EXPECT_EQ(help.code, 0);
   for (const char* flag :
        {"--listen", "--tls-listen", "--tls-certificate", "--tls-key", "--store", "--data-dir",
-        "--capacity", "--limits", "--default-synchronization", "--cluster-version", "--announce",
-        "--service-time", "--service-model", "--poll", "--residence-records", "--identity-key-file",
-        "--allow-remote"}) {
+        "--capacity", "--dialect", "--limits", "--default-synchronization", "--cluster-version",
+        "--announce", "--service-time", "--service-model", "--poll", "--residence-records",
+        "--identity-key-file", "--allow-remote"}) {
     EXPECT_THAT(help.out, HasSubstr(flag));
   }
   const Finished version = Start({"--version"});
@@ -146,6 +147,25 @@ TEST(Program, ImitatesADriveWhenTold) {
   const std::string key(1025, 'k');
   get.key_value = {.key = key};
   EXPECT_EQ(client.Ask(get).status, StatusCode::kInvalidRequest);
+}
+
+TEST(Program, SpeaksTheDialectThatItIsToldAndLimitsOverrideIts) {
+  Daemon drive("kbench-server", {"--dialect", "kineticd", "--limits", "range=5"});
+  LoopbackClient client(*ParseHostPort(drive.address()));
+  ASSERT_TRUE(client.greeting().limits.has_value());
+  EXPECT_EQ(client.greeting().limits->max_key_size, 1024u);
+  EXPECT_EQ(client.greeting().limits->max_key_range_count, 5u);
+  EXPECT_EQ(client.greeting().limits->max_connections, 100u);
+  EXPECT_FALSE(client.greeting().limits->max_operation_count_per_batch.has_value());
+  kinetic::Command put = client.Next(MessageType::kPut);
+  put.key_value = {.key = "k", .synchronization = kinetic::Synchronization::kWriteBack};
+  const Answer refused = client.Ask(put, "v");
+  EXPECT_EQ(refused.status_message, "Tag required");
+  EXPECT_FALSE(client.Receive().has_value());
+  EXPECT_THAT(drive.child().err(), HasSubstr("answers in the dialect kineticd"));
+  Daemon simulator("kbench-server", {"--dialect", "simulator"});
+  LoopbackClient other(*ParseHostPort(simulator.address()));
+  EXPECT_EQ(other.greeting().limits->max_message_size, 4294967295u);
 }
 
 TEST(Program, KeepsWhatItStoredOverARestart) {

@@ -54,6 +54,22 @@ TEST(ResidenceRing, GoesRoundInAnySize) {
   }
 }
 
+// Answers that were held back are recorded late; who reads the log goes on at the next sequence.
+TEST(ResidenceRing, ReadsBySequenceWhateverTheOrderOfTheAnswers) {
+  ResidenceRing ring(6);
+  for (const uint64_t s : {2, 4, 1, 3, 6, 8, 5, 7}) ring.Record(Numbered(s));
+  EXPECT_EQ(ring.overwritten(), 2u) << "2 and 4, which were answered first";
+  const auto sequences = [&ring](uint64_t from, size_t max) {
+    std::vector<uint64_t> out;
+    for (const auto& record : ring.Read(from, max)) out.push_back(record.sequence);
+    return out;
+  };
+  EXPECT_EQ(sequences(0, 100), (std::vector<uint64_t>{1, 3, 5, 6, 7, 8}));
+  EXPECT_EQ(sequences(0, 2), (std::vector<uint64_t>{1, 3}));
+  EXPECT_EQ(sequences(4, 2), (std::vector<uint64_t>{5, 6}));
+  EXPECT_EQ(sequences(9, 2), (std::vector<uint64_t>{}));
+}
+
 TEST(ResidenceRing, WithoutRoomRecordsNothing) {
   ResidenceRing ring(0);
   ring.Record(Numbered(1));

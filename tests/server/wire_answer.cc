@@ -223,7 +223,7 @@ std::string Summary(const WireFields& fields, bool texts) {
     return absl::StartsWith(field.first, "command");
   });
   if (!command) {
-    return absl::StrCat("no command", odd.empty() ? "" : " ", absl::StrJoin(odd, ", "));
+    return absl::StrCat("no command", odd.empty() ? "" : ", ", absl::StrJoin(odd, ", "));
   }
   std::string out = Take(&rest, absl::StrCat(kStatus, ".code")).value_or("no status");
   if (const auto text = Take(&rest, absl::StrCat(kStatus, ".statusMessage"))) {
