@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "agent/runner.h"
 #include "base/fd.h"
 #include "server/server.h"
@@ -89,59 +90,77 @@ TEST(ServerTrace, HasARecordForEverySampleAndForNothingElse) {
   }
 }
 
+// A run of reads, writes and batches, its values verified, 8 requests deep: everything is answered,
+// every record joins, and some read left before a write that came before it.
+void ExpectARunWithOvertaking(const RunSpec& spec) {
+  Runner runner(spec);
+  ASSERT_TRUE(runner.Prepare().ok());
+  ASSERT_TRUE(runner.Load().ok());
+  const auto outcome = runner.Run(MonoNow() + Millis(2), [](const Interval&) {});
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_EQ(outcome->totals().answered, 100u);
+  EXPECT_EQ(outcome->totals().failed + outcome->totals().lost, 0u);
+  EXPECT_EQ(outcome->protocol_errors, 0u);
+  EXPECT_EQ(outcome->unsolicited, 0u) << outcome->unsolicited_text;
+  ASSERT_TRUE(outcome->server_trace.available) << outcome->server_trace.reason;
+  std::map<uint64_t, kinetic::Residence> residences;
+  for (const ServerTrace::Record& record : outcome->server_trace.records) {
+    residences[record.residence.sequence] = record.residence;
+  }
+  EXPECT_EQ(residences.size(), outcome->samples.size());
+  int overtaken = 0;
+  ServerTime latest;
+  for (const auto& [sequence, residence] : residences) {
+    overtaken += residence.sent < latest;
+    latest = std::max(latest, residence.sent);
+  }
+  EXPECT_GT(overtaken, 0);
+  for (const OpRecord& sample : outcome->samples) {
+    const auto it = residences.find(sample.sequence);
+    ASSERT_NE(it, residences.end()) << sample.sequence;
+    EXPECT_LE(it->second.duration(), sample.woke - sample.send.submitted);
+  }
+}
+
 // A drive's answers come out of order: writes are held back, and reads overtake them. Every client
-// stack takes them, batches and verified values included, and the server's records still join.
+// stack takes them, plain and over TLS.
 TEST(ServerTrace, JoinsAnswersThatOvertakeEachOtherOverEveryTransport) {
   server::Dialect drive = *server::FindDialect("kineticd");
   drive.tag_needed = false;  // what a workload puts into its tags is not this test's matter
   drive.write_hold = Millis(20);
-  const ReferenceServer server("", {.dialect = &drive, .limits = drive.limits});
+  const std::string certificate = testing::TempDir() + "/server_trace_drive.pem";
+  WriteCertificate("127.0.0.1", certificate, certificate + ".key");
+  std::ifstream in(certificate);
+  std::stringstream pem;
+  pem << in.rdbuf();
+  const ReferenceServer server("", {.tls_listen = HostPort{.host = "127.0.0.1"},
+                                    .tls_certificate_file = certificate,
+                                    .tls_key_file = certificate + ".key",
+                                    .dialect = &drive,
+                                    .limits = drive.limits});
   for (const TransportKind transport :
        {TransportKind::kSocket, TransportKind::kEpoll, TransportKind::kUring}) {
-    SCOPED_TRACE(std::string(Name(transport)));
     if (transport == TransportKind::kUring) {
       const auto usable = MakeTransport(transport, {});
       if (!usable.ok()) GTEST_SKIP() << usable.status();
     }
-    RunSpec spec = SmallSpec(server.address());
-    spec.transport = transport;
-    spec.synchronization = kinetic::Synchronization::kWriteThrough;
-    spec.ops.push_back({.kind = OpKind::kBatch, .weight = 0.5});
-    spec.batch_ops = 3;
-    spec.depth = 8;
-    spec.load = true;
-    spec.verify = true;
-    spec.sample_every = 1;
-    spec.samples_max = 100'000;
-    spec.duration = Seconds(60);
-    spec.op_timeout = Seconds(30);
-    spec.max_ops_per_flow = 100;
-    Runner runner(spec);
-    ASSERT_TRUE(runner.Prepare().ok());
-    ASSERT_TRUE(runner.Load().ok());
-    const auto outcome = runner.Run(MonoNow() + Millis(2), [](const Interval&) {});
-    ASSERT_TRUE(outcome.ok()) << outcome.status();
-    EXPECT_EQ(outcome->totals().answered, 100u);
-    EXPECT_EQ(outcome->totals().failed + outcome->totals().lost, 0u);
-    EXPECT_EQ(outcome->protocol_errors, 0u);
-    EXPECT_EQ(outcome->unsolicited, 0u) << outcome->unsolicited_text;
-    ASSERT_TRUE(outcome->server_trace.available) << outcome->server_trace.reason;
-    std::map<uint64_t, kinetic::Residence> residences;
-    for (const ServerTrace::Record& record : outcome->server_trace.records) {
-      residences[record.residence.sequence] = record.residence;
-    }
-    EXPECT_EQ(residences.size(), outcome->samples.size());
-    int overtaken = 0;
-    ServerTime latest;
-    for (const auto& [sequence, residence] : residences) {
-      overtaken += residence.sent < latest;
-      latest = std::max(latest, residence.sent);
-    }
-    EXPECT_GT(overtaken, 0) << "some read left before a write that came before it";
-    for (const OpRecord& sample : outcome->samples) {
-      const auto it = residences.find(sample.sequence);
-      ASSERT_NE(it, residences.end()) << sample.sequence;
-      EXPECT_LE(it->second.duration(), sample.woke - sample.send.submitted);
+    for (const bool tls : {false, true}) {
+      SCOPED_TRACE(absl::StrCat(std::string(Name(transport)), tls ? " over TLS" : ""));
+      RunSpec spec = SmallSpec(tls ? server.tls_address() : server.address());
+      if (tls) spec.tls = TlsOptions{.ca_pem = pem.str(), .server_name = "127.0.0.1"};
+      spec.transport = transport;
+      spec.synchronization = kinetic::Synchronization::kWriteThrough;
+      spec.ops.push_back({.kind = OpKind::kBatch, .weight = 0.5});
+      spec.batch_ops = 3;
+      spec.depth = 8;
+      spec.load = true;
+      spec.verify = true;
+      spec.sample_every = 1;
+      spec.samples_max = 100'000;
+      spec.duration = Seconds(60);
+      spec.op_timeout = Seconds(30);
+      spec.max_ops_per_flow = 100;
+      ExpectARunWithOvertaking(spec);
     }
   }
 }
