@@ -66,6 +66,7 @@ TEST(Tags, FailsAValueThatDoesNotFitItsTag) {
     EXPECT_TRUE(HasCaveat(torn, "wrong_values"));
     for (const OpStats& op : torn.ops) {
       EXPECT_EQ(op.statuses[kWrongValueSlot], op.counts.sent);
+      ASSERT_FALSE(op.first_errors.empty());
       EXPECT_EQ(op.first_errors[0], fault);
     }
   }

@@ -12,6 +12,8 @@
 //     value
 //        that it must bring, tagged by algorithm number (first byte modulo 8), rightly or, with the
 //        byte's highest bit, wrongly: that is never a good answer
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <set>
 #include <string>
@@ -186,9 +188,11 @@ class Clients {
     Greet();
     Check(session_.ready() && session_.in_flight() <= 4);
   }
-  void AnswerOldest(absl::string_view pdu) {
+  void AnswerOldest(absl::string_view pdu, size_t piece = SIZE_MAX) {
     if (!line_.in_flight.empty()) line_.in_flight.erase(line_.in_flight.begin());
-    Take(pdu);
+    for (size_t at = 0; at < pdu.size(); at += std::min(piece, pdu.size())) {
+      Take(pdu.substr(at, piece));
+    }
   }
   void Finish() {
     TellSent();
@@ -245,9 +249,7 @@ void AnswerWell(Bytes script, Clients* clients) {
                             static_cast<uint32_t>(value.size()), &pdu);
   pdu += value;
   const uint64_t good = clients->good_gets();
-  for (size_t at = 0; at < pdu.size(); at += script.size() + 1) {
-    clients->Take(absl::string_view(pdu).substr(at, script.size() + 1));
-  }
+  clients->AnswerOldest(pdu, script.size() + 1);
   if (wrong) Check(clients->good_gets() == good);
 }
 
