@@ -411,7 +411,8 @@ Payload RequestHandler::Show(kinetic::Text key, const EntryRef& entry, bool meta
   if (!shown.algorithm.has_value() && dialect.algorithm_of_none != 0) {
     shown.algorithm = dialect.algorithm_of_none;
   }
-  if (metadata_only) return {};
+  // The answer points into the entry, whose only owner this may be.
+  if (metadata_only) return {.owner = entry};
   return {.owner = entry, .bytes = entry->value.bytes()};
 }
 

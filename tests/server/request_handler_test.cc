@@ -4,9 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "server/rocks_store.h"
+#include "tests/e2e/process.h"
 #include "tests/server/desk_fixture.h"
 
 namespace kbench::server {
@@ -293,6 +297,35 @@ TEST_F(RequestHandlerTest, LogsThatDoNotExistAreNotMadeUp) {
   EXPECT_EQ(Log({}).status, StatusCode::kInvalidRequest);
   EXPECT_EQ(Log({GetLog::Type{55}}).status, StatusCode::kInvalidRequest);
   EXPECT_EQ(talk_.Ask(talk_.Next(MessageType::kGetLog)).status, StatusCode::kInvalidRequest);
+}
+
+// An entry of the rocksdb store lives no longer than whoever holds it.
+TEST(RequestHandlerOnDisk, MetadataAloneIsTheObjectsOwn) {
+  const e2e::TempDir dir;
+  absl::StatusOr<std::unique_ptr<RocksStore>> store = RocksStore::Open(dir.path() + "/db");
+  ASSERT_TRUE(store.ok()) << store.status();
+  DeskFixture fixture(*std::move(store));
+  Talk talk(&fixture);
+  const std::string tag(64, 't'), version(64, 'n');
+  Command put = talk.Next(MessageType::kPut);
+  put.key_value = {.key = "k",
+                   .new_version = version,
+                   .tag = tag,
+                   .algorithm = 1,
+                   .synchronization = Synchronization::kWriteBack};
+  ASSERT_EQ(talk.Ask(put, "value").status, StatusCode::kSuccess);
+  for (const auto& [type, key] :
+       std::map<MessageType, std::string>{{MessageType::kGet, "k"},
+                                          {MessageType::kGetNext, "j"},
+                                          {MessageType::kGetPrevious, "l"}}) {
+    Command get = talk.Next(type);
+    get.key_value = {.key = key, .metadata_only = true};
+    const Answer answer = talk.Ask(get);
+    EXPECT_EQ(answer.key, "k");
+    EXPECT_EQ(answer.tag, tag) << Name(type);
+    EXPECT_EQ(answer.db_version, version) << Name(type);
+    EXPECT_EQ(answer.value, "");
+  }
 }
 
 }  // namespace
