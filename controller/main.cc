@@ -36,6 +36,7 @@ struct Neighbour {
   const char* help;
 };
 constexpr Neighbour kNeighbours[] = {
+    {"conform", "A server held against known dialects (runs kbench-conform; see its --help)"},
     {"kv", "One request to a Kinetic server (runs kbench-kv; see its --help)"},
     {"observe", "Times of requests from packets (runs kbench-observe; see its --help)"},
 };

@@ -1,0 +1,164 @@
+#include "client/conform/survey.h"
+
+#include <iterator>
+#include <random>
+#include <utility>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/status_macros.h"
+#include "client/client.h"
+#include "client/requests.h"
+#include "kinetic/codec.h"
+
+namespace kbench::conform {
+namespace {
+
+// So many cases in a row without a connection, or without an answer, are the server's last.
+constexpr int kInARow = 3;
+constexpr size_t kPrefixDigits = 12;
+
+std::string RandomPrefix() {
+  std::random_device entropy;
+  return absl::StrFormat("kbench-conform/%0*x/", kPrefixDigits,
+                         (uint64_t{entropy()} << 32 | entropy()) >> (64 - 4 * kPrefixDigits));
+}
+
+bool Chosen(const std::vector<std::string>& only, const std::string& name) {
+  return only.empty() || absl::c_any_of(only, [&](const std::string& begin) {
+           return absl::StartsWith(name, begin);
+         });
+}
+
+// Removes what is stored under the run's prefix. Says what was left, and why.
+std::string RemoveKeys(const Target& target, const CaseBook& book, const std::string& prefix) {
+  const auto why = [&](absl::string_view what) {
+    return absl::StrCat("keys that begin with ", prefix, ": ", Printable(what));
+  };
+  auto connected = client::Client::Connect({.server = target.server,
+                                            .server_name = target.address.host,
+                                            .tls = target.tls,
+                                            .identity = target.identity,
+                                            .hmac_key = target.key,
+                                            .timeout = target.connect});
+  if (!connected.ok()) return why(connected.status().message());
+  client::Client& client = **connected;
+  client.set_timeout(target.answer);
+  std::vector<std::string> keys;
+  const auto visited = client.VisitKeys(prefix, prefix + "\xff", [&](absl::string_view key) {
+    if (absl::StartsWith(key, prefix)) keys.emplace_back(key);
+    return true;
+  });
+  if (!visited.ok()) return why(visited.status().message());
+  // Who may not ask for a range can still remove what it stored.
+  const size_t longest = book.limits().max_key_size.value_or(UINT32_MAX);
+  if (visited->status != kinetic::StatusCode::kSuccess) {
+    absl::c_copy_if(book.keys(), std::back_inserter(keys),
+                    [&](const std::string& key) { return key.size() <= longest; });
+  }
+  for (const std::string& key : keys) {
+    const auto deleted = client.Call(client::DeleteRequest(key));
+    if (!deleted.ok()) return why(deleted.status().message());
+    if (deleted->status != kinetic::StatusCode::kSuccess) return why(deleted->Describe());
+  }
+  return "";
+}
+
+void RunCases(const SurveyOptions& options, Survey* survey) {
+  int unconnected = 0, silent = 0;
+  const auto run = [&](const Case& one) {
+    if (!Chosen(options.only, one.name)) return;
+    CaseResult result = {.tested = &one};
+    if (one.destructive && !options.destructive) {
+      result.not_tried = "destructive: see --destructive";
+    } else if (!survey->cut_short.empty()) {
+      result.not_tried = survey->cut_short;
+    } else if (options.stopped != nullptr && *options.stopped) {
+      survey->stopped = true;
+      survey->cut_short = result.not_tried = "the run was stopped";
+    } else {
+      result = RunCase(one, survey->target, *survey->names);
+    }
+    if (result.tried()) {
+      unconnected = result.no_connection.empty() ? 0 : unconnected + 1;
+      silent = result.silent() ? silent + 1 : 0;
+      if (unconnected == kInARow) {
+        survey->lost = true;
+        survey->cut_short = absl::StrCat("the server was lost: ", result.no_connection);
+      } else if (silent == kInARow) {
+        survey->cut_short = "the server had stopped answering";
+      }
+    }
+    survey->results.push_back(std::move(result));
+  };
+  for (const bool destructive : {false, true}) {
+    for (const Case& one : survey->book->cases()) {
+      if (one.destructive == destructive) run(one);
+    }
+  }
+}
+
+}  // namespace
+
+Survey::Verdict Survey::VerdictOf(const CaseResult& result) const {
+  if (!result.tried()) return Verdict::kNotTried;
+  return result.agrees(dialect) && result.not_restored.empty() ? Verdict::kAgrees
+                                                               : Verdict::kDiffers;
+}
+
+int Survey::Count(Verdict verdict) const {
+  return static_cast<int>(
+      absl::c_count_if(results, [&](const CaseResult& r) { return VerdictOf(r) == verdict; }));
+}
+
+bool Survey::clean() const {
+  return Count(Verdict::kDiffers) == 0 && left_behind.empty() && cut_short.empty();
+}
+
+absl::StatusOr<Survey> RunSurvey(const SurveyOptions& options) {
+  Survey survey = {.target = options.target,
+                   .destructive = options.destructive,
+                   .prefix = RandomPrefix(),
+                   .names = std::make_unique<Names>()};
+  survey.names->set_prefix(survey.prefix);
+  Greeting greeting;
+  ASSIGN_OR_RETURN(std::unique_ptr<Link> link, Connect(options.target, *survey.names, &greeting));
+  link.reset();
+  survey.greeting = greeting.text;
+  survey.dialect = options.dialect.value_or(Dialect::kSpec);
+  if (!options.dialect.has_value()) {
+    survey.dialect = Recognise(greeting.configuration(), &survey.recognised_by);
+  }
+  survey.book = std::make_unique<CaseBook>(options.target, greeting, survey.names.get());
+  RunCases(options, &survey);
+  if (survey.results.empty()) {
+    return absl::InvalidArgumentError("--only: no case has a name that begins so; --list has all");
+  }
+  survey.left_behind = RemoveKeys(options.target, *survey.book, survey.prefix);
+  return survey;
+}
+
+std::unique_ptr<CaseBook> ImaginedBook(Names* names) {
+  kinetic::Command command;
+  command.has_header = true;
+  kinetic::GetLog::Limits& limits = command.get_log.emplace().limits.emplace();
+  limits.max_key_size = 4096;
+  limits.max_value_size = 1 << 20;
+  limits.max_version_size = 2048;
+  limits.max_tag_size = 64 * 1024;
+  limits.max_key_range_count = 200;
+  limits.max_operation_count_per_batch = 15;
+  limits.max_batch_count_per_device = 5;
+  std::string pdu;
+  kinetic::Encoder().Append(command, kinetic::Signature::Unsolicited(), 0, &pdu);
+  Greeting greeting = {.pdu = std::make_shared<kinetic::Decoder>()};
+  (void)greeting.pdu->Decode(AsBytes(pdu).subspan(kinetic::kFrameHeaderSize));
+  names->set_prefix(absl::StrCat("kbench-conform/", std::string(kPrefixDigits, '0'), "/"));
+  Target target;
+  target.address = {.host = "HOST", .port = kinetic::kDefaultPort};
+  return std::make_unique<CaseBook>(target, greeting, names);
+}
+
+}  // namespace kbench::conform

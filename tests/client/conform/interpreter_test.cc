@@ -1,0 +1,217 @@
+// A whole survey in this process: of our own server, of our own server with one answer broken, and
+// of servers that are none.
+#include "client/conform/interpreter.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "client/client.h"
+#include "client/conform/matrix.h"
+#include "client/conform/survey.h"
+#include "client/requests.h"
+#include "tests/client/conform/breaking_proxy.h"
+#include "tests/client/conform/odd_server.h"
+#include "tests/server/loopback_client.h"
+
+namespace kbench::conform {
+namespace {
+
+using server::RunningServer;
+using ::testing::AnyOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using Verdict = Survey::Verdict;
+
+SurveyOptions At(const HostPort& address) {
+  SurveyOptions options;
+  options.target.address = address;
+  options.target.server = *Resolve(address);
+  options.target.connect = options.target.answer = Seconds(30);
+  return options;
+}
+
+// Of servers that do not answer: no answer is waited for long, a connection is.
+SurveyOptions At(const OddServer& odd, Nanos connect = Seconds(30)) {
+  SurveyOptions options = At(HostPort{.host = "127.0.0.1", .port = odd.port()});
+  options.target.connect = connect;
+  options.target.answer = options.target.quiet = Millis(50);
+  return options;
+}
+
+std::vector<std::string> Differing(const Survey& survey) {
+  std::vector<std::string> names;
+  for (const CaseResult& result : survey.results) {
+    if (survey.VerdictOf(result) == Verdict::kDiffers) names.push_back(result.tested->name);
+  }
+  return names;
+}
+
+const CaseResult& Of(const Survey& survey, const std::string& name) {
+  for (const CaseResult& result : survey.results) {
+    if (result.tested->name == name) return result;
+  }
+  ADD_FAILURE() << "there is no case " << name;
+  return survey.results.front();
+}
+
+TEST(Conform, OurOwnServerAgreesAndKeepsWhatItHad) {
+  RunningServer server;
+  const auto client = *client::Client::Connect({.server = *Resolve(server.address())});
+  ASSERT_EQ(client->Call(client::PutRequest("kbench-conform"), "before")->status,
+            kinetic::StatusCode::kSuccess);
+  ASSERT_EQ(client->Call(client::PutRequest("zzz"), "behind")->status,
+            kinetic::StatusCode::kSuccess);
+  const auto survey = RunSurvey(At(server.address()));
+  ASSERT_TRUE(survey.ok()) << survey.status();
+  EXPECT_EQ(survey->dialect, Dialect::kKbench);
+  EXPECT_TRUE(survey->clean()) << MatrixText(*survey);
+  EXPECT_GT(survey->Count(Verdict::kAgrees), 120);
+  std::vector<std::string> keys;
+  ASSERT_TRUE(client
+                  ->VisitKeys("", "\xff\xff",
+                              [&](absl::string_view key) {
+                                keys.emplace_back(key);
+                                return true;
+                              })
+                  .ok());
+  EXPECT_THAT(keys, ::testing::ElementsAre("kbench-conform", "zzz"));
+}
+
+TEST(Conform, AMissingKeyValueIsADifferenceOfItsOwnCases) {
+  RunningServer server;
+  const BreakingProxy proxy(server.address(), WithoutKeyValue);
+  const auto survey = RunSurvey(At(proxy.address()));
+  ASSERT_TRUE(survey.ok()) << survey.status();
+  const std::vector<std::string> differing = Differing(*survey);
+  EXPECT_THAT(differing, Contains("put.new"));
+  EXPECT_THAT(differing, Contains("put.version-mismatch"));
+  // What only needs an object there is not spoilt.
+  for (const std::string& name : differing) {
+    EXPECT_THAT(name, AnyOf(StartsWith("put."), StartsWith("limits."), StartsWith("frame.")));
+  }
+  EXPECT_EQ(Of(*survey, "put.new").steps.front().did, "SUCCESS");
+  EXPECT_THAT(MatrixText(*survey), HasSubstr("kbench: SUCCESS keyValue   <- differs"));
+}
+
+TEST(Conform, AnAcknowledgementOfAnotherSequenceIsADifference) {
+  RunningServer server;
+  const BreakingProxy proxy(server.address(), WithAnotherAck);
+  SurveyOptions options = At(proxy.address());
+  options.only = {"noop", "get.object", "getlog.limits"};
+  const auto survey = RunSurvey(options);
+  ASSERT_TRUE(survey.ok()) << survey.status();
+  EXPECT_THAT(Differing(*survey), ::testing::ElementsAre("noop"));
+  EXPECT_EQ(Of(*survey, "noop").steps.front().did, "SUCCESS ackSequence=1000001");
+}
+
+TEST(Conform, ASignatureOfNobodyIsADifference) {
+  RunningServer server;
+  const BreakingProxy proxy(server.address(), WithAForgedSignature);
+  SurveyOptions options = At(proxy.address());
+  options.only = {"noop", "get.object", "put.force"};
+  const auto survey = RunSurvey(options);
+  ASSERT_TRUE(survey.ok()) << survey.status();
+  EXPECT_THAT(Differing(*survey), ::testing::UnorderedElementsAre("get.object", "put.force"));
+  EXPECT_THAT(Of(*survey, "get.object").steps.back().did, StartsWith("SUCCESS wrong-signature"));
+}
+
+TEST(Conform, AServerThatGreetsNobodyIsNoServer) {
+  const struct {
+    Manner manner;
+    Nanos connect;
+    const char* words;
+  } servers[] = {{Manner::kClosesAtOnce, Seconds(30), "before a greeting"},
+                 {Manner::kSaysNothing, Millis(100), "no greeting came"},
+                 {Manner::kDribbles, Millis(100), "no greeting came"},
+                 {Manner::kAlwaysBusy, Seconds(2), "SERVICE_BUSY"},
+                 {Manner::kNoKinetic, Seconds(30), "no Kinetic"}};
+  for (const auto& one : servers) {
+    const OddServer odd(one.manner);
+    const auto survey = RunSurvey(At(odd, one.connect));
+    EXPECT_TRUE(absl::IsUnavailable(survey.status())) << survey.status();
+    EXPECT_THAT(std::string(survey.status().message()), HasSubstr(one.words));
+  }
+}
+
+TEST(Conform, ABusyServerIsAskedAgain) {
+  const OddServer odd(Manner::kBusyTwice);
+  SurveyOptions options = At(odd);
+  options.only = {"frame.magic"};
+  const auto survey = RunSurvey(options);
+  ASSERT_TRUE(survey.ok()) << survey.status();
+  EXPECT_EQ(Of(*survey, "frame.magic").steps.front().did, "nothing");
+}
+
+TEST(Conform, AServerThatStopsAnsweringIsNotAskedForEver) {
+  const OddServer odd(Manner::kGreetsOnly);
+  const auto survey = RunSurvey(At(odd));
+  ASSERT_TRUE(survey.ok()) << survey.status();
+  EXPECT_FALSE(survey->clean());
+  EXPECT_FALSE(survey->lost);
+  EXPECT_THAT(survey->cut_short, HasSubstr("stopped answering"));
+  EXPECT_EQ(Of(*survey, "noop").steps.front().did, "nothing");
+  EXPECT_GT(survey->Count(Verdict::kNotTried), 100);
+}
+
+TEST(Conform, AServerThatGoesAwayIsLost) {
+  const OddServer odd(Manner::kOnlyOnce);
+  const auto survey = RunSurvey(At(odd));
+  ASSERT_TRUE(survey.ok()) << survey.status();
+  EXPECT_TRUE(survey->lost);
+  EXPECT_THAT(survey->cut_short, HasSubstr("lost"));
+  EXPECT_THAT(survey->left_behind, HasSubstr("kbench-conform/"));
+}
+
+TEST(Conform, AServerThatNeverStopsTalkingIsNotListenedToForEver) {
+  const OddServer odd(Manner::kNeverSilent);
+  SurveyOptions options = At(odd);
+  options.only = {"noop", "batch.commit", "frame.magic"};
+  const auto survey = RunSurvey(options);
+  ASSERT_TRUE(survey.ok()) << survey.status();
+  EXPECT_EQ(Differing(*survey).size(), 3u);
+  EXPECT_LT(MatrixJson(*survey).size(), 100'000u);
+}
+
+TEST(Conform, WhatAServerSaysPaintsNoTerminal) {
+  const OddServer odd(Manner::kRude);
+  SurveyOptions options = At(odd);
+  options.target.answer = Seconds(30);
+  options.only = {"noop"};
+  const auto survey = RunSurvey(options);
+  ASSERT_TRUE(survey.ok()) << survey.status();
+  EXPECT_EQ(Of(*survey, "noop").steps.front().said, "\\x1b[31m\\x0d\\x0ared");
+  for (const std::string& shown :
+       {MatrixText(*survey), MatrixJson(*survey), MatrixMarkdown(*survey)}) {
+    for (const char c : shown) {
+      EXPECT_TRUE(c == '\n' || absl::ascii_isprint(static_cast<unsigned char>(c)))
+          << static_cast<int>(c);
+    }
+  }
+}
+
+TEST(Conform, NoCaseOfThatNameIsAMistakeOfWhoAsks) {
+  RunningServer server;
+  SurveyOptions options = At(server.address());
+  options.only = {"nonsense"};
+  EXPECT_TRUE(absl::IsInvalidArgument(RunSurvey(options).status()));
+}
+
+TEST(Conform, StopsBetweenCasesAndRemovesItsKeysAllTheSame) {
+  RunningServer server;
+  const std::atomic<bool> stopped = true;
+  SurveyOptions options = At(server.address());
+  options.stopped = &stopped;
+  const auto survey = RunSurvey(options);
+  ASSERT_TRUE(survey.ok()) << survey.status();
+  EXPECT_TRUE(survey->stopped);
+  EXPECT_EQ(survey->Count(Verdict::kAgrees), 0);
+  EXPECT_EQ(survey->left_behind, "");
+}
+
+}  // namespace
+}  // namespace kbench::conform

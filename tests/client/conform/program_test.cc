@@ -1,0 +1,203 @@
+// kbench-conform as a program: against kbench-server in every dialect, over TCP and TLS, with both
+// stores; its exit codes; and docs/conformance.md, which is made of what it prints.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "tests/client/conform/breaking_proxy.h"
+#include "tests/e2e/process.h"
+
+namespace kbench::conform {
+namespace {
+
+using e2e::Daemon;
+using e2e::Finished;
+using e2e::Program;
+using e2e::seconds;
+using e2e::TempDir;
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kAllDialects[] = {"kbench", "spec", "simulator", "kineticd"};
+constexpr const char* kStores[] = {"memory", "rocksdb"};
+
+class Server {
+ public:
+  Server(const std::string& dialect, const std::string& store)
+      : daemon_("kbench-server", Arguments(dialect, store)) {
+    const std::string ready = "listening for TLS on ";
+    daemon_.child().WaitForOutput(ready, seconds(10));
+    const std::string out = daemon_.child().out();
+    const size_t at = out.find(ready) + ready.size();
+    tls_address_ = out.substr(at, out.find('\n', at) - at);
+  }
+  const std::string& address(bool tls) const { return tls ? tls_address_ : daemon_.address(); }
+
+ private:
+  std::vector<std::string> Arguments(const std::string& dialect, const std::string& store) const {
+    std::vector<std::string> arguments = {"--tls-listen", "127.0.0.1:0", "--store", store};
+    if (dialect != "kbench") arguments.insert(arguments.end(), {"--dialect", dialect});
+    if (store == "rocksdb")
+      arguments.insert(arguments.end(), {"--data-dir", dir_.path() + "/data"});
+    return arguments;
+  }
+
+  TempDir dir_;
+  Daemon daemon_;
+  std::string tls_address_;
+};
+
+Finished Conform(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), Program("kbench-conform"));
+  return e2e::Run(arguments, seconds(120));
+}
+
+struct Way {
+  const char* dialect;
+  const char* store;
+  bool tls;
+};
+
+std::vector<Way> Ways() {
+  std::vector<Way> ways;
+  for (const char* dialect : kAllDialects) {
+    for (const char* store : kStores) {
+      for (const bool tls : {false, true}) ways.push_back({dialect, store, tls});
+    }
+  }
+  return ways;
+}
+
+class ConformProgram : public ::testing::TestWithParam<Way> {};
+
+// Recognised by its greeting, whole, destructive cases and all; and of use afterwards.
+TEST_P(ConformProgram, AgreesWithItsDialectAndLeavesAUsableDevice) {
+  const Way way = GetParam();
+  const Server server(way.dialect, way.store);
+  const std::string& address = server.address(way.tls);
+  std::vector<std::string> arguments = {address, "--destructive", "--format", "json"};
+  if (way.tls) arguments.push_back("--tls");
+  const Finished run = Conform(arguments);
+  EXPECT_EQ(run.code, 0) << run.err;
+  const json matrix = json::parse(run.out);
+  EXPECT_EQ(matrix["dialect"], way.dialect);
+  EXPECT_EQ(matrix["differ"], 0);
+  EXPECT_TRUE(matrix["remarks"].empty()) << matrix["remarks"];
+  EXPECT_GT(matrix["agree"], 120);
+  for (const json& one : matrix["cases"]) {
+    if (one["verdict"] == "DIFFERS") ADD_FAILURE() << one.dump(2);
+  }
+  std::vector<std::string> kv = {Program("kbench-kv"), "--server", address};
+  if (way.tls) kv.push_back("--tls");
+  const auto ask = [&](const std::vector<std::string>& request) {
+    std::vector<std::string> all = kv;
+    all.insert(all.end(), request.begin(), request.end());
+    return e2e::Run(all, seconds(20));
+  };
+  EXPECT_EQ(ask({"noop"}).code, 0);
+  const Finished keys = ask({"range", "", "zzz"});
+  EXPECT_EQ(keys.code, 0) << keys.err;
+  EXPECT_EQ(keys.out, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, ConformProgram, ::testing::ValuesIn(Ways()),
+                         [](const auto& instance) {
+                           const Way& way = instance.param;
+                           return absl::StrCat(way.dialect, "_", way.store, "_",
+                                               way.tls ? "tls" : "tcp");
+                         });
+
+TEST(ConformCommand, TouchesNobodysKeysUnlessAskedTo) {
+  const Server server("kbench", "memory");
+  const auto kv = [&](std::vector<std::string> request) {
+    request.insert(request.begin(), {Program("kbench-kv"), "--server", server.address(false)});
+    return e2e::Run(request, seconds(20));
+  };
+  EXPECT_EQ(kv({"put", "", "of the empty key"}).code, 0);
+  EXPECT_EQ(kv({"put", "mine", "of mine"}).code, 0);
+  EXPECT_EQ(kv({"setup", "--cluster-version", "5"}).code, 0);
+  const Finished run = Conform({server.address(false)});
+  EXPECT_EQ(run.code, 0) << run.out;
+  EXPECT_THAT(run.out, HasSubstr("held against kbench"));
+  EXPECT_EQ(kv({"get", ""}).out, "of the empty key");
+  EXPECT_EQ(kv({"get", "mine"}).out, "of mine");
+  EXPECT_EQ(kv({"range"}).out, "\nmine\n");
+}
+
+// A dialect that is not the server's is a set of differences, each named.
+TEST(ConformCommand, EndsWith8AndNamesWhatDiffers) {
+  const Server server("kbench", "memory");
+  const Finished other = Conform({server.address(false), "--dialect", "kineticd"});
+  EXPECT_EQ(other.code, 8);
+  EXPECT_THAT(other.out, HasSubstr("header.sequence-repeated"));
+  EXPECT_THAT(other.out, HasSubstr("kineticd: unsolicited INVALID_REQUEST"));
+
+  const BreakingProxy proxy(*ParseHostPort(server.address(false)), WithoutKeyValue);
+  const TempDir dir;
+  const std::string file = dir.path() + "/matrix.json";
+  const Finished broken = e2e::Run({Program("kbench"), "conform", proxy.address().ToString(),
+                                    "--format", "json", "--output", file},
+                                   seconds(120));
+  EXPECT_EQ(broken.code, 8) << broken.err;
+  EXPECT_EQ(broken.out, "");
+  EXPECT_THAT(broken.err, HasSubstr("differs: put.new\n"));
+  EXPECT_THAT(broken.err, Not(HasSubstr("differs: noop\n")));
+  EXPECT_GT(json::parse(e2e::ReadFile(file))["differ"], 5);
+}
+
+TEST(ConformCommand, SaysWhatIsWrongWithACode) {
+  EXPECT_EQ(Conform({}).code, 2);
+  EXPECT_EQ(Conform({"nonsense"}).code, 2);
+  EXPECT_EQ(Conform({"127.0.0.1:1", "--dialect", "klingon"}).code, 2);
+  EXPECT_EQ(Conform({"127.0.0.1:1", "--timeout", "5"}).code, 2);
+  EXPECT_EQ(Conform({"127.0.0.1:1", "--timeout", "0s"}).code, 2);
+  EXPECT_EQ(Conform({"127.0.0.1:1", "--key-file", "/nonexistent"}).code, 2);
+  EXPECT_EQ(Conform({"127.0.0.1:1", "--ca", "/nonexistent"}).code, 2);
+  const Finished nobody = Conform({"127.0.0.1:1"});
+  EXPECT_EQ(nobody.code, 6);
+  EXPECT_THAT(nobody.err, HasSubstr("refused"));
+  const Server server("kbench", "memory");
+  const Finished wrong_door = Conform({server.address(true), "--timeout", "300ms"});
+  EXPECT_EQ(wrong_door.code, 6);
+  EXPECT_EQ(Conform({server.address(false), "--only", "no-such-case"}).code, 2);
+  EXPECT_EQ(Conform({server.address(false), "--only", "noop", "--output", "/nonexistent/x"}).code,
+            1);
+  const Finished help = Conform({"--help"});
+  EXPECT_EQ(help.code, 0);
+  EXPECT_THAT(help.out, HasSubstr("Exit codes"));
+}
+
+// What is between its markers is what the program prints.
+TEST(ConformDocument, IsWhatTheProgramPrints) {
+  const std::string path = absl::StrCat(KBENCH_SOURCE_DIR, "/docs/conformance.md");
+  const std::string begin = "<!-- kbench conform --list --format markdown: begin -->\n",
+                    end = "<!-- end -->\n";
+  const std::string document = e2e::ReadFile(path);
+  const size_t from = document.find(begin), to = document.find(end);
+  ASSERT_NE(from, std::string::npos) << path << " has lost its marker " << begin;
+  ASSERT_NE(to, std::string::npos);
+  const Finished list = Conform({"--list", "--format", "markdown"});
+  ASSERT_EQ(list.code, 0) << list.err;
+  const std::string wanted =
+      absl::StrCat(document.substr(0, from + begin.size()), list.out, document.substr(to));
+  if (std::getenv("KBENCH_UPDATE_GOLDEN") != nullptr) {
+    std::ofstream(path, std::ios::binary) << wanted;
+    GTEST_SKIP() << "wrote " << path;
+  }
+  EXPECT_TRUE(document == wanted)
+      << path << " is not what the program says any more; KBENCH_UPDATE_GOLDEN=1 "
+      << "client_conform_program_test --gtest_filter=ConformDocument.* writes it, to be reviewed "
+      << "as a diff";
+}
+
+}  // namespace
+}  // namespace kbench::conform
