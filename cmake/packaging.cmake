@@ -52,14 +52,14 @@ endfunction()
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/man)
 add_custom_target(kbench-packaged)
 
-kbench_package(kbench COMPONENT controller PROGRAMS kbench kbench-kv kbench-observe
+kbench_package(kbench COMPONENT controller PROGRAMS kbench kbench-conform kbench-kv kbench-observe
   SCRIPTS postrm
   SUMMARY "Benchmark of Kinetic key-value servers: the controller
  Plans campaigns, has kbench-agent on many hosts carry them out, and reports where the time of a request
  goes: client stack, network or server.")
 install(FILES ${packaging}/controller/kbench.bash-completion
         DESTINATION share/bash-completion/completions RENAME kbench COMPONENT controller)
-foreach(program IN ITEMS kbench-kv kbench-observe)
+foreach(program IN ITEMS kbench-conform kbench-kv kbench-observe)
   install(CODE "execute_process(COMMAND ${CMAKE_COMMAND} -E create_symlink kbench
     \$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/share/bash-completion/completions/${program})"
     COMPONENT controller)
