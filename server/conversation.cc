@@ -52,9 +52,9 @@ Conversation::Conversation(int64_t connection_id, bool tls, Desk* desk)
       batches_(desk->handler->batch_rules()) {
   Command* greeting = NewResponse(nullptr);
   greeting->header.cluster_version = desk_->device->state().cluster_version;
-  greeting->status.emplace().code = desk_->device->locked() && desk_->dialect->greets_locked
-                                        ? StatusCode::kDeviceLocked
-                                        : StatusCode::kSuccess;
+  // Over TLS, where alone it can be unlocked, it greets like any: libkinetic goes away otherwise.
+  const bool says_locked = desk_->device->locked() && desk_->dialect->greets_locked && !tls_;
+  greeting->status.emplace().code = says_locked ? StatusCode::kDeviceLocked : StatusCode::kSuccess;
   desk_->logs->FillGreeting(&greeting->get_log.emplace());
   Append(Signature::Unsolicited(), {}, Outbox::Kind::kOther, std::nullopt);
 }

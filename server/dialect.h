@@ -43,7 +43,7 @@ struct Dialect {
   bool acknowledges_bad_sequence = true;
   bool unknown_type_succeeds = false;  // and has no messageType
   Ending locked = Ending::kAnswer;
-  bool greets_locked = true;  // DEVICE_LOCKED in the greeting
+  bool greets_locked = true;  // DEVICE_LOCKED in the greeting of a connection without TLS
   Ending pin_without_tls = Ending::kAnswer;
   bool every_scope_must_give = false;  // where no key is concerned; else any scope suffices
 

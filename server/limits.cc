@@ -44,7 +44,7 @@ constexpr std::array<Named, 14> kNamed = {{
 // The vendor's server a8c0c701, as far as it has the limit.
 constexpr absl::string_view kDrive =
     "key=1024,tag=128,range=800,connections=100,identities=1000,pin=32,read-depth=30,"
-    "write-depth=20,batch-operations=24000,batch-size=64MiB";
+    "write-depth=20,batch-operations=24000,batches=1000,batch-size=64MiB";
 
 absl::StatusOr<int64_t> ParseNumber(const Named& named, absl::string_view text) {
   int64_t number = 0;
@@ -86,6 +86,7 @@ absl::StatusOr<Limits> ParseLimits(absl::string_view text, const Limits& base) {
   for (const absl::string_view part : absl::StrSplit(text, ',', absl::SkipEmpty())) {
     if (part == "drive") {
       ASSIGN_OR_RETURN(limits, ParseLimits(kDrive, limits));
+      limits.untold |= kBatchOperationsLimit | kBatchesLimit;
       continue;
     }
     RETURN_IF_ERROR(Apply(part, &limits));
@@ -100,7 +101,8 @@ absl::StatusOr<Limits> ParseLimits(absl::string_view text, const Limits& base) {
 
 std::string LimitsHelp() {
   return absl::StrCat("What is accepted and advertised: NAME=NUMBER[,...] with ", AllNames(),
-                      "; or drive, which stands for ", kDrive);
+                      "; or drive, which stands for ", kDrive,
+                      " and tells neither batch-operations nor batches, as a drive");
 }
 
 }  // namespace kbench::server

@@ -211,6 +211,8 @@ TEST_F(ConversationTest, ALockedDeviceSaysSoAtOnceAndToEveryRequest) {
   Talk late(&fixture_, 4712);
   EXPECT_EQ(late.greeting().status, StatusCode::kDeviceLocked);
   EXPECT_EQ(late.greeting().connection_id, 4712);
+  EXPECT_EQ(Talk(&fixture_, 4713, /*tls=*/true).greeting().status, StatusCode::kSuccess)
+      << "over TLS it is let in to unlock it";
   fixture_.device.set_locked(false);
   ExpectAlive();
 }

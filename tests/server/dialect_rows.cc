@@ -164,6 +164,11 @@ const std::vector<DialectRow>& DialectRows() {
          b->device().device.set_locked(true);
          return StatusOf(Talk(&b->device(), 9).greeting());
        }},
+      {"locked: the greeting over TLS",
+       [](Bench* b) {
+         b->device().device.set_locked(true);
+         return StatusOf(Talk(&b->device(), 9, /*tls=*/true).greeting());
+       }},
       {"locked: a request",
        [](Bench* b) {
          b->device().device.set_locked(true);

@@ -143,6 +143,9 @@ TEST(Program, ImitatesADriveWhenTold) {
   EXPECT_EQ(client.greeting().limits->max_key_size, 1024u);
   EXPECT_EQ(client.greeting().limits->max_key_range_count, 5u);
   EXPECT_EQ(client.greeting().limits->max_connections, 100u);
+  EXPECT_EQ(client.greeting().limits->max_deletes_per_batch, 24'000u);
+  EXPECT_FALSE(client.greeting().limits->max_operation_count_per_batch.has_value());
+  EXPECT_FALSE(client.greeting().limits->max_batch_count_per_device.has_value());
   kinetic::Command get = client.Next(MessageType::kGet);
   const std::string key(1025, 'k');
   get.key_value = {.key = key};
