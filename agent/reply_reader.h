@@ -48,6 +48,7 @@ class ReplyReader {
 
   // Of the last reply, if values are checked: ValueCheck::Fault().
   absl::string_view value_fault(uint64_t key) const { return value_check_.Fault(key); }
+  const ValueCheck& value() const { return value_check_; }
   // Likewise: TagCheck::Fault(), to be asked once; and whether it had a tag that can be compared.
   absl::string_view tag_fault() { return tag_check_.Fault(); }
   bool tag_known() const { return tag_check_.knows(); }

@@ -123,6 +123,21 @@ void Fill(const TcpUse& from, result::TcpUse* to) {
   to->set_reason(PrintableText(from.reason));
 }
 
+// Beside what the transport says of itself: facts of the run's set-up, by name.
+void Fill(const LoadOutcome& from, result::TransportFacts* to) {
+  auto& facts = *to->mutable_facts();
+  facts["load_keys"] = absl::StrCat(from.keys);
+  facts["load_written"] = absl::StrCat(from.written);
+  facts["load_ns"] = absl::StrCat(from.took.count());
+  facts["load_looked"] = absl::StrCat(from.looked);
+  if (!from.missing.empty()) facts["load_missing"] = PrintableText(from.missing);
+  if (from.written == 0) return;
+  facts["load_flows"] = absl::StrCat(from.flows);
+  facts["load_depth"] = absl::StrCat(from.widest);
+  facts["load_sent_again"] = absl::StrCat(from.sent_again);
+  facts["load_backed_off_ns"] = absl::StrCat(from.backed_off.count());
+}
+
 void Fill(const RunOutcome& from, result::ResourceUse* to) {
   to->set_workers(from.workers);
   to->set_user_ns(from.use.threads.user.count());
@@ -174,6 +189,7 @@ result::RunResult ToProto(const RunSpec& spec, const RunOutcome& outcome,
   for (const auto& [name, value] : outcome.transport_facts) {
     (*to.mutable_transport()->mutable_facts())[name] = PrintableText(value);
   }
+  if (outcome.load) Fill(*outcome.load, to.mutable_transport());
   Fill(outcome, to.mutable_usage());
   Fill(outcome.tcp, to.mutable_tcp());
   Fill(outcome.host_use, to.mutable_host_use());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,7 +46,21 @@ struct WireOutcome {
   observer::WireObservation seen;        // records of sampled requests only
 };
 
+// How the keys came to be there before the run.
+struct LoadOutcome {
+  uint64_t keys = 0;
+  uint64_t written = 0;  // of them; all or none
+  Nanos took;            // with opening the run's connections again
+  uint32_t looked = 0;  // keys that were read, to tell whether they are there; 0: it was not looked
+  std::string missing;  // what that found, when it did not find them
+  uint32_t flows = 0;   // of those that were written: connections ...
+  uint32_t widest = 0;  // ... and most requests in flight on one of them
+  uint64_t sent_again = 0;  // puts, after SERVICE_BUSY
+  Nanos backed_off;         // pauses because of it, all connections together
+};
+
 struct RunOutcome {
+  std::optional<LoadOutcome> load;  // none: the run needs no keys
   bool aborted = false;
   std::string abort_reason;
   MonoTime planned_start;

@@ -305,6 +305,13 @@ absl::Status TakeWorkload(const control::RunSpec& from, RunSpec* to) {
   to->seed = from.seed();
   to->key_seed = from.key_seed();
   to->load = from.load();
+  to->reuse = from.reuse_keys();
+  if (to->reuse && !to->load) {
+    return BadField("reuse_keys", "is set, but the run asks for no keys (load)");
+  }
+  if (to->reuse && to->transport == TransportKind::kNull) {
+    return BadField("reuse_keys", "is set, but the null transport keeps no keys");
+  }
   RETURN_IF_ERROR(TakeKeyOrder(from, to));
   RETURN_IF_ERROR(Assign("tag", ParseTag(from.tag()), &to->tag));
   return Assign("synchronization", ParseSynchronization(from.synchronization()),

@@ -51,8 +51,9 @@ struct RunSpec {
   double zipf_theta = 0.99;  // zipf, latest
   double hot_keys = 0.2;     // hotspot: share of the keys, and of the requests to them
   double hot_requests = 0.8;
-  bool load = false;
-  bool verify = false;                       // look at every value that is read
+  bool load = false;    // the keys are to be there
+  bool reuse = false;   // ... so look first, and write them only when they are not
+  bool verify = false;  // look at every value that is read
   std::optional<kinetic::TagAlgorithm> tag;  // of puts; none: they carry none
   uint32_t key_bytes = 16;
   uint32_t value_bytes = 0;               // of the largest value

@@ -18,6 +18,16 @@ void Log(absl::string_view run_id, absl::string_view what) {
   std::cerr << absl::StrCat("kbench-agent: run ", run_id, ": ", what, "\n") << std::flush;
 }
 
+control::Loaded ToProto(const LoadOutcome& from) {
+  control::Loaded to;
+  to.set_keys(from.keys);
+  to.set_took_ns(from.took.count());
+  to.set_reused(from.keys - from.written);
+  to.set_looked(from.looked);
+  to.set_missing(PrintableText(from.missing));
+  return to;
+}
+
 control::Failed Failure(control::Failed::Kind kind, std::string text) {
   control::Failed failed;
   failed.set_kind(kind);
@@ -60,15 +70,14 @@ grpc::Status RunStream::Converse() {
 
   while ((command = NextCommand()).has_value()) {
     if (command->has_load()) {
-      const absl::StatusOr<Runner::Loaded> loaded = runner_->Load();
+      const absl::StatusOr<LoadOutcome> loaded = runner_->Load(Nanos(command->load().most_ns()));
       if (!loaded.ok()) {
         Log(runner_->spec().run_id, loaded.status().message());
         SendFailed(ToProto(loaded.status()));
         return grpc::Status::OK;
       }
       control::RunEvent event;
-      event.mutable_loaded()->set_keys(loaded->keys);
-      event.mutable_loaded()->set_took_ns(loaded->took.count());
+      *event.mutable_loaded() = ToProto(*loaded);
       if (!Send(event)) return grpc::Status::OK;
     } else if (command->has_start()) {
       Measure(MonoTime(command->start().at()));

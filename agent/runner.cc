@@ -63,7 +63,7 @@ absl::Status Runner::Prepare() {
                                                 .delay = spec_.inject.relay_delay,
                                                 .rate = spec_.inject.relay_rate}));
   }
-  values_ = std::make_unique<ValuePool>(spec_.seed, spec_.sizes(), spec_.compressible);
+  values_ = std::make_unique<ValuePool>(spec_.key_seed, spec_.sizes(), spec_.compressible);
   const bool puts = std::any_of(spec_.ops.begin(), spec_.ops.end(),
                                 [](const OpWeight& op) { return WritesValue(op.kind); });
   if (puts && spec_.tag.has_value() && !IsPrepared(*spec_.tag)) {
@@ -77,7 +77,7 @@ absl::Status Runner::Prepare() {
                                                  .values = values_.get(),
                                                  .control = &control_}));
   }
-  const absl::Status prepared = OfAll(&Worker::Prepare, kNever);
+  const absl::Status prepared = OfAll([](Worker* worker) { return worker->Prepare(); }, kNever);
   if (prepared.ok() && !spec_.load) StartObserver();
   if (prepared.ok() || relay_ == nullptr || relay_->failure().empty()) return prepared;
   // A flow saw the relay hang up; this is why.
@@ -85,12 +85,44 @@ absl::Status Runner::Prepare() {
                                              ", from the relay on this host: ", relay_->failure()));
 }
 
-absl::StatusOr<Runner::Loaded> Runner::Load() {
+absl::StatusOr<LoadOutcome> Runner::Load(Nanos most) {
   const MonoTime start = MonoNow();
-  const bool bounded = spec_.load_most > Nanos();
-  RETURN_IF_ERROR(OfAll(&Worker::Load, bounded ? start + spec_.load_most : kNever));
+  LoadOutcome loaded = {.keys = spec_.keys};
+  if (spec_.reuse) {
+    loaded.looked = static_cast<uint32_t>(KeySample(spec_.keys, spec_.value_bytes).size());
+    loaded.missing = workers_.front()->missing();
+  }
+  if (!spec_.reuse || !loaded.missing.empty()) {
+    RETURN_IF_ERROR(WriteKeys(BoundOf(most)));
+    loaded.written = spec_.keys;
+    LoadUse use;
+    for (const auto& worker : workers_) use.Add(worker->load_use());
+    loaded.flows = use.flows;
+    loaded.widest = use.widest;
+    loaded.sent_again = use.sent_again;
+    loaded.backed_off = use.backed_off;
+  }
+  loaded.took = MonoNow() - start;
   StartObserver();
-  return Loaded{.keys = spec_.keys, .took = MonoNow() - start};
+  loaded_ = loaded;
+  return loaded;
+}
+
+LoadBound Runner::BoundOf(Nanos most) const {
+  const Nanos owners = spec_.load_most;
+  if (owners == Nanos() && most == Nanos()) return {};
+  const bool by_owner = owners > Nanos() && (most == Nanos() || owners <= most);
+  const Nanos least = by_owner ? owners : most;
+  return {
+      .end = MonoNow() + least,
+      .most = least,
+      .whose = by_owner ? "this agent's --max-duration" : "the time that its controller gives it"};
+}
+
+absl::Status Runner::WriteKeys(const LoadBound& bound) {
+  RETURN_IF_ERROR(OfAll([&](Worker* worker) { return worker->Load(bound); }, bound.end));
+  RETURN_IF_ERROR(workers_.front()->Conclude(bound).get());
+  return OfAll([](Worker* worker) { return worker->Reopen(); }, kNever);
 }
 
 absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
@@ -183,10 +215,10 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
   return outcome;
 }
 
-absl::Status Runner::OfAll(std::future<absl::Status> (Worker::*phase)(), MonoTime end) {
+absl::Status Runner::OfAll(const Phase& phase, MonoTime end) {
   control_.PlanEnd(end);
   std::vector<std::future<absl::Status>> futures;
-  for (const auto& worker : workers_) futures.push_back((worker.get()->*phase)());
+  for (const auto& worker : workers_) futures.push_back(phase(worker.get()));
   absl::Status first;
   for (auto& future : futures) {
     const absl::Status status = future.get();
@@ -254,6 +286,7 @@ void Runner::Merge(std::vector<WorkerYield> yields, RunOutcome* outcome) const {
   for (const OpWeight& op : spec_.ops) outcome->op_names.emplace_back(Name(op.kind));
   outcome->ops.resize(spec_.ops.size());
   outcome->workers = spec_.workers;
+  outcome->load = loaded_;
   outcome->transport_facts = yields.front().transport_facts;
   MonoTime first = kNever, first_intended = kNever;
   for (const WorkerYield& yield : yields) {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -32,17 +34,13 @@ namespace kbench {
 //   Internal           anything else
 class Runner {
  public:
-  struct Loaded {
-    uint64_t keys = 0;
-    Nanos took;
-  };
-
   explicit Runner(RunSpec spec);
   // Stops what is going on.
   ~Runner();
 
   absl::Status Prepare();
-  absl::StatusOr<Loaded> Load();
+  // Has the keys there. Writing them takes `most` at most (zero: as long as it takes).
+  absl::StatusOr<LoadOutcome> Load(Nanos most = Nanos());
   // Starts at `at` and blocks until the run is drained. Gives `on_interval` about every second
   // what was done since the last; the intervals add up to the result's counts. A run that is
   // stopped, or loses its server, gives what it has, marked aborted.
@@ -55,7 +53,11 @@ class Runner {
   const RunSpec& spec() const { return spec_; }
 
  private:
-  absl::Status OfAll(std::future<absl::Status> (Worker::*phase)(), MonoTime end);
+  // Each worker does `phase`, which is to be over by `end`. The first failure that says something.
+  using Phase = std::function<std::future<absl::Status>(Worker*)>;
+  absl::Status OfAll(const Phase& phase, MonoTime end);
+  absl::Status WriteKeys(const LoadBound& bound);
+  LoadBound BoundOf(Nanos most) const;
   // Once the flows are there and nothing but the run is to come.
   void StartObserver();
   void FinishObserver(RunOutcome* outcome);
@@ -72,6 +74,7 @@ class Runner {
   std::unique_ptr<observer::PacketObserver> observer_;  // null: none, and why is in ...
   std::string no_observer_ = "not asked for";
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::optional<LoadOutcome> loaded_;
 };
 
 }  // namespace kbench

@@ -86,8 +86,9 @@ absl::Status Limits::CheckDepth() const {
     RETURN_IF_ERROR(CheckLimit("unanswered reads on a connection", spec_.depth,
                                limits_.max_outstanding_read_requests, "load.depth"));
   }
-  if (!spec_.load && !any({OpKind::kPut, OpKind::kPutNew, OpKind::kPutConditional, OpKind::kDelete,
-                           OpKind::kBatch})) {
+  // The load's window is its own, and keeps to the limit by itself.
+  if (!any({OpKind::kPut, OpKind::kPutNew, OpKind::kPutConditional, OpKind::kDelete,
+            OpKind::kBatch})) {
     return absl::OkStatus();
   }
   return CheckLimit("unanswered writes on a connection", spec_.depth,

@@ -57,6 +57,7 @@ Session::Session(const Options& options, Transport* transport)
   // The first distance is drawn as the others are, and runs on over stages: a short stage, or a
   // window's first requests, are probed like any other.
   until_probe_ = NextProbe();
+  again_.reserve(options.depth_max);
 }
 
 uint32_t Session::NextProbe() {
@@ -72,20 +73,29 @@ void Session::Begin(const Stage& stage) {
   pause_from_ = pause_until_ = MonoTime();
   next_pause_ = kFirstPause;
   next_paced_ = stage.start;
-  for (uint32_t i = 0; i < stage.depth; ++i) GiveCredit(stage.start);
+  again_.clear();
+  places_ = widest_ = stage.widens ? 1 : stage.depth;
+  for (uint32_t i = 0; i < places_; ++i) GiveCredit(stage.start);
 }
 
 void Session::Issue(MonoTime now, MonoTime end) {
   if (stage_.arrival == nullptr) {
     if (pause_from_.is_set() && BackingOff()) return;
-    while (!closed() && ready_ && credit_count_ > 0 && !slots_.full() && due_ < stage_.max_ops &&
-           now >= stage_.start && credits_[credit_first_] < end &&
+    while (!closed() && ready_ && credit_count_ > 0 && !slots_.full() &&
+           (due_ < stage_.max_ops || !again_.empty()) && now >= stage_.start &&
+           credits_[credit_first_] < end &&
            (stage_.pace == Nanos() || credits_[credit_first_] <= now)) {
       const MonoTime intended = credits_[credit_first_];
       credit_first_ = (credit_first_ + 1) % credits_.size();
       --credit_count_;
-      ++due_;
-      Send(stage_.ops->Next(), intended);
+      if (again_.empty()) {
+        ++due_;
+        Send(stage_.ops->Next(), intended);
+      } else {
+        const Op op = again_.back();
+        again_.pop_back();
+        Send(op, intended);
+      }
     }
     return;
   }
@@ -107,6 +117,7 @@ void Session::Send(const Op& op, MonoTime intended) {
   Slot* slot = slots_.Take();
   OpRecord& record = slot->record;
   slot->kind = op.kind;
+  slot->key_number = op.key;
   slot->measured = intended >= stage_.measure_from;
   record.op = op.index;
   record.connection_id = connection_id_;
@@ -338,7 +349,9 @@ std::optional<uint32_t> Session::ExpectedSize(const Reply& reply, const Slot& sl
 absl::string_view Session::ValueFault(const Reply& reply, const Slot& slot) {
   const std::optional<uint64_t> key = KeyOf(reply, slot);
   if (!key.has_value()) return "its key is none that kbench wrote";
-  const absl::string_view fault = reader_.value_fault(*key);
+  const absl::string_view fault = options_.exact
+                                      ? options_.requests.values->FaultOf(reader_.value(), *key)
+                                      : reader_.value_fault(*key);
   return fault.empty() ? reader_.tag_fault() : fault;
 }
 
@@ -400,9 +413,15 @@ void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot)
   record.decoded = options_.now();
   Land(slot);
   GiveCredit(record.decoded);
+  if (stage_.widens) Widen(record, completion);
   const bool busy = completion.status == kinetic::StatusCode::kServiceBusy;
   if (busy && completion.verdict == Verdict::kByStatus) {
     BackOff(record.decoded);
+    if (stage_.arrival == nullptr && record.decoded < stage_.again_until) {
+      again_.push_back({.index = record.op, .kind = slot->kind, .key = slot->key_number});
+      ++findings_.sent_again;
+      return;
+    }
   } else if (!pause_from_.is_set()) {
     next_pause_ = kFirstPause;
   }
@@ -504,7 +523,7 @@ MonoTime Session::NextDue(MonoTime end) const {
 
 bool Session::Done(MonoTime now, MonoTime end) const {
   if (slots_.in_flight() > 0) return false;
-  if (due_ >= stage_.max_ops) return true;
+  if (due_ >= stage_.max_ops && again_.empty()) return true;
   if (stage_.arrival == nullptr && closed() && !stage_.reopens) return true;
   return now >= end && NextDue(end) == kNever;
 }
@@ -517,6 +536,18 @@ void Session::GiveCredit(MonoTime when) {
   }
   credits_[(credit_first_ + credit_count_) % credits_.size()] = when;
   ++credit_count_;
+}
+
+void Session::Widen(const OpRecord& record, const Completion& completion) {
+  const bool quick = record.decoded - record.started < options_.op_timeout / 8;
+  if (completion.good && quick && places_ < stage_.depth) {
+    ++places_;
+    widest_ = std::max(widest_, places_);
+    GiveCredit(record.decoded);
+  } else if (!(completion.good && quick) && places_ > 1) {
+    --places_;
+    --credit_count_;  // the youngest: that of the place which this answer freed
+  }
 }
 
 void Session::BackOff(MonoTime now) {

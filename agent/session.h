@@ -7,7 +7,8 @@
 //
 // A server that answers SERVICE_BUSY asks for time. A closed loop gives it: it sends nothing for a
 // while, twice as long with every such answer on end, and counts the while apart; no request is
-// intended within it. It does not send the refused request again. An open loop's instants depend on
+// intended within it. It does not send the refused request again, unless its stage says so
+// (Stage::again_until), which is for what is not measured. An open loop's instants depend on
 // nobody: there, busy answers are failures like others.
 //
 // Its flow may be lost and opened again (Reopened()): what was in flight is lost then, and so is
@@ -52,6 +53,7 @@ struct SessionFindings {
   std::optional<int64_t> cluster_version;
   uint64_t backoffs = 0;     // pauses after SERVICE_BUSY
   Nanos backed_off;          // their sum
+  uint64_t sent_again = 0;   // requests, because of it
   uint64_t losses = 0;       // of the flow
   uint64_t reopened = 0;     // times that the flow was lost and is there again
   Nanos down;                // from its losses to its greetings, or to the stage's end
@@ -70,6 +72,7 @@ class Session {
     uint64_t sample_seed = 0;
     uint32_t batch_parts = 0;  // frames of a batch but the last; 0: there are no batches
     bool verify = false;       // look at every value that is read
+    bool exact = false;        // ... which is to be one of requests.values, and no other
     // What reads a value and gets another length has failed; where requests.values has lengths by
     // key, these.
     uint32_t value_bytes = 0;
@@ -87,6 +90,14 @@ class Session {
     // Of a closed loop: two requests are due at least so far apart, and are sent at the pump's next
     // tick. Zero: as soon as there is a place. For what is not measured.
     Nanos pace;
+    // Of a closed loop, for what is not measured. A request that is answered SERVICE_BUSY before
+    // this instant is sent again after the pause, and the recorder is not told of the answer.
+    MonoTime again_until;
+    // Of a closed loop, for what is not measured: `depth` is a bound. One place at first; one more
+    // with each good answer that took less than an eighth of the time-out; one less with each that
+    // took longer, and with each SERVICE_BUSY. So a slow server or path loses no request because
+    // many others were in front of it.
+    bool widens = false;
     // Injected: CPU time burned while each request is encoded, and while each answer is decoded.
     Nanos encode_burn;
     Nanos decode_burn;
@@ -134,6 +145,8 @@ class Session {
   MonoTime first_started() const { return first_started_; }
   MonoTime first_intended() const { return first_intended_; }
   const SessionFindings& findings() const { return findings_; }
+  // Most places that the stage has had; its depth, unless it widens.
+  uint32_t widest() const { return widest_; }
 
  private:
   void Send(const Op& op, MonoTime intended);
@@ -163,6 +176,8 @@ class Session {
   void SettleLingering();
   void Close(std::string why);
   void GiveCredit(MonoTime when);
+  // After an answer that freed a place: of Stage::widens.
+  void Widen(const OpRecord& record, const Completion& completion);
   void BackOff(MonoTime now);
   // True until the pause is over; then no free place counts as free since earlier.
   bool BackingOff();
@@ -185,7 +200,10 @@ class Session {
   Nanos next_pause_;
   MonoTime next_paced_;  // of Stage::pace
 
-  uint64_t due_ = 0;  // in this stage
+  uint64_t due_ = 0;       // in this stage
+  std::vector<Op> again_;  // answered SERVICE_BUSY, to be sent once more
+  uint32_t places_ = 1;    // for requests in flight
+  uint32_t widest_ = 1;
   uint32_t until_probe_ = 0;
   uint32_t probes_in_flight_ = 0;
   Random probe_random_;

@@ -53,6 +53,7 @@ struct Slot {
   uint32_t before = 0;  // neighbours in the order of issue, while in flight
   uint32_t after = 0;
   uint64_t key = 0;             // the key's word, where one is read or written
+  uint64_t key_number = 0;      // Op::key
   uint64_t first_sequence = 0;  // of a batch's first message; otherwise record.sequence
   std::string head;
   std::vector<BatchPart> parts;  // of a batch, in a table that has room for them

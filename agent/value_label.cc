@@ -66,4 +66,8 @@ absl::string_view ValueCheck::Fault(uint64_t key) const {
   return "";
 }
 
+bool ValueCheck::Is(Bytes value) const {
+  return have_ == value.size() && std::equal(value.begin(), value.end(), label_.begin());
+}
+
 }  // namespace kbench

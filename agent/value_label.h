@@ -41,6 +41,10 @@ class ValueCheck {
   // Of all that was taken since Begin(): what is wrong with it, a sentence without an end; empty
   // when it is the value of `key` and whole.
   absl::string_view Fault(uint64_t key) const;
+  // CRC-32 of what followed the label.
+  uint32_t body_crc() const { return crc_; }
+  // True when all that was taken is `value`, which is shorter than a label.
+  bool Is(Bytes value) const;
 
  private:
   std::array<uint8_t, kValueLabelSize> label_ = {};

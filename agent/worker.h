@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "agent/flow_set.h"
+#include "agent/loader.h"
 #include "agent/pump.h"
 #include "agent/recorder.h"
 #include "agent/resource_use.h"
@@ -70,24 +72,32 @@ class Worker {
   ~Worker();
 
   // Each is done on the worker's own thread; one at a time. Prepare connects and proves key and
-  // path by one NOOP on every flow; Load writes this worker's share of the keys.
+  // path by one NOOP on every flow; before that, the first worker looks at the keys, if the run is
+  // to find them there.
   std::future<absl::Status> Prepare();
-  std::future<absl::Status> Load();
+  // Load writes this worker's share of the keys, over connections of its own, while those of the
+  // run are closed; Conclude, of the first worker, what is written last. Reopen ends the load and
+  // prepares the run's connections anew: they are as young as those of a run that loads nothing.
+  std::future<absl::Status> Load(const LoadBound& bound);
+  std::future<absl::Status> Conclude(const LoadBound& bound);
+  std::future<absl::Status> Reopen();
   std::future<absl::StatusOr<WorkerYield>> Measure(const Window& window);
 
   const SharedProgress& progress() const { return progress_; }
+  // Between two of those above:
+  const LoadUse& load_use() const { return loader_.use(); }
+  // Of the first worker: why the keys are to be written; empty: they are there.
+  const std::string& missing() const { return missing_; }
 
  private:
   template <typename Result>
   std::future<Result> Post(std::function<Result()> work);
   void Live();
 
-  absl::Status Connect();
-  absl::Status Prove();
-  absl::Status WriteKeys();
+  FlowSet::Options OfFlows() const;
+  absl::Status Look();
+  absl::Status OpenFlows(absl::Status (FlowSet::*open)(const FlowSet::Shape&));
   absl::StatusOr<WorkerYield> RunWindow(const Window& window);
-  // Ends the run when a flow goes away under load.
-  void TellLost();
 
   Options options_;
   const RunSpec& spec_;
@@ -95,10 +105,9 @@ class Worker {
   std::vector<uint32_t> flow_numbers_;  // in the agent's numbering
   SharedProgress progress_;
   bool pinned_ = false;
-  // The transport writes into the sessions' slots: it is declared after, so destroyed before them.
-  std::vector<std::unique_ptr<Session>> sessions_;
-  std::unique_ptr<Transport> transport_;
-  std::unique_ptr<Pump> pump_;
+  Loader loader_;
+  std::string missing_ = "it was not looked";
+  std::unique_ptr<FlowSet> flows_;  // of the run
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -144,6 +144,13 @@ void ValuePool::SumBodies() {
   }
 }
 
+absl::string_view ValuePool::FaultOf(const ValueCheck& read, uint64_t word) const {
+  if (!labelled(SizeOf(word))) return read.Is(BodyOf(word)) ? "" : "it is another value";
+  const absl::string_view fault = read.Fault(word);
+  if (!fault.empty()) return fault;
+  return read.body_crc() == LabelOf(word, 0).body_crc ? "" : "it is another value";
+}
+
 OpStream::OpStream(const Options& options)
     : options_(options),
       random_(options.seed),
@@ -165,6 +172,7 @@ OpStream::OpStream(const Options& options)
 }
 
 Op OpStream::Next() {
+  if (options_.next_key) return {.kind = options_.ops[0].kind, .key = options_.next_key()};
   // Both draws are made whatever they decide, so that the keys do not depend on the weights.
   const double pick = random_.Uniform();
   const uint64_t drawn_key = skewed_ ? skewed_->Draw(next_key_) : random_.Below(options_.keys);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -131,6 +132,9 @@ class ValuePool {
     const size_t index = sizes_.IndexOf(word);
     return joins_[index].Of(kinetic::Crc32c(0, label), body_crc32cs_[Place(word, index)]);
   }
+  // What is wrong with a value that was read under the key of `word`, if it is to be one of these,
+  // whichever write it is of; empty: nothing.
+  absl::string_view FaultOf(const ValueCheck& read, uint64_t word) const;
 
  private:
   void SumBodies();
@@ -170,6 +174,9 @@ class OpStream {
     // New keys are numbered by all flows together: flow, flow + flows, flow + 2 flows, ...
     uint32_t flow = 0;
     uint32_t flows = 1;
+    // Of a load, with one operation: gives the numbers of the keys, one after another; empty: they
+    // follow from the rest.
+    std::function<uint64_t()> next_key;
   };
 
   explicit OpStream(const Options& options);

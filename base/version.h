@@ -7,7 +7,7 @@ namespace kbench {
 
 // Control protocol between controller and agent. Another major is refused, naming both.
 inline constexpr uint32_t kControlProtocolMajor = 1;
-inline constexpr uint32_t kControlProtocolMinor = 2;
+inline constexpr uint32_t kControlProtocolMinor = 3;
 
 absl::string_view ReleaseVersion();  // "0.1.0"
 absl::string_view BuildId();         // git commit, compiler and build type

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iterator>
 #include <utility>
@@ -91,6 +92,10 @@ void RecordingServer::Greet(int fd, int64_t connection_id) {
   command.status.emplace();
   command.status->code =
       options_.locked ? kinetic::StatusCode::kDeviceLocked : kinetic::StatusCode::kSuccess;
+  if (options_.write_limit > 0) {
+    command.get_log.emplace().limits.emplace().max_outstanding_write_requests =
+        options_.write_limit;
+  }
   kinetic::Encoder encoder;
   std::string pdu;
   encoder.Append(command, kinetic::Signature::Unsolicited(), 0, &pdu);
@@ -109,12 +114,15 @@ void RecordingServer::Serve(Connection* connection, int64_t connection_id) {
     const ssize_t n = ::recv(fd, buffer.data(), buffer.size(), 0);
     if (n <= 0) break;
     Bytes in = AsBytes({buffer.data(), static_cast<size_t>(n)});
+    std::string answers;
+    uint64_t at_once = 0;
     while (open && !in.empty()) {
       const auto complete = frames.Consume(&in);
       if (!complete.ok()) open = false;
       if (!complete.ok() || !*complete) break;
       if (!decoder.Decode(frames.message()).ok()) std::abort();
       ++number;
+      ++at_once;
       if (options_.close_after != 0 && number > options_.close_after) {
         open = false;
         break;
@@ -125,8 +133,14 @@ void RecordingServer::Serve(Connection* connection, int64_t connection_id) {
         connection->stream +=
             Normalised(message.command, message.identity.value_or(-1), frames.value());
       }
-      open = SendAll(fd, Answer(message, frames.value(), number));
+      answers += Answer(message, frames.value(), number);
+      if (options_.answers_together && !in.empty()) continue;
+      open = SendAll(fd, answers);
+      answers.clear();
     }
+    open = open && SendAll(fd, answers);  // those before a request that has come in part
+    std::lock_guard lock(mutex_);
+    most_at_once_ = std::max(most_at_once_, at_once);
   }
   ::shutdown(fd, SHUT_RDWR);
   std::lock_guard lock(mutex_);
@@ -146,6 +160,10 @@ kinetic::StatusCode RecordingServer::Do(const kinetic::Command& request, Bytes v
       if (options_.want_tags && !put.tag.has_value()) {
         answer->status.emplace().message = "Tag required";
         return StatusCode::kInvalidRequest;
+      }
+      if (busy_answers_ < options_.busy_puts) {
+        ++busy_answers_;
+        return StatusCode::kServiceBusy;
       }
       if (full) return StatusCode::kNoSpace;
       store_[name] = std::string(AsText(value));
@@ -254,6 +272,21 @@ uint64_t RecordingServer::open_connections() const {
   uint64_t open = 0;
   for (const Connection& connection : connections_) open += connection.open ? 1 : 0;
   return open;
+}
+
+uint64_t RecordingServer::most_at_once() const {
+  std::lock_guard lock(mutex_);
+  return most_at_once_;
+}
+
+void RecordingServer::Forget() {
+  std::lock_guard lock(mutex_);
+  store_.clear();
+}
+
+void RecordingServer::Forget(const std::string& key) {
+  std::lock_guard lock(mutex_);
+  store_.erase(key);
 }
 
 }  // namespace kbench

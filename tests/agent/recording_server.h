@@ -40,6 +40,9 @@ class RecordingServer {
     bool commandless = false;         // answers without a command
     // Changes every answer before it is signed.
     std::function<void(kinetic::Command* answer)> twist;
+    bool answers_together = false;  // all that one receive call brought, with one send
+    uint64_t busy_puts = 0;         // the first ones, of all connections: SERVICE_BUSY
+    uint32_t write_limit = 0;       // unanswered writes of a connection, as the greeting says
   };
 
   RecordingServer() : RecordingServer(Options{}) {}
@@ -58,6 +61,11 @@ class RecordingServer {
   uint64_t requests() const;
   uint64_t open_connections() const;
   uint64_t accepted() const;
+  // Most requests that one receive call of the server brought: so many were unanswered, at least.
+  uint64_t most_at_once() const;
+  // As if it had been started anew, with a store that keeps nothing; or one key was lost.
+  void Forget();
+  void Forget(const std::string& key);
 
  private:
   struct Connection {
@@ -85,6 +93,8 @@ class RecordingServer {
   std::string answered_tag_;                  // guarded by mutex_
   uint64_t requests_ = 0;                     // guarded by mutex_
   uint64_t accepted_ = 0;                     // guarded by mutex_
+  uint64_t busy_answers_ = 0;                 // guarded by mutex_
+  uint64_t most_at_once_ = 0;                 // guarded by mutex_
   std::thread thread_;
 };
 

@@ -140,7 +140,7 @@ TEST(Tags, SaysWhatToDoForAServerThatWantsTags) {
   spec.load = true;
   Runner without(spec);
   ASSERT_TRUE(without.Prepare().ok());
-  const absl::StatusOr<Runner::Loaded> refused = without.Load();
+  const absl::StatusOr<LoadOutcome> refused = without.Load();
   ASSERT_FALSE(refused.ok());
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("Tag required"));
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("set workload.tag to crc32c"));

@@ -466,7 +466,7 @@ TEST(Runner, NamesWhatRefusedTheLoad) {
   const auto loaded = runner.Load();
   EXPECT_EQ(loaded.status().code(), absl::StatusCode::kPermissionDenied);
   EXPECT_THAT(std::string(loaded.status().message()),
-              HasSubstr("refused 10 of 20 keys to be loaded: NO_SPACE"));
+              HasSubstr("refused 9 of 20 keys to be loaded: NO_SPACE"));
 }
 
 TEST(Runner, KeepsWhatItHasWhenTheServerIsLostInTheWindow) {

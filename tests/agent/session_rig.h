@@ -28,6 +28,8 @@ struct RigOptions {
   Nanos pace = Nanos();
   Nanos warmup;
   Nanos duration = Seconds(1);
+  MonoTime again_until;
+  bool widens = false;
   Nanos op_timeout = Seconds(10);
   uint32_t sample_every = 0;
   size_t samples_max = 1000;
@@ -95,6 +97,8 @@ class Rig {
                            .reopens = options_.reopens,
                            .max_ops = options_.max_ops,
                            .pace = options_.pace,
+                           .again_until = options_.again_until,
+                           .widens = options_.widens,
                            .start = kStart,
                            .measure_from = kStart + options_.warmup,
                            .recorder = recorder_.get()});
