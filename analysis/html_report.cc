@@ -11,6 +11,7 @@
 #include "analysis/findings.h"
 #include "analysis/gates.h"
 #include "analysis/html_style.h"
+#include "analysis/loading.h"
 #include "analysis/report.h"
 #include "analysis/report_sections.h"
 #include "analysis/report_tables.h"
@@ -80,6 +81,8 @@ std::string Requests(const CampaignAnalysis& analysis) {
   std::string out = absl::StrCat("<p class=\"note\">", Escape(CountsLine(analysis)), "</p>\n");
   const std::string skew = SkewLine(StartSkewOf(analysis));
   if (!skew.empty()) absl::StrAppend(&out, "<p class=\"note\">", Escape(skew), "</p>\n");
+  const std::string loading = LoadingLine(*analysis.campaign);
+  if (!loading.empty()) absl::StrAppend(&out, "<p class=\"note\">", Escape(loading), "</p>\n");
   if (analysis.runs_left_out == 0) return out;
   out += "<ul class=\"note\">\n";
   for (const std::string& run : LeftOut(analysis)) {
@@ -279,6 +282,7 @@ std::string CircumstancesSection(const CampaignAnalysis& analysis) {
     for (const result::RunResult& agent : run.agents) {
       AddHost(agent, &hosts);
       for (const auto& [name, value] : agent.transport().facts()) {
+        if (absl::StartsWith(name, kLoadFact)) continue;  // of a run, not of a transport
         transports[agent.transport().transport()][name] = value;
       }
     }

@@ -8,6 +8,7 @@
 #include "analysis/campaign_analysis.h"
 #include "analysis/findings.h"
 #include "analysis/gates.h"
+#include "analysis/loading.h"
 #include "analysis/report.h"
 #include "analysis/report_sections.h"
 #include "analysis/report_tables.h"
@@ -92,6 +93,8 @@ std::string TextReport(const CampaignEvidence& campaign, const ReportOptions& op
   out += Wrap(CountsLine(analysis), width, "", "  ");
   const std::string skew = SkewLine(StartSkewOf(analysis));
   if (!skew.empty()) out += Wrap(skew, width, "", "  ");
+  const std::string loading = LoadingLine(campaign);
+  if (!loading.empty()) out += Wrap(Printable(loading), width, "", "  ");
   out += TextGates(analysis, width, paint);
   for (const std::string& run : LeftOut(analysis)) {
     out += Wrap(Printable(absl::StrCat("left out: ", run)), width, "", "  ");
@@ -133,6 +136,8 @@ std::string MarkdownReport(const CampaignEvidence& campaign) {
   absl::StrAppend(&out, "\n", CountsLine(analysis), "\n");
   const std::string skew = SkewLine(StartSkewOf(analysis));
   if (!skew.empty()) absl::StrAppend(&out, "\n", skew, "\n");
+  const std::string loading = LoadingLine(campaign);
+  if (!loading.empty()) absl::StrAppend(&out, "\n", safe(loading), "\n");
   if (analysis.runs_left_out > 0) out += "\n";
   for (const std::string& run : LeftOut(analysis)) {
     absl::StrAppend(&out, "- left out: ", safe(run), "\n");

@@ -61,6 +61,7 @@ struct Settings {
   double hot_requests = 0;  // 0: kHotRequests
   std::string synchronization = "writeback";
   LoadKeys load = LoadKeys::kAuto;
+  bool reuse_keys = false;  // those of an earlier campaign, if they are there
 
   bool open_loop = false;
   int64_t flows = 1;  // per agent

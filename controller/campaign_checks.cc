@@ -347,6 +347,13 @@ void CheckCells(const std::vector<Cell>& cells, const IsGiven& is_given,
     complaints->push_back(
         {path, absl::StrCat(path, " has no effect without workload.key_order: hotspot")});
   }
+  if (any([](const Settings& s) { return s.reuse_keys; }) &&
+      !any([](const Settings& s) { return s.LoadsKeys() && s.transport != "null"; })) {
+    complaints->push_back({"load.reuse",
+                           "load.reuse has no effect where no keys are loaded; add an operation "
+                           "that reads them (get, "
+                           "next, previous, version, range) or workload.load: true, or drop it"});
+  }
   const auto has_tls = [](const Cell& cell) { return cell.settings.tls; };
   const auto has_authorities = [](const Cell& cell) { return !cell.settings.ca_file.empty(); };
   if (std::any_of(cells.begin(), cells.end(), has_authorities) &&

@@ -427,6 +427,7 @@ std::vector<CampaignField> MakeFields() {
       Choice("workload.synchronization", "synchronization", {"writeback", "writethrough", "flush"},
              &Settings::synchronization),
       Load(),
+      Once(Flag("load.reuse", "load_reuse", &Settings::reuse_keys)),
       Mode(),
       Count("load.flows", "flows", 1, 100'000, &Settings::flows),
       Count("load.depth", "depth", 1, 65'536, &Settings::depth),

@@ -24,6 +24,7 @@
 #include "controller/campaign_verdict.h"
 #include "controller/cpu_placement.h"
 #include "controller/fleet.h"
+#include "controller/key_ledger.h"
 #include "controller/live_status.h"
 #include "controller/local_fleet.h"
 #include "controller/path_probe.h"
@@ -316,14 +317,11 @@ class CampaignRun {
     if (cell.settings.WarmsUpApart()) {
       RETURN_IF_ERROR(Annotate(WarmUp(run, cell.settings, request, &warmed),
                                absl::StrCat("warm-up of run ", run.ordinal + 1)));
-      const bool deletes = absl::c_any_of(
-          cell.settings.ops, [](const OpWeight& share) { return share.op == "delete"; });
-      if (!deletes) {  // the keys are there
-        for (control::RunSpec& spec : request.specs) spec.set_load(false);
-      }
     }
+    keys_there_.Decide(cell.settings.reuse_keys, &request);
     RunOutcome outcome = dispatcher_.Execute(request);
     analysis::RunEvidence& evidence = outcome.evidence;
+    keys_there_.Take(request, outcome, outcome.status.ok(), &evidence.caveats);
     evidence.caveats.insert(evidence.caveats.end(), warmed.begin(), warmed.end());
     evidence.caveats.insert(evidence.caveats.end(), placement.caveats.begin(),
                             placement.caveats.end());
@@ -400,6 +398,7 @@ class CampaignRun {
       MakeWarmUp(Mix64(run.seed ^ kWarmUpStream), settings.warmup_most, &spec);
       spec.set_run_id(request.run_id);
     }
+    keys_there_.Decide(settings.reuse_keys, &request);
     WarmUpWatch watch({.agents = request.agents.size(),
                        .ops = settings.warmup_ops,
                        .steady = settings.warmup_steady});
@@ -413,18 +412,26 @@ class CampaignRun {
     const RunOutcome outcome = Dispatcher(options_.limits, &ended, progress_).Execute(request);
     progress_->set_on_interval(nullptr);
     fleet_->Acknowledge(request.run_id, fleet_->present());
+    keys_there_.Take(request, outcome, outcome.status.ok() || ended.count > 0, said);
     if (interrupts_->stop()) return absl::CancelledError("interrupted");
     // An agent that was lost in it is lost in the run that follows, which is where it is kept.
     const bool goes_on = settings.lost_agent == "continue" && !outcome.lost.empty();
     if (!outcome.status.ok() && ended.count == 0 && !goes_on) return outcome.status;
     result::Caveat& caveat = said->emplace_back();
     caveat.set_code(ended.count > 0 ? "warmed_up" : "not_steady");
-    caveat.set_text(ended.count > 0
-                        ? absl::StrCat("a run of its own came before: ", watch.Describe())
-                        : absl::StrCat("after ", FormatDuration(settings.warmup_most),
-                                       ", the most "
-                                       "that was allowed, the warm-up was not over (",
-                                       watch.Describe(), "): what was measured may be a start-up"));
+    uint64_t written = 0;
+    for (const auto& loaded : outcome.loaded) {
+      if (loaded) written += loaded->keys() - loaded->reused();
+    }
+    caveat.set_text(
+        ended.count > 0
+            ? absl::StrCat(
+                  "a run of its own came before: ", watch.Describe(),
+                  written == 0 ? "" : absl::StrCat(", after ", written, " keys were written"))
+            : absl::StrCat("after ", FormatDuration(settings.warmup_most),
+                           ", the most "
+                           "that was allowed, the warm-up was not over (",
+                           watch.Describe(), "): what was measured may be a start-up"));
     return absl::OkStatus();
   }
 
@@ -448,7 +455,7 @@ class CampaignRun {
                                  .tls_ca = authorities_.at(settings.ca_file),
                                  .worker_cpus = placement.worker_cpus[i],
                                  .seed = run.seed,
-                                 .key_seed = plan_.key_seed}));
+                                 .key_seed = plan_.key_seeds[static_cast<size_t>(run.cell)]}));
     }
     return request;
   }
@@ -538,6 +545,7 @@ class CampaignRun {
   std::unique_ptr<ResultStore> store_;
   std::optional<CancelWatch> cancel_watch_;
   std::unique_ptr<Fleet> fleet_;
+  KeyLedger keys_there_;
   std::set<int> adopted_;       // ordinals
   std::vector<int> ordinals_;   // of evidence_.runs, ascending
   std::string last_own_run_;    // id; empty: none yet

@@ -60,6 +60,7 @@ absl::StatusOr<std::vector<control::HelloReply>> Dispatcher::HelloAll(
 
 RunOutcome Dispatcher::Execute(const RunRequest& request) {
   RunOutcome outcome;
+  RunRequest armed = request;
   std::optional<ServerObservation> observation;
   if (request.observer) {
     progress_->Phase("observe");
@@ -70,7 +71,7 @@ RunOutcome Dispatcher::Execute(const RunRequest& request) {
   int armings = 0;
   while (true) {
     outcome = RunOutcome();
-    RunAttempt attempt(limits_, interrupts_, progress_, request,
+    RunAttempt attempt(limits_, interrupts_, progress_, armed,
                        observation ? &*observation : nullptr, armings);
     outcome.status = attempt.Run();
     ++armings;
@@ -78,6 +79,10 @@ RunOutcome Dispatcher::Execute(const RunRequest& request) {
         interrupts_->stop()) {
       attempt.MoveInto(&outcome);
       break;
+    }
+    // Who had to write its keys does so again: its result is to say that they were written.
+    for (size_t i = 0; i < armed.specs.size(); ++i) {
+      if (attempt.wrote(i)) armed.specs[i].set_reuse_keys(false);
     }
   }
   analysis::RunEvidence& evidence = outcome.evidence;

@@ -59,6 +59,8 @@ struct RunOutcome {
   std::vector<std::string> spec_sha256;  // per agent
   absl::Status status;                   // exit_codes.h; OK means a complete run
   std::vector<std::string> lost;         // agents that went away, froze, or were taken
+  // Per agent, as in the request: how its keys came to be there; none: it has not said.
+  std::vector<std::optional<control::Loaded>> loaded;
 };
 
 class Dispatcher {

@@ -28,15 +28,22 @@ struct PlannedRun {
   // Of the order of keys, values and arrivals. The cells of a block and their passes share it, so
   // that they are compared on the same work; blocks differ.
   uint64_t seed = 0;
+  bool loads = false;  // writes its keys first; the others find them there
 };
 
 struct Plan {
   std::vector<PlannedRun> runs;
-  // Of the keys' names, which all runs share: what a run writes replaces what the last one wrote,
-  // so that a campaign of many repetitions does not fill the server.
-  uint64_t key_seed = 0;
+  // By cell: of its keys' names and values. Cells with values alike have keys alike: what a run
+  // writes replaces what the last one wrote, so that a campaign of many repetitions does not fill
+  // the server, and what one has loaded is there for the others. Cells with other values have other
+  // keys, so that none has to write them again because another one did.
+  std::vector<uint64_t> key_seeds;
   Nanos measuring;          // warm-up and measured windows; set-up and loading come on top
-  uint64_t load_bytes = 0;  // values that the load phases write, over all agents
+  uint64_t loads = 0;       // times that keys are written, at most, warm-ups included
+  uint64_t load_keys = 0;   // that this writes, over all agents
+  uint64_t load_bytes = 0;  // their values
+  uint64_t load_turns = 0;  // round trips that this takes, one after another
+  Nanos load_relayed;       // ... of which so much is injected delay
 };
 
 Plan MakePlan(const Campaign& campaign, size_t agents);

@@ -47,7 +47,7 @@ Nanos TimeToLoad(const control::RunSpec& spec, const PhaseLimits& limits) {
   return limits.load + Nanos(static_cast<int64_t>(std::min(seconds, 1e6) * 1e9));
 }
 
-// An agent connects, waits for the handshake, and proves the path by a NOOP.
+// An agent connects, waits for the handshake, and proves the path by a NOOP; or looks at its keys.
 Nanos ConnectTime(const control::RunSpec& spec) {
   return Nanos(spec.connect_timeout_ns()) * 2 + Nanos(spec.op_timeout_ns());
 }
@@ -55,8 +55,8 @@ Nanos ConnectTime(const control::RunSpec& spec) {
 }  // namespace
 
 Nanos RunAttempt::TimeFor(const control::RunSpec& spec, const PhaseLimits& limits) {
-  return ConnectTime(spec) + Nanos(spec.warmup_ns()) + Nanos(spec.duration_ns()) +
-         Nanos(spec.op_timeout_ns()) * 3 + TimeToLoad(spec, limits) + limits.prepare +
+  return ConnectTime(spec) * 3 + Nanos(spec.warmup_ns()) + Nanos(spec.duration_ns()) +
+         Nanos(spec.op_timeout_ns()) * 3 + TimeToLoad(spec, limits) + limits.prepare * 2 +
          limits.clock + limits.measure + limits.stop + limits.goodbye;
 }
 
@@ -106,17 +106,22 @@ absl::Status RunAttempt::Prepare() {
     *command.mutable_prepare()->mutable_controller() = ControllerVersion();
     agent.stream->Send(command);
   }
-  return Await("connect", ConnectTime(request_.specs[0]) + limits_.prepare,
+  const bool look = std::any_of(request_.specs.begin(), request_.specs.end(),
+                                [](const control::RunSpec& spec) { return spec.reuse_keys(); });
+  return Await("connect", ConnectTime(request_.specs[0]) * (look ? 2 : 1) + limits_.prepare,
                [](const AgentState& agent) { return agent.prepared; });
 }
 
 absl::Status RunAttempt::Load() {
   progress_->Phase("load");
+  const control::RunSpec& spec = request_.specs[0];
   control::RunCommand command;
-  command.mutable_load();
+  // So the agent can say what kept it.
+  command.mutable_load()->set_most_ns(TimeToLoad(spec, limits_).count());
   SendAll(command);
-  return Await("load", TimeToLoad(request_.specs[0], limits_),
-               [](const AgentState& agent) { return agent.loaded; });
+  // Then it opens the run's connections again.
+  return Await("load", TimeToLoad(spec, limits_) + ConnectTime(spec) + limits_.prepare,
+               [](const AgentState& agent) { return agent.loaded.has_value(); });
 }
 
 absl::Status RunAttempt::MeasureClocks() {
@@ -229,7 +234,7 @@ absl::Status RunAttempt::Apply(AgentEvent event) {
       agent.prepared = true;
       return absl::OkStatus();
     case control::RunEvent::kLoaded:
-      agent.loaded = true;
+      agent.loaded = message.loaded();
       return absl::OkStatus();
     case control::RunEvent::kInterval:
       progress_->Interval(event.agent, message.interval());
@@ -313,6 +318,7 @@ void RunAttempt::MoveInto(RunOutcome* outcome) {
   int measured = 0;
   for (AgentState& agent : agents_) {
     outcome->spec_sha256.push_back(agent.spec_sha256);
+    outcome->loaded.push_back(agent.loaded);
     if (agent.lost) outcome->lost.push_back(agent.link->address());
     if (!agent.done) continue;
     const result::RunResult& result = agent.result;

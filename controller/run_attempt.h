@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,11 @@ class RunAttempt {
   absl::Status Run();
 
   bool missed_start() const { return missed_start_; }
+  // Whether the agent has said that it wrote its keys.
+  bool wrote(size_t agent) const {
+    const std::optional<control::Loaded>& loaded = agents_[agent].loaded;
+    return loaded && loaded->reused() < loaded->keys();
+  }
   // Moves what was collected into `outcome`.
   void MoveInto(RunOutcome* outcome);
 
@@ -41,7 +47,7 @@ class RunAttempt {
     std::string spec_sha256;
     AgentClockMap clock;
     bool prepared = false;
-    bool loaded = false;
+    std::optional<control::Loaded> loaded;
     bool done = false;    // the result is complete
     bool ended = false;   // the stream has ended
     bool failed = false;  // by its own word

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -41,10 +42,10 @@ class CampaignRunnerTest : public ::testing::Test {
     const auto campaign = ParseCampaign(
         "c.yaml",
         absl::StrCat("name: fake\nagents: [", absl::StrJoin(addresses, ", "),
-                     "]\nserver: {address: '", kServer, "'", server,
-                     "}\nworkload: {op: noop}\nrun: {warmup: 0s, duration: 1ms, repetitions: 2, "
-                     "op_timeout: 1ms, connect_timeout: 1ms}\n",
-                     more),
+                     "]\nserver: {address: '", kServer, "'", server, "}\nworkload: ", workload_,
+                     "\nrun: {warmup: 0s, duration: 1ms, repetitions: 2, "
+                     "op_timeout: 1ms, connect_timeout: 1ms",
+                     run_, "}\n", more),
         {});
     EXPECT_TRUE(campaign.ok()) << campaign.status();
     std::FILE* said = std::tmpfile();
@@ -92,6 +93,20 @@ class CampaignRunnerTest : public ::testing::Test {
     return times;
   }
 
+  // "-" where an agent is to write its keys, "?" where it is to look first, in the runs' order.
+  static std::string HowKeysCome(const FakeAgent& agent) {
+    std::string how;
+    control::RunSpec spec;
+    for (const control::RunCommand& command : agent.heard()) {
+      if (!command.has_prepare()) continue;
+      EXPECT_TRUE(spec.ParseFromString(command.prepare().spec()));
+      how += !spec.load() ? ' ' : spec.reuse_keys() ? '?' : '-';
+    }
+    return how;
+  }
+
+  std::string workload_ = "{op: noop}";
+  std::string run_;  // more fields of `run`, behind a comma
   TempDir results_;
   Interrupts interrupts_;
   std::vector<std::unique_ptr<FakeAgent>> agents_;
@@ -229,6 +244,80 @@ TEST_F(CampaignRunnerTest, NoBaselinesWhenNoneAreWantedOrThereIsNoServer) {
   ASSERT_TRUE(Run("", "probes: {passes: [bare], baselines: none}\n").status.ok());
   ASSERT_TRUE(Run("", "probes: {passes: [bare]}\ntransport: null\n").status.ok());
   EXPECT_THAT(agent.heard_probe(), IsEmpty());
+}
+
+constexpr char kBare[] = "probes: {passes: [bare], baselines: none}\n";
+
+TEST_F(CampaignRunnerTest, KeysAreWrittenBeforeTheFirstRunAndLookedAtBeforeTheOthers) {
+  FakeAgent& first = Add();
+  FakeAgent& second = Add();
+  workload_ = "{op: get}";
+  const CampaignOutcome outcome = Run("", absl::StrCat("transport: [socket, epoll]\n", kBare));
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status;
+  EXPECT_EQ(HowKeysCome(first), "-???");
+  EXPECT_EQ(HowKeysCome(second), "-???");
+  EXPECT_EQ(first.CountHeard(control::RunCommand::kLoad), 4) << "who looks may have to write";
+  for (const control::RunCommand& command : first.heard()) {
+    if (command.has_load()) {
+      EXPECT_GT(command.load().most_ns(), 0);
+    }
+  }
+}
+
+TEST_F(CampaignRunnerTest, RunsThatDeleteWriteTheirKeysEachTime) {
+  FakeAgent& agent = Add();
+  workload_ = "{op: delete, load: true}";
+  ASSERT_TRUE(Run("", absl::StrCat("transport: [socket, epoll]\n", kBare)).status.ok());
+  EXPECT_EQ(HowKeysCome(agent), "----");
+}
+
+TEST_F(CampaignRunnerTest, KeysOfAnEarlierCampaignAreLookedForWhenItSaysSoAndItIsACaveat) {
+  FakeAgent& agent = Add({.answer = [](const control::RunCommand& command, Events good) {
+    if (command.has_load()) {
+      good[0].mutable_loaded()->set_reused(good[0].loaded().keys());
+      good[0].mutable_loaded()->set_looked(64);
+    }
+    return good;
+  }});
+  workload_ = "{op: get}";
+  const CampaignOutcome outcome = Run("", absl::StrCat("load: {reuse: true}\n", kBare));
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status;
+  EXPECT_EQ(HowKeysCome(agent), "??");
+  const auto said = [&outcome](size_t run) {
+    const std::vector<result::Caveat>& caveats = outcome.evidence.runs[run].caveats;
+    return std::count_if(caveats.begin(), caveats.end(), [](const result::Caveat& caveat) {
+      return caveat.code() == "keys_reused";
+    });
+  };
+  EXPECT_EQ(said(0), 1);
+  EXPECT_EQ(said(1), 0) << "from then on it is known";
+}
+
+// The warm-up is a run of its own, over the same keys.
+TEST_F(CampaignRunnerTest, AWarmUpWritesTheKeysOfTheRunBehindIt) {
+  FakeAgent& agent = Add();
+  workload_ = "{op: get}";
+  run_ = ", warmup_ops: 1, warmup_most: 1s";
+  const CampaignOutcome outcome = Run("", kBare);
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status;
+  EXPECT_EQ(HowKeysCome(agent), "-???");
+}
+
+// Where an agent was lost nobody knows what became of its keys, nor, in that run, of the others'.
+TEST_F(CampaignRunnerTest, KeysAreWrittenAgainAfterARunThatDidNotEndWell) {
+  int starts = 0;
+  FakeAgent& good = Add();
+  FakeAgent& bad = Add({.hang_up = [&starts](const control::RunCommand& command) {
+    return command.has_start() && ++starts == 2
+               ? std::optional<grpc::Status>(grpc::Status(grpc::StatusCode::UNAVAILABLE, "gone"))
+               : std::nullopt;
+  }});
+  workload_ = "{op: get}";
+  run_ = ", lost_agent: continue";
+  const CampaignOutcome outcome = Run("", absl::StrCat("transport: [socket, epoll]\n", kBare));
+  EXPECT_EQ(outcome.evidence.runs.size(), 4u) << outcome.status;
+  EXPECT_EQ(HowKeysCome(good), "-?-?");
+  EXPECT_EQ(HowKeysCome(bad), "-?-?");
 }
 
 }  // namespace

@@ -138,6 +138,34 @@ TEST_F(DispatcherTest, ArmsTheRunAgainWhenAnAgentMissedTheStart) {
   EXPECT_EQ(other.CountHeard(RunCommand::kPrepare), 3);
 }
 
+// Else the result, which is of the last arming, would say that they had been there all along.
+TEST_F(DispatcherTest, WhoseKeysWereNotThereWritesThemAgainWhenTheRunIsArmedAgain) {
+  std::atomic<int> starts = 0;
+  FakeAgent& found = Add({.answer = [](const RunCommand& command, Events good) {
+    if (command.has_load()) good[0].mutable_loaded()->set_reused(good[0].loaded().keys());
+    return good;
+  }});
+  FakeAgent& wrote = Add({.answer = [&starts](const RunCommand& command, Events good) {
+    if (!command.has_start() || ++starts > 1) return good;
+    return FailedWith(control::Failed::MISSED_START, "the start was 3 ms ago");
+  }});
+  control::RunSpec spec = Spec();
+  spec.set_reuse_keys(true);
+  ASSERT_TRUE(Execute(spec).status.ok());
+  const auto looks = [](const FakeAgent& agent) {
+    std::vector<bool> each;
+    for (const RunCommand& command : agent.heard()) {
+      control::RunSpec heard;
+      if (!command.has_prepare()) continue;
+      EXPECT_TRUE(heard.ParseFromString(command.prepare().spec()));
+      each.push_back(heard.reuse_keys());
+    }
+    return each;
+  };
+  EXPECT_EQ(looks(found), std::vector<bool>({true, true}));
+  EXPECT_EQ(looks(wrote), std::vector<bool>({true, false}));
+}
+
 TEST_F(DispatcherTest, GivesUpOnAnAgentThatMissesEveryStart) {
   FakeAgent& agent = Add(Instead(
       RunCommand::kStart, FailedWith(control::Failed::MISSED_START, "the start was 3 ms ago")));

@@ -1,0 +1,78 @@
+#include "controller/key_ledger.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace kbench {
+namespace {
+
+// The null transport has no server that could keep keys.
+bool HasServer(const control::RunSpec& spec) { return spec.transport() != "null"; }
+
+bool Deletes(const control::RunSpec& spec) {
+  return std::any_of(spec.ops().begin(), spec.ops().end(),
+                     [](const control::OpShare& share) { return share.op() == "delete"; });
+}
+
+}  // namespace
+
+KeyLedger::DataSet KeyLedger::DataSetOf(const control::RunSpec& spec) {
+  return {spec.agent_index(), spec.key_seed(), spec.key_bytes()};
+}
+
+KeyLedger::Known KeyLedger::Of(const control::RunSpec& spec) const {
+  const DataSet keys = DataSetOf(spec);
+  if (const auto servers = there_.find(keys); servers != there_.end()) {
+    const auto has = servers->second.find(spec.server());
+    if (has != servers->second.end() && has->second >= spec.keys()) return Known::kThere;
+  }
+  return spoilt_.contains(keys) ? Known::kSpoilt : Known::kNothing;
+}
+
+void KeyLedger::Decide(bool trust, control::RunSpec* spec) const {
+  const Known known = Of(*spec);
+  spec->set_reuse_keys(spec->load() && HasServer(*spec) &&
+                       (known == Known::kThere || (known == Known::kNothing && trust)));
+}
+
+void KeyLedger::Decide(bool trust, RunRequest* request) const {
+  for (control::RunSpec& spec : request->specs) Decide(trust, &spec);
+}
+
+void KeyLedger::Take(const control::RunSpec& spec, const control::Loaded* loaded, bool sound) {
+  if (!HasServer(spec)) return;
+  const DataSet keys = DataSetOf(spec);
+  if (!sound || Deletes(spec)) {
+    there_.erase(keys);
+    spoilt_.insert(keys);
+  } else if (loaded != nullptr) {
+    uint64_t& there = there_[keys][spec.server()];
+    // Whoever writes them has not found them: what was known of more is not so any more.
+    there = loaded->reused() > 0 ? std::max<uint64_t>(there, spec.keys()) : spec.keys();
+  }
+}
+
+void KeyLedger::Take(const RunRequest& request, const RunOutcome& outcome, bool sound,
+                     std::vector<result::Caveat>* caveats) {
+  uint64_t found = 0, looked = 0;
+  for (size_t i = 0; i < request.specs.size(); ++i) {
+    const control::RunSpec& spec = request.specs[i];
+    const control::Loaded* loaded =
+        i < outcome.loaded.size() && outcome.loaded[i] ? &*outcome.loaded[i] : nullptr;
+    if (loaded != nullptr && Of(spec) == Known::kNothing) {
+      found += loaded->reused();
+      if (loaded->reused() > 0) looked += loaded->looked();
+    }
+    Take(spec, loaded, sound);
+  }
+  if (found == 0) return;
+  result::Caveat& caveat = caveats->emplace_back();
+  caveat.set_code("keys_reused");
+  caveat.set_text(absl::StrCat(
+      found, " keys were not written by this campaign (load.reuse): ", looked,
+      " of them were read, spread over all, and hold what it would have written; that none of the "
+      "others is missing was not looked at"));
+}
+
+}  // namespace kbench
