@@ -231,6 +231,9 @@ void AnswerWell(Bytes script, Clients* clients) {
   const Line::Asked asked = clients->Oldest();
   const uint8_t first = script.empty() ? 0 : script[0];
   Command answer = Good(asked.sequence);
+  if (kinetic::IsRequest(asked.type)) {
+    answer.header.message_type = kinetic::ResponseOf(asked.type);
+  }
   std::string value, tag;
   bool wrong = false;
   if (asked.type == kinetic::MessageType::kGet) {
