@@ -56,13 +56,13 @@ Objection TakeScope(const kinetic::Security::Scope& in, const Limits& limits, Sc
     return Invalid(absl::StrCat("a scope's offset ", scope->offset, " and value of ",
                                 scope->value.size(), " bytes fit no key"));
   }
-  if (in.permissions.empty()) return Invalid("a scope has no permission");
+  // Numbers of later protocols are passed over, as an enumeration of proto2 drops them: clients
+  // send "all" with those that they know.
   for (const int32_t permission : in.permissions) {
-    if (!IsPermission(permission)) {
-      return Invalid(absl::StrCat("there is no permission ", permission));
-    }
-    scope->permissions.push_back(static_cast<Permission>(permission));
+    if (permission < 0) return Invalid(absl::StrCat("there is no permission ", permission));
+    if (IsPermission(permission)) scope->permissions.push_back(static_cast<Permission>(permission));
   }
+  if (scope->permissions.empty()) return Invalid("a scope has no permission that is known here");
   return std::nullopt;
 }
 

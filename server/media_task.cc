@@ -38,8 +38,11 @@ bool ScanTask::Good(absl::string_view key) const {
   if (*entry == nullptr) return true;  // erased meanwhile
   const Entry& found = **entry;
   if (!found.tag.has_value()) return true;
-  return kinetic::TagAgrees(found.algorithm.value_or(0), *found.tag, found.value.bytes())
-      .value_or(true);
+  const int32_t algorithm = found.algorithm.value_or(0);
+  const std::optional<bool> agrees = kinetic::TagAgrees(algorithm, *found.tag, found.value.bytes());
+  // Of another length than its algorithm makes it is the digest of nothing.
+  const size_t size = kinetic::TagSize(static_cast<kinetic::TagAlgorithm>(algorithm));
+  return agrees.value_or(found.tag->empty() || size == 0);
 }
 
 bool ScanTask::Step() {

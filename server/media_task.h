@@ -1,7 +1,8 @@
 // MEDIASCAN and MEDIAOPTIMIZE.
 //
 // A scan walks over a range, slice by slice; it reads every object of the range, so that the store
-// checks it, and compares its tag if that is a digest of the value (kinetic/tag.h). The answer
+// checks it, and compares its tag if its algorithm is known here (kinetic/tag.h): one of a length
+// that CRC32C, SHA-1 or SHA-2 never has is wrong, as on the simulator. The answer
 // lists the keys of what cannot be trusted, and as endKey how far it came. Keys that the identity
 // may not list are neither looked at nor told.
 #pragma once

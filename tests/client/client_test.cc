@@ -147,12 +147,19 @@ TEST_P(ClientTest, ReadsLogsAndLooksAfterTheMedium) {
             "\xe1\xe0\x03\x63");
   summed.key_value->key = "bad sum";
   EXPECT_EQ(Call(summed, "another value"), kOk);
+  summed.key_value->key = "bad length";
+  summed.key_value->tag = "t1";
+  EXPECT_EQ(Call(summed, "another value"), kOk);
+  summed.key_value->key = "empty";
+  summed.key_value->tag = "";
+  EXPECT_EQ(Call(summed, "another value"), kOk);
+  SetTag(tag, &summed);
   summed.key_value->key = "called a CRC32";
   summed.key_value->algorithm = 6;
   EXPECT_EQ(Call(summed, "another value"), kOk);
   const auto scan = client_->Call(MediaScanRequest({}));
   ASSERT_EQ(Status(scan), kOk);
-  EXPECT_THAT(scan->command().range->keys, ElementsAre("bad", "bad sum"));
+  EXPECT_THAT(scan->command().range->keys, ElementsAre("bad", "bad length", "bad sum"));
   EXPECT_EQ(scan->command().range->end_key, "good and summed");
   EXPECT_EQ(Call(MediaOptimizeRequest({.start_key = "a", .end_key = "z"})), kOk);
 }

@@ -113,6 +113,16 @@ TEST_F(AdminTest, AnAnswerIsSignedWithTheKeyOfItsRequest) {
   EXPECT_EQ(secure_.Ask(secure_.Next(MessageType::kNoop)).status, StatusCode::kHmacFailure);
 }
 
+// "all" of libkinetic's shell: with 10, of a branch of the protocol that has applets.
+TEST_F(AdminTest, PermissionsOfLaterProtocolsArePassedOver) {
+  ASSERT_EQ(Set({Acl(4, {Permission::kRead, Permission{6}, Permission{10}, Permission{1000}})}),
+            kOk);
+  plain_.SignAs(4, "new key");
+  EXPECT_EQ(Ask(&plain_, client::GetRequest("k")).status, StatusCode::kNotFound);
+  EXPECT_EQ(plain_.Put("k", "v").status, kNotAuthorized);
+  EXPECT_EQ(Set({Acl(5, {Permission{10}})}), kInvalid) << "nothing is left of it";
+}
+
 TEST_F(AdminTest, AclsThatCannotBeChangeNothing) {
   Security::Acl no_scope = {.identity = 5, .key = "k", .hmac_algorithm = 1};
   Security::Acl no_key = Acl(5, {Permission::kRead});
@@ -121,7 +131,7 @@ TEST_F(AdminTest, AclsThatCannotBeChangeNothing) {
   no_identity.identity.reset();
   Security::Acl other_algorithm = Acl(5, {Permission::kRead});
   other_algorithm.hmac_algorithm = 2;
-  Security::Acl strange_permission = Acl(5, {Permission{6}});
+  Security::Acl strange_permission = Acl(5, {Permission::kRead, Permission{-1}});
   Security::Acl long_scope = Acl(5, {Permission::kRead}, "x", 4096);
   Security::Acl no_permission = Acl(5, {});
   Security::Acl priority = Acl(5, {Permission::kRead});
