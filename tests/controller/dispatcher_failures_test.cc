@@ -7,6 +7,8 @@
 #include <ostream>
 
 #include "absl/strings/str_cat.h"
+#include "agent/delay_relay.h"
+#include "base/address.h"
 #include "tests/controller/dispatcher_rig.h"
 
 namespace kbench {
@@ -135,6 +137,18 @@ TEST_F(DispatcherTest, AnAgentThatRefusesOurVersionIsBelieved) {
     EXPECT_SAYS(status, agent.address());
     EXPECT_SAYS(status, "I speak 7.0, you 1.0");
   }
+}
+
+// On a busy host, or at the end of a bad line: its first words take more than a second.
+TEST_F(DispatcherTest, AnAgentThatIsSlowToGreetIsNotLost) {
+  const FakeAgent agent;
+  const auto relay = DelayRelay::Start(
+      {.server = *Resolve(*ParseHostPort(agent.address())), .delay = Millis(1500)});
+  ASSERT_TRUE(relay.ok()) << relay.status();
+  Link((*relay)->name());
+  const absl::StatusOr<control::HelloReply> reply = links_[0]->Hello(Seconds(60));
+  EXPECT_TRUE(reply.ok()) << reply.status();
+  links_.clear();
 }
 
 // Something answers gRPC on that port, but it is no agent.
