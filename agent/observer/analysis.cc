@@ -49,7 +49,8 @@ Connection* Analysis::FlowOf(Side side, const TcpSegment& segment) {
     return nullptr;
   }
   recent_key_ = key;
-  recent_ = flows_.emplace(key, std::make_unique<Connection>(&ledger_)).first->second.get();
+  const auto port = static_cast<uint16_t>(key.bytes[32] << 8 | key.bytes[33]);
+  recent_ = flows_.emplace(key, std::make_unique<Connection>(&ledger_, port)).first->second.get();
   return recent_;
 }
 

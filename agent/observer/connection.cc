@@ -13,10 +13,14 @@ void SetIf(bool condition, WireRecord::Flags flag, WireRecord* record) {
   if (condition) record->flags |= flag;
 }
 
+// Lengths above 4 GiB do not pass the reader.
+uint32_t SizeOf(const Pdu& pdu) { return static_cast<uint32_t>(pdu.end - pdu.begin); }
+
 }  // namespace
 
-Connection::Connection(Ledger* ledger)
+Connection::Connection(Ledger* ledger, uint16_t client_port)
     : ledger_(ledger),
+      client_port_(client_port),
       requests_(Side::kRequests, this, &ledger->totals),
       answers_(Side::kAnswers, this, &ledger->totals),
       ring_(kRingLeast) {}
@@ -98,6 +102,10 @@ void Connection::OnRequest(Pdu* pdu) {
     record->connection_id = pdu->head.connection_id.value_or(connection_id_);
     record->sequence = one.sequence;
     record->request_first = pdu->first;
+    record->request_bytes = SizeOf(*pdu);
+    record->client_port = client_port_;
+    record->type = static_cast<uint8_t>(pdu->head.type);
+    SetIf(one.in_batch, WireRecord::kInBatch, record);
   }
   Push(one);
 }
@@ -134,6 +142,8 @@ void Connection::OnAnswer(Pdu* pdu) {
   if (one.request_last.is_set()) ledger_->Departed(one.request_last, pdu->first);
   if (WireRecord* record = ledger_->record(one.record); record != nullptr) {
     record->response_first = pdu->first;
+    record->response_bytes = SizeOf(*pdu);
+    if (pdu->head.status.has_value()) record->status = static_cast<int8_t>(*pdu->head.status);
     SetIf(pdu->first_shared, WireRecord::kSharedPacket, record);
   }
   for (; head_ < tail_; ++head_) {

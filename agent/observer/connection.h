@@ -18,7 +18,7 @@ class Connection : public PduSink {
   // Requests that may wait for answers; the oldest is given up for one more.
   static constexpr size_t kWaitingMax = 2048;
 
-  explicit Connection(Ledger* ledger);
+  explicit Connection(Ledger* ledger, uint16_t client_port = 0);
   ~Connection() override = default;
 
   void Take(Side side, const TcpSegment& segment, RealTime stamp);
@@ -63,6 +63,7 @@ class Connection : public PduSink {
   void GiveUp(const Waiting& one);
 
   Ledger* ledger_;
+  const uint16_t client_port_;
   Stream requests_;
   Stream answers_;
   Pin pins_[2];

@@ -93,11 +93,27 @@ bool ParseHeader(Bytes bytes, uint64_t whole_size, MessageHead* head) {
   return !fields.bad() && bytes.size() == whole_size;
 }
 
+// The status stands behind the body, which may be longer than what was kept.
+void ParseStatus(Fields* fields, MessageHead* head) {
+  while (fields->Next()) {
+    if (!fields->IsNested(3)) continue;
+    Fields status(fields->content(), fields->value());
+    while (status.Next()) {
+      if (status.IsVarint(1)) head->status = static_cast<int32_t>(status.value());
+    }
+    return;
+  }
+}
+
 bool ParseCommand(Bytes bytes, uint64_t whole_size, MessageHead* head) {
   Fields fields(bytes, whole_size);
   while (fields.Next()) {
-    // Writers put fields in the order of their numbers: what follows is not looked at.
-    if (fields.IsNested(1)) return ParseHeader(fields.content(), fields.value(), head);
+    if (!fields.IsNested(1)) continue;
+    // Writers put fields in the order of their numbers: of a request, what follows is not looked
+    // at.
+    if (!ParseHeader(fields.content(), fields.value(), head)) return false;
+    if (!kinetic::IsRequest(head->type)) ParseStatus(&fields, head);
+    return true;
   }
   return !fields.bad() && bytes.size() == whole_size;
 }

@@ -18,7 +18,8 @@ struct MessageHead {
   std::optional<uint64_t> ack_sequence;
   uint64_t sequence = 0;
   kinetic::MessageType type = kinetic::MessageType::kInvalid;
-  bool in_batch = false;  // it has a batchID
+  bool in_batch = false;          // it has a batchID
+  std::optional<int32_t> status;  // code of an answer; none: not in the bytes that were looked at
 
   bool unsolicited() const { return auth_type == kinetic::AuthType::kUnsolicitedStatus; }
   // It is answered only if it is refused: the answer to END_BATCH is for all of them.

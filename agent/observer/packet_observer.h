@@ -29,7 +29,9 @@ struct WireRecord {
     kResponseSeenTwice = 1u << 1,
     kReordered = 1u << 2,     // bytes of it came before earlier bytes of its connection
     kSharedPacket = 1u << 3,  // its last packet, or its answer's first, carried others too
+    kInBatch = 1u << 4,       // answered with its batch, if at all
   };
+  static constexpr int8_t kNoStatus = INT8_MIN;
   int64_t connection_id = 0;
   uint64_t sequence = 0;
   RealTime request_first;
@@ -42,6 +44,11 @@ struct WireRecord {
   Nanos service;        // gap rule: response_first - max(request_last, the response before)
   uint32_t inside = 0;  // requests in the server when it came, over all connections of the port
   uint32_t flags = 0;
+  uint32_t request_bytes = 0;  // of the whole frame, value included
+  uint32_t response_bytes = 0;
+  uint16_t client_port = 0;
+  uint8_t type = 0;           // of the request, as kinetic::MessageType numbers it
+  int8_t status = kNoStatus;  // of the answer, as kinetic::StatusCode numbers it; none: not seen
 };
 
 struct WireCounters {

@@ -40,6 +40,11 @@ TEST(MessageHead, SaysWhatTheDecoderSays) {
     EXPECT_EQ(head.sequence, want.command.header.sequence.value_or(0));
     EXPECT_EQ(head.type, want.command.header.message_type.value_or(MessageType::kInvalid));
     EXPECT_EQ(head.in_batch, want.command.header.batch_id.has_value());
+    const bool answer = !kinetic::IsRequest(head.type);
+    ASSERT_EQ(head.status.has_value(), answer);
+    if (answer) {
+      EXPECT_EQ(*head.status, static_cast<int32_t>(*want.command.status->code));
+    }
   }
 }
 
