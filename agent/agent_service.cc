@@ -66,6 +66,8 @@ grpc::ServerUnaryReactor* AgentService::Hello(grpc::CallbackServerContext* conte
     if (problem.empty()) reply->add_transports(transport);
   }
   *reply->mutable_abilities() = ToProto(abilities);
+  const std::map<std::string, std::string> clients = caps_.clients.Problems();
+  reply->mutable_abilities()->mutable_clients()->insert(clients.begin(), clients.end());
   reply->set_keeps_results(shelf_ != nullptr);
   {
     std::lock_guard lock(mutex_);

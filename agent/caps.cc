@@ -34,6 +34,19 @@ absl::Status HoldRate(double most, RunSpec* spec) {
   return absl::OkStatus();
 }
 
+absl::Status HoldClient(const Caps& caps, RunSpec* spec) {
+  if (caps.connections > 0) {
+    return Refuse(
+        "nobody holds a client program to --max-connections; an agent with that cap runs none");
+  }
+  const Nanos whole = spec->warmup + spec->duration + spec->client->grace;
+  if (caps.duration > Nanos() && whole > caps.duration) {
+    return Refuse(absl::StrCat("warm-up, duration and client.grace of ", FormatDuration(whole),
+                               " are above --max-duration ", FormatDuration(caps.duration)));
+  }
+  return caps.clients.Resolve(&*spec->client);
+}
+
 }  // namespace
 
 absl::Status Hold(const Caps& caps, RunSpec* spec) {
@@ -51,6 +64,7 @@ absl::Status Hold(const Caps& caps, RunSpec* spec) {
     return Refuse(
         absl::StrCat(spec->flows, " connections are above --max-connections ", caps.connections));
   }
+  if (spec->client) RETURN_IF_ERROR(HoldClient(caps, spec));
   return HoldTarget(caps, &spec->server);
 }
 

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "agent/allowed_clients.h"
 #include "agent/run_spec.h"
 #include "base/address.h"
 #include "base/clock.h"
@@ -21,6 +22,7 @@ struct Caps {
   Nanos duration;                // warm-up and measured window of a run, and its load; zero: any
   uint32_t connections = 0;      // of a run; 0: any
   std::vector<Network> targets;  // that may be loaded or probed; empty: any
+  AllowedClients clients;        // programs that controllers may run
 };
 
 // PermissionDenied, naming the cap, when the run asks for more. The load is paced and bounded by

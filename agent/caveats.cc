@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "agent/client_caveats.h"
 #include "agent/server_limits.h"
 #include "agent/value_tag.h"
 #include "base/units.h"
@@ -64,6 +65,15 @@ class Judge {
   std::vector<Caveat> Verdicts() {
     Aborted();
     Injected();
+    if (outcome_.client) {  // no workers of ours
+      if (totals_.failed > 0) Failed();
+      for (Caveat& caveat : JudgeClient(spec_, outcome_)) found_.push_back(std::move(caveat));
+      Clocks();
+      Records();
+      Neighbours();
+      Tuning();
+      return std::move(found_);
+    }
     Outcomes();
     Values();
     Tags();
@@ -126,12 +136,14 @@ class Judge {
                           "response do not hold them",
                           totals_.lost, totals_.sent, WhyLost()));
     }
-    if (totals_.failed > 0) {
-      Add("requests_failed",
-          absl::StrFormat("%d of %d answers were not good (%s); response times are of the others%s",
-                          totals_.failed, totals_.answered + totals_.failed, Failures(),
-                          FirstWords()));
-    }
+    if (totals_.failed > 0) Failed();
+  }
+
+  void Failed() {
+    Add("requests_failed",
+        absl::StrFormat("%d of %d answers were not good (%s); response times are of the others%s",
+                        totals_.failed, totals_.answered + totals_.failed, Failures(),
+                        FirstWords()));
   }
 
   void Values() {
@@ -200,7 +212,9 @@ class Judge {
   std::string Failures() const {
     std::array<uint64_t, kStatusSlots> statuses = {};
     for (size_t op = 0; op < outcome_.ops.size(); ++op) {
-      const int good = StatusSlot(ExpectedStatus(spec_.ops[op].kind), Verdict::kByStatus);
+      const kinetic::StatusCode expected =
+          outcome_.client ? kinetic::StatusCode::kSuccess : ExpectedStatus(spec_.ops[op].kind);
+      const int good = StatusSlot(expected, Verdict::kByStatus);
       for (int i = 0; i < kStatusSlots; ++i) {
         if (i != good) statuses[i] += outcome_.ops[op].statuses[i];
       }

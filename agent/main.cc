@@ -38,6 +38,8 @@ struct Options {
   std::string max_duration;
   std::vector<std::string> targets;
   std::string results;
+  std::vector<std::string> clients;
+  std::string client_user;
 };
 
 int Milliseconds(Nanos d) { return static_cast<int>(d.count() / 1'000'000); }
@@ -77,6 +79,12 @@ absl::Status TakeCaps(Options* options) {
     const absl::StatusOr<Network> network = ParseNetwork(text);
     if (!network.ok()) return Annotate(network.status(), "--allow-target");
     options->caps.targets.push_back(*network);
+  }
+  for (const std::string& text : options->clients) {
+    RETURN_IF_ERROR(Annotate(options->caps.clients.Allow(text), "--allow-client"));
+  }
+  if (!options->client_user.empty()) {
+    RETURN_IF_ERROR(Annotate(options->caps.clients.RunAs(options->client_user), "--client-user"));
   }
   return absl::OkStatus();
 }
@@ -189,6 +197,12 @@ void AddOptions(CLI::App* app, Options* options) {
   app->add_option("--allow-target", options->targets,
                   "Network, like 10.0.0.0/8, that may be loaded or probed (repeatable; default: "
                   "any)");
+  app->add_option("--allow-client", options->clients,
+                  "Client program, as NAME=/PATH, that controllers may run here with arguments of "
+                  "their own (repeatable; default: none). Whoever allows an interpreter or a shell "
+                  "allows all that its user may do");
+  app->add_option("--client-user", options->client_user,
+                  "User of these programs, of an agent of root (default: the agent's own)");
   app->add_option("--results", options->results,
                   "Directory in which results wait until a controller has stored them; without one "
                   "they are lost with their controller");

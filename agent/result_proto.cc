@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "agent/client_proto.h"
 #include "agent/wire_proto.h"
 #include "base/version.h"
 
@@ -185,7 +186,9 @@ result::RunResult ToProto(const RunSpec& spec, const RunOutcome& outcome,
   to.set_samples_dropped(outcome.samples_dropped);
   Fill(outcome.server_trace, to.mutable_server_trace());
   *to.mutable_host() = ToProto(outcome.host);
-  to.mutable_transport()->set_transport(std::string(Name(spec.transport)));
+  to.mutable_transport()->set_transport(spec.client ? "external"
+                                                    : std::string(Name(spec.transport)));
+  if (outcome.client) *to.mutable_client() = ToProto(*outcome.client);
   for (const auto& [name, value] : outcome.transport_facts) {
     (*to.mutable_transport()->mutable_facts())[name] = PrintableText(value);
   }

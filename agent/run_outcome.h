@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/client_outcome.h"
 #include "agent/delay_relay.h"
 #include "agent/host_facts.h"
 #include "agent/host_use.h"
@@ -97,6 +98,7 @@ struct RunOutcome {
   DelayRelay::Added relay;  // over warm-up, window and drain; of a run with one
   uint64_t unsolicited = 0;
   std::string unsolicited_text;
+  std::optional<ClientOutcome> client;  // of a run whose load an external client made
   std::vector<Caveat> caveats;
 
   Counts totals() const {

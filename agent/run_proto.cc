@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/client_proto.h"
 #include "agent/result_proto.h"
 #include "base/status_macros.h"
 #include "base/tls.h"
@@ -84,6 +85,21 @@ absl::Status Assign(absl::string_view field, absl::StatusOr<T> parsed, T* out) {
   return absl::OkStatus();
 }
 
+absl::Status TakeClient(const control::RunSpec& from, RunSpec* to) {
+  to->client = ClientFromProto(from.client());
+  if (from.client().name().empty()) return BadField("client.name", "is empty");
+  if (from.client().grace_ns() < 0) return BadField("client.grace_ns", "is below zero");
+  if (from.tls()) return BadField("tls", "packets of an external client over TLS cannot be read");
+  if (from.load()) return BadField("load", "the keys of an external client are its own");
+  if (from.has_open()) return BadField("open", "an external client decides itself when it sends");
+  if (from.verify()) return BadField("verify", "an external client's values are its own to check");
+  if (from.inject().encode_ns() != 0 || from.inject().decode_ns() != 0) {
+    return BadField("inject", "nothing can be added to the work of an external client");
+  }
+  if (!from.observe()) return BadField("observe", "an external client's requests must be observed");
+  return Assign("client.output", ParseFigureFormat(from.client().output()), &to->client->format);
+}
+
 absl::Status TakeTarget(const control::RunSpec& from, RunSpec* to) {
   if (from.run_id().empty()) return BadField("run_id", "is empty");
   to->run_id = from.run_id();
@@ -91,7 +107,14 @@ absl::Status TakeTarget(const control::RunSpec& from, RunSpec* to) {
   RETURN_IF_ERROR(CheckRange("agent_index", from.agent_index(), 0u, from.agent_count() - 1));
   to->agent_count = from.agent_count();
   to->agent_index = from.agent_index();
-  RETURN_IF_ERROR(Assign("transport", ParseTransportKind(from.transport()), &to->transport));
+  if (from.has_client() != (from.transport() == "external")) {
+    return BadField("transport", "it is external where there is a client, and nowhere else");
+  }
+  if (from.has_client()) {
+    RETURN_IF_ERROR(TakeClient(from, to));
+  } else {
+    RETURN_IF_ERROR(Assign("transport", ParseTransportKind(from.transport()), &to->transport));
+  }
   if (to->transport != TransportKind::kNull || !from.server().empty()) {
     RETURN_IF_ERROR(Assign("server", ParseHostPort(from.server()), &to->server));
     if (to->server.port == 0) return BadField("server", "port 0 is no port to connect to");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/arrival.h"
+#include "agent/external_client.h"
 #include "agent/workload.h"
 #include "base/address.h"
 #include "base/clock.h"
@@ -78,6 +79,7 @@ struct RunSpec {
   std::string congestion_control;
   bool observe = false;  // watch the packets of the run's flows on this host
   Inject inject;
+  std::optional<ExternalClient> client;  // makes the load, and this agent none
 
   // Not on the wire, by this agent's owner: of each flow, two puts of the load are due at least so
   // far apart; how long the load may take. Zero: no bound.

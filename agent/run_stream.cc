@@ -126,7 +126,9 @@ grpc::Status RunStream::Prepare(const control::Prepare& prepare) {
   }
   Log(spec->run_id,
       absl::StrCat("preparing for ", Named(prepare.owner()), ": ", spec->flows, " flows to ",
-                   spec->server.ToString(), " over ", Name(spec->transport)));
+                   spec->server.ToString(), " over ",
+                   spec->client ? absl::StrCat("the client program ", spec->client->path)
+                                : std::string(Name(spec->transport))));
   spec_sha256_ = Sha256Hex(prepare.spec());
   const absl::Status prepared = runner_->Prepare();
   if (!prepared.ok()) {

@@ -63,6 +63,7 @@ absl::Status Runner::Prepare() {
                                                 .delay = spec_.inject.relay_delay,
                                                 .rate = spec_.inject.relay_rate}));
   }
+  if (spec_.client) return PrepareClient();
   values_ = std::make_unique<ValuePool>(spec_.key_seed, spec_.sizes(), spec_.compressible);
   const bool puts = std::any_of(spec_.ops.begin(), spec_.ops.end(),
                                 [](const OpWeight& op) { return WritesValue(op.kind); });
@@ -133,6 +134,7 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
   }
   std::optional<KeepAwake> awake;
   if (spec_.inject.keep_awake) awake.emplace();
+  if (spec_.client) return RunClient(at);
   RunOutcome outcome;
   outcome.planned_start = at;
   outcome.clocks = ReadClockPair();
@@ -186,13 +188,7 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
   const ClockPair after = ReadClockPair();
   outcome.clock_step = (after.real - outcome.clocks.real) - (after.mono - outcome.clocks.mono);
   Merge(std::move(yields), &outcome);
-  if (relay_ != nullptr) {
-    outcome.relay = relay_->added();
-    outcome.transport_facts.emplace_back("relay_added_up_ns",
-                                         absl::StrCat(outcome.relay.up.count()));
-    outcome.transport_facts.emplace_back("relay_added_down_ns",
-                                         absl::StrCat(outcome.relay.down.count()));
-  }
+  if (relay_ != nullptr) TakeRelay(&outcome);
   FinishObserver(&outcome);
   outcome.aborted = control_.why() != RunControl::Why::kNotStopped;
   outcome.abort_reason = control_.reason();
@@ -244,6 +240,14 @@ void Runner::StartObserver() {
     } else {
       no_observer_ = std::string(started.status().message());
     }
+  }
+}
+
+void Runner::TakeRelay(RunOutcome* outcome) const {
+  outcome->relay = relay_->added();
+  for (const auto& [name, added] : {std::pair("relay_added_up_ns", outcome->relay.up),
+                                    std::pair("relay_added_down_ns", outcome->relay.down)}) {
+    outcome->transport_facts.emplace_back(name, absl::StrCat(added.count()));
   }
 }
 

@@ -53,6 +53,11 @@ class Runner {
   const RunSpec& spec() const { return spec_; }
 
  private:
+  // Of a run whose load an external client makes (runner_client.cc).
+  absl::Status PrepareClient();
+  absl::StatusOr<RunOutcome> RunClient(MonoTime at);
+  HostPort Reach() const;  // where it is to connect to
+
   // Each worker does `phase`, which is to be over by `end`. The first failure that says something.
   using Phase = std::function<std::future<absl::Status>(Worker*)>;
   absl::Status OfAll(const Phase& phase, MonoTime end);
@@ -61,6 +66,7 @@ class Runner {
   // Once the flows are there and nothing but the run is to come.
   void StartObserver();
   void FinishObserver(RunOutcome* outcome);
+  void TakeRelay(RunOutcome* outcome) const;
   HostMonitor::Options MonitorOptions(MonoTime from, MonoTime until) const;
   Progress SumProgress() const;
   void Merge(std::vector<WorkerYield> yields, RunOutcome* outcome) const;

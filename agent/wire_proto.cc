@@ -26,6 +26,7 @@ static_assert(Same(Ours::kRequestSeenTwice, Theirs::REQUEST_SEEN_TWICE));
 static_assert(Same(Ours::kResponseSeenTwice, Theirs::RESPONSE_SEEN_TWICE));
 static_assert(Same(Ours::kReordered, Theirs::REORDERED));
 static_assert(Same(Ours::kSharedPacket, Theirs::SHARED_PACKET));
+static_assert(Same(Ours::kInBatch, Theirs::IN_BATCH));
 
 }  // namespace
 

@@ -158,6 +158,48 @@ TEST(RunProto, CountsProtocolErrorsOnTheirOwn) {
   EXPECT_EQ(ToProto(RunSpec{}, outcome, {}).protocol_errors(), 3u);
 }
 
+TEST(RunProto, AnExternalClientIsTakenWithWhatItCanBeHeldTo) {
+  control::RunSpec wire = Valid();
+  wire.set_transport("external");
+  wire.set_observe(true);
+  control::ExternalClient* client = wire.mutable_client();
+  client->set_name("mine");
+  client->add_arguments("{port}");
+  client->set_grace_ns(7);
+  client->set_memory_bytes(8);
+  client->set_output("fio");
+  const auto spec = FromProto(wire);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  ASSERT_TRUE(spec->client.has_value());
+  EXPECT_EQ(spec->client->name, "mine");
+  EXPECT_EQ(spec->client->arguments, std::vector<std::string>{"{port}"});
+  EXPECT_EQ(spec->client->grace, Nanos(7));
+  EXPECT_EQ(spec->client->memory_bytes, 8u);
+  EXPECT_EQ(spec->client->format, FigureFormat::kFio);
+  EXPECT_EQ(spec->client->path, "") << "the owner's to say";
+
+  const std::pair<std::function<void(control::RunSpec*)>, const char*> refused[] = {
+      {[](control::RunSpec* s) { s->set_transport("epoll"); }, "transport"},
+      {[](control::RunSpec* s) { s->clear_client(); }, "transport"},
+      {[](control::RunSpec* s) { s->mutable_client()->clear_name(); }, "client.name"},
+      {[](control::RunSpec* s) { s->mutable_client()->set_grace_ns(-1); }, "client.grace_ns"},
+      {[](control::RunSpec* s) { s->mutable_client()->set_output("xml"); }, "client.output"},
+      {[](control::RunSpec* s) { s->set_tls(true); }, "tls"},
+      {[](control::RunSpec* s) { s->set_load(true); }, "load"},
+      {[](control::RunSpec* s) { *s->mutable_open() = Open("constant"); }, "open"},
+      {[](control::RunSpec* s) { s->set_verify(true); }, "verify"},
+      {[](control::RunSpec* s) { s->mutable_inject()->set_encode_ns(1); }, "inject"},
+      {[](control::RunSpec* s) { s->set_observe(false); }, "observe"},
+  };
+  for (const auto& [bend, field] : refused) {
+    control::RunSpec bent = wire;
+    bend(&bent);
+    const absl::Status status = FromProto(bent).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << field;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(field));
+  }
+}
+
 TEST(RunProto, ARelayMayBeALink) {
   control::RunSpec wire = Valid();
   wire.mutable_inject()->set_relay_rate(1'000'000'000);
