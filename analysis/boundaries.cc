@@ -229,6 +229,11 @@ Boundaries TrustedForOne(const RunEvidence& run, const std::string& op, Rungs ru
                          std::vector<result::Caveat>* caveats) {
   const Quality q = Assess(JoinSamples(run, op));
   Boundaries b{.rungs = rungs};
+  for (const result::RunResult& agent : run.agents) {
+    if (!agent.has_client()) continue;
+    b.opaque = true;
+    b.gap = b.gap && !agent.client().pipelined();
+  }
   if (q.samples == 0) return b;  // nothing to cut: no_samples says so
   if (!b.rungs.client_packets) TrustStamps(run, op, q, &b, caveats);
   if (!b.rungs.server_packets) TrustOwnRecord(run, op, q, &b, caveats);

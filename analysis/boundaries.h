@@ -28,10 +28,14 @@ struct Boundaries {
   bool receive = true;  // between network and client_receive: last byte in, or kernel_received
   bool server = true;   // the residence: between network and server
   Rungs rungs = {};
+  // A client program of another make: of its own time only the gap between an answer and its next
+  // request is known (`gap`), or not even that (it pipelines).
+  bool opaque = false;
+  bool gap = true;
 
   Boundaries And(Boundaries other) const {
-    return {send && other.send, receive && other.receive, server && other.server,
-            rungs.And(other.rungs)};
+    return {send && other.send,     receive && other.receive, server && other.server,
+            rungs.And(other.rungs), opaque || other.opaque,   gap && other.gap};
   }
   bool operator==(const Boundaries&) const = default;
 };

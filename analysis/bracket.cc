@@ -55,6 +55,8 @@ std::optional<ServerBracket> BracketOf(const CampaignAnalysis& analysis, const C
     why_no_least = "the client's own time is in it, too";
   } else if (path.echo_p99_ns <= 0) {
     why_no_least = "no echo on the server's host bounds the network";
+  } else if (row.boundaries.opaque) {
+    why_no_least = "how many requests a client program keeps in flight is its own";
   } else if (WindowOf(analysis, row) > 1) {
     why_no_least = "with more than one request in flight the network may queue";
   } else {

@@ -259,7 +259,10 @@ void FillRows(CampaignAnalysis* analysis) {
 
 // What probes cost, where that is not known or too much.
 void CollectOfPasses(const CampaignAnalysis& analysis, CaveatCollector* collector) {
-  const auto no_bare = [](const CellOp& row) { return row.headline != Pass::kBare; };
+  // Client programs have no bare pass, which is no choice of the campaign's.
+  const auto no_bare = [](const CellOp& row) {
+    return row.headline != Pass::kBare && !row.boundaries.opaque;
+  };
   if (absl::c_any_of(analysis.rows, no_bare)) {
     collector->AddForCampaign(MakeCaveat(
         "no_bare_pass",

@@ -24,7 +24,7 @@ int64_t BusyElsewhere(const Joined& j, int64_t in) {
 }  // namespace
 
 bool TellsCauses(const std::vector<Joined>& usable, Boundaries b) {
-  return b.send && b.receive && !usable.empty() &&
+  return b.send && b.receive && !b.opaque && !usable.empty() &&
          std::all_of(usable.begin(), usable.end(),
                      [](const Joined& j) { return j.sample->polled() != 0; });
 }

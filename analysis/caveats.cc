@@ -8,13 +8,14 @@
 namespace kbench::analysis {
 namespace {
 
-constexpr std::array<absl::string_view, 21> kSuspect = {
+constexpr std::array<absl::string_view, 25> kSuspect = {
     "counts_do_not_add_up", "histogram_unreadable", "generator_late",      "client_saturated",
     "clock_step",           "kernel_stamps_void",   "probe_perturbed",     "samples_dropped",
     "histogram_overflow",   "cores_oversubscribed", "campaign_incomplete", "requests_lost",
     "requests_failed",      "long_drain",           "window_overflow",     "cpu_contended",
     "littles_law",          "pass_perturbed",       "selftest_failed",     "stamps_undrained",
-    "negative_part"};
+    "negative_part",        "client_failed",        "client_killed",       "client_no_requests",
+    "client_unseen"};
 
 // What makes the client's own part of a response longer than its stack is.
 constexpr std::array<absl::string_view, 3> kClientContended = {"client_saturated", "cpu_contended",

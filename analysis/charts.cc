@@ -18,8 +18,13 @@ namespace {
 constexpr int kSeriesColours = 6;
 
 // Class of a part's fill: "part-network", "part-client_send-network" for a merged one.
+// That of a client program, of which no more is known, has the colour of what is next to the wire.
+std::string ColourOf(const std::string& part) {
+  return part == kClientPart ? "client_send" : absl::StrReplaceAll(part, {{"+", "-"}});
+}
+
 std::string PartClass(const std::string& part) {
-  return absl::StrCat("part ", "part-", absl::StrReplaceAll(part, {{"+", "-"}}));
+  return absl::StrCat("part ", "part-", ColourOf(part));
 }
 
 int SeriesIndex(const std::vector<std::string>& transports, const std::string& transport) {
@@ -78,7 +83,7 @@ void DrawBar(const CellOp& row, double y, double ns_per_pixel, Svg* svg) {
       const std::string label = absl::StrFormat("%.0f %%", 100 * part.share.value);
       if (merged) svg->Rect(x + width / 2 - 19, y + 4, 38, kBarHeight - 8, "plate");
       svg->Text({x + width / 2, y + 15.5}, label, Anchor::kMiddle,
-                merged ? "small" : absl::StrCat("in-", part.name));
+                merged ? "small" : absl::StrCat("in-", ColourOf(part.name)));
     }
     x += width;
   }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "analysis/campaign_analysis.h"
+#include "analysis/client_programs.h"
 #include "analysis/report.h"
 
 namespace kbench::analysis {
@@ -31,6 +32,15 @@ class Line {
  private:
   std::vector<std::string> fields_;
 };
+
+bool HasPrograms(const CampaignEvidence& campaign) {
+  for (const RunEvidence& run : campaign.runs) {
+    for (const result::RunResult& agent : run.agents) {
+      if (agent.has_client()) return true;
+    }
+  }
+  return false;
+}
 
 std::string Header(const CampaignEvidence& campaign) {
   Line line;
@@ -77,6 +87,11 @@ std::string Header(const CampaignEvidence& campaign) {
        {"merged_part", "merged_mean_ns", "merged_p50_ns", "merged_p99_ns", "residual_ns"}) {
     line.Text(name);
   }
+  if (!HasPrograms(campaign)) return line.ToString();
+  for (const char* name : {"client_mean_ns", "client_p50_ns", "client_p99_ns", "own_mean_ns",
+                           "own_p50_ns", "own_p99_ns", "client_exit_code", "client_signal"}) {
+    line.Text(name);
+  }
   return line.ToString();
 }
 
@@ -113,6 +128,24 @@ void AppendParts(const Decomposition& d, Line* line) {
   line->Text(merged == nullptr ? "" : merged->name);
   AppendPart(merged, line);
   known ? line->Number(d.residual_ns) : line->Empty();
+}
+
+// What a client program says of itself: of the first agent's.
+void AppendProgram(const RunEvidence& run, const std::string& op, const Decomposition& d,
+                   Line* line) {
+  AppendPart(d.samples_used > 0 ? FindPart(d, kClientPart) : nullptr, line);
+  const result::ExternalClient* client = nullptr;
+  const result::ExternalClient::Figure* figure = nullptr;
+  for (const result::RunResult& agent : run.agents) {
+    if (client != nullptr || !agent.has_client()) continue;
+    client = &agent.client();
+    figure = FigureOf(agent, op);
+  }
+  figure != nullptr ? line->Number(figure->mean_ns()) : line->Empty();
+  figure != nullptr && figure->has_p50_ns() ? line->Number(figure->p50_ns()) : line->Empty();
+  figure != nullptr && figure->has_p99_ns() ? line->Number(figure->p99_ns()) : line->Empty();
+  client != nullptr ? line->Signed(client->exit_code()) : line->Empty();
+  client != nullptr ? line->Signed(client->signal()) : line->Empty();
 }
 
 // Mean and percentiles; a field is empty when too few requests carry it.
@@ -190,10 +223,13 @@ std::string CsvReport(const CampaignEvidence& campaign) {
   std::string out = Header(campaign);
   // A run that delivered nothing still has its row: every op field is empty.
   const int fields = static_cast<int>(std::count(out.begin(), out.end(), ',')) + 1;
+  const bool programs = HasPrograms(campaign);
   for (const AnalysedRun& run : analysis.runs) {
     for (const OpSummary& op : run.summary.ops) {
       Line line = Begin(campaign, run);
-      AppendOp(run, op, DecompositionOf(analysis, run, op.op), &line);
+      const Decomposition parts = DecompositionOf(analysis, run, op.op);
+      AppendOp(run, op, parts, &line);
+      if (programs) AppendProgram(*run.evidence, op.op, parts, &line);
       out += line.ToString();
     }
     if (run.summary.ops.empty()) {

@@ -26,6 +26,13 @@ std::vector<int64_t> Cut(const Joined& j, Boundaries b) {
   const int64_t out = OutOf(j, b);
   const int64_t in = InOf(j, b);
   const int64_t residence = ResidenceOf(j, b);
+  if (b.opaque) {
+    std::vector<int64_t> parts;
+    if (b.gap) parts.push_back((s.decoded() - s.intended()) - (in - out));
+    parts.push_back(in - out - residence);
+    if (b.server) parts.push_back(residence);
+    return parts;
+  }
   std::vector<int64_t> parts = {s.started() - s.intended(), s.encoded() - s.started(),
                                 s.submitted() - s.encoded()};
   if (b.send) parts.push_back(out - s.submitted());
@@ -225,6 +232,13 @@ double Decomposition::residual_share() const {
 }
 
 std::vector<std::string> PartNames(Boundaries b) {
+  if (b.opaque) {
+    std::vector<std::string> names;
+    if (b.gap) names.emplace_back(kClientPart);
+    names.emplace_back(b.server ? "network" : "network+server");
+    if (b.server) names.emplace_back("server");
+    return names;
+  }
   std::vector<std::string> names = {"wait", "client_encode", "client_submit"};
   if (b.send) names.push_back("client_send");
   names.push_back(absl::StrCat(b.send ? "" : "client_send+", "network", b.server ? "" : "+server",
@@ -235,7 +249,9 @@ std::vector<std::string> PartNames(Boundaries b) {
   return names;
 }
 
-bool HasClientStack(const std::string& part) { return absl::StrContains(part, "client_"); }
+bool HasClientStack(const std::string& part) {
+  return part == kClientPart || absl::StrContains(part, "client_");
+}
 
 Decomposition Decompose(const RunEvidence& run, const RunSummary& summary, const std::string& op) {
   return Decompose(run, summary, op,

@@ -34,6 +34,10 @@
 
 namespace kbench::analysis {
 
+// Of a client program of another make: from an answer's last byte in to the next request's first
+// byte out.
+inline constexpr char kClientPart[] = "client";
+
 inline constexpr double kNegativeShareMax = 0.01;  // of requests with a negative part
 inline constexpr double kResidualShareMax = 0.05;  // of the mean response
 inline constexpr uint64_t kFewSamples = 100;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "analysis/bracket.h"
 #include "analysis/caveats.h"
+#include "analysis/client_programs.h"
 #include "analysis/limiter.h"
 #include "analysis/saturation.h"
 #include "analysis/verdicts.h"
@@ -92,6 +93,8 @@ absl::string_view Name(FindingKind kind) {
       return "shares";
     case FindingKind::kBracket:
       return "bracket";
+    case FindingKind::kOwnClock:
+      return "own clock";
   }
   return "";
 }
@@ -106,6 +109,7 @@ std::vector<Finding> FindingsOf(const CampaignAnalysis& analysis, const CellOp& 
   add(FindingKind::kSaturation, saturation.sentence);
   add(FindingKind::kCause, Causes(analysis, saturation, row));
   add(FindingKind::kShares, PartsSentence(row));
+  if (const auto program = ProgramViewOf(row)) add(FindingKind::kOwnClock, program->Sentence());
   if (const auto bracket = BracketOf(analysis, row)) add(FindingKind::kBracket, bracket->sentence);
   return findings;
 }

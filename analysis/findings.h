@@ -10,7 +10,7 @@
 
 namespace kbench::analysis {
 
-enum class FindingKind { kValidity, kSaturation, kCause, kShares, kBracket };
+enum class FindingKind { kValidity, kSaturation, kCause, kShares, kBracket, kOwnClock };
 absl::string_view Name(FindingKind kind);
 
 struct Finding {

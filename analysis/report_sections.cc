@@ -1,10 +1,12 @@
 #include "analysis/report_sections.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "analysis/client_programs.h"
 #include "analysis/ladder.h"
 #include "analysis/report_tables.h"
 
@@ -275,6 +277,33 @@ TableSection Hosts(const CampaignAnalysis& analysis) {
   return section;
 }
 
+TableSection ClientPrograms(const CampaignAnalysis& analysis) {
+  TableSection section{
+      .title = "Client programs, by packets and by their own clock",
+      .note =
+          "medians over repetitions, us. wire: first byte out to last byte in; client: from an "
+          "answer's last byte to the next request's first; sum: both, answer to answer; own: what "
+          "the program says; sum - own: what is outside of its own clock. All of the full pass: a "
+          "program has no other"};
+  section.table = {.header = {"op", "cell", "program", "ended", "requests", "wire mean",
+                              "client mean", "sum mean", "own mean", "sum - own", "sum p50",
+                              "own p50", "own is", "what that says"},
+                   .text_columns = 4};
+  for (const CellOp& row : analysis.rows) {
+    const std::optional<ProgramView> view = ProgramViewOf(row);
+    if (!view) continue;
+    const auto us = [](const std::optional<double>& ns) {
+      return ns ? FormatUs(*ns) : std::string("-");
+    };
+    section.table.rows.push_back({row.op, ShortName(analysis, row), Printable(view->name),
+                                  Printable(view->ended), absl::StrCat(view->requests),
+                                  us(view->wire_ns), us(view->client_ns), us(view->sum_ns),
+                                  us(view->own_mean_ns), us(view->outside_ns), us(view->sum_p50_ns),
+                                  us(view->own_p50_ns), Printable(view->source), view->Says()});
+  }
+  return section;
+}
+
 TableSection Ladder(const CampaignAnalysis& analysis) {
   TableSection section{.title = "The ladder",
                        .note =
@@ -333,6 +362,7 @@ std::vector<TableSection> TableSections(const CampaignAnalysis& analysis) {
   std::vector<TableSection> sections;
   for (const std::string& op : analysis.ops()) sections.push_back(Causes(analysis, op));
   for (const std::string& op : analysis.ops()) sections.push_back(Tail(analysis, op));
+  sections.push_back(ClientPrograms(analysis));
   sections.push_back(Inside(analysis));
   sections.push_back(Evidence(analysis));
   sections.push_back(Ladder(analysis));

@@ -49,6 +49,21 @@ struct PartCell {
   std::string share;
 };
 
+// All of the client's own parts together, where each is separated.
+PartCell ClientSum(const CellOp& row) {
+  double sum = 0, share = 0;
+  bool known = false;
+  for (const CellPart& part : row.parts) {
+    if (HasClientStack(part.name) && absl::StrContains(part.name, "network")) return {"-", ""};
+    if (!HasClientStack(part.name) && part.name != "wait") continue;
+    known = true;
+    sum += part.mean_ns.value;
+    share += part.share.value;
+  }
+  if (!known) return {"-", ""};
+  return {FormatUs(sum), absl::StrFormat("%.1f", 100 * share)};
+}
+
 PartCell CellOfPart(const CellOp& row, const std::string& column) {
   if (row.parts.empty()) return {"-", ""};
   for (const CellPart& part : row.parts) {
@@ -60,6 +75,7 @@ PartCell CellOfPart(const CellOp& row, const std::string& column) {
   if (column == "network") {
     return {FormatUs(network->mean_ns.value), absl::StrFormat("%.1f", 100 * network->share.value)};
   }
+  if (row.boundaries.opaque && column != "server") return {"-", ""};
   return {column == "client_send" ? ">" : "<", ""};
 }
 
@@ -220,14 +236,23 @@ Table LatencyTable(const CampaignAnalysis& analysis, const std::string& op) {
 Table PartsTable(const CampaignAnalysis& analysis, const std::string& op) {
   Table table = NamedRows(analysis, op);
   const std::vector<std::string> columns = PartNames({});
+  const std::vector<const CellOp*> rows = RowsOf(analysis, op);
+  const bool programs = std::any_of(rows.begin(), rows.end(),
+                                    [](const CellOp* row) { return row->boundaries.opaque; });
+  if (programs) table.header.push_back("client");
   for (const char* name :
        {"wait", "encode", "submit", "send", "network", "server", "receive", "decode", "residual"}) {
     table.header.push_back(name);
   }
-  for (const CellOp* row : RowsOf(analysis, op)) {
+  for (const CellOp* row : rows) {
     std::vector<std::string> us = NameCells(analysis, *row);
     std::vector<std::string> share(us.size());
     share.back() = "%";
+    if (programs) {
+      PartCell cell = ClientSum(*row);
+      us.push_back(std::move(cell.us));
+      share.push_back(std::move(cell.share));
+    }
     for (const std::string& column : columns) {
       PartCell cell = CellOfPart(*row, column);
       us.push_back(std::move(cell.us));

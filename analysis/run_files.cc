@@ -85,6 +85,42 @@ Json HostJson(const result::HostFacts& host) {
   return json;
 }
 
+Json ClientJson(const result::ExternalClient& client) {
+  Json json = {{"name", client.name()},
+               {"ended", result::ExternalClient::End_Name(client.end())},
+               {"exit_code", client.exit_code()},
+               {"signal", client.signal()},
+               {"wall_ns", client.wall_ns()},
+               {"user_ns", client.user_ns()},
+               {"system_ns", client.system_ns()},
+               {"most_memory_bytes", client.most_memory_bytes()},
+               {"left_behind", client.left_behind()},
+               {"to_first_request_ns", client.to_first_request_ns()},
+               {"requests", client.requests()},
+               {"connections", client.connections()},
+               {"requests_of_others", client.foreign()},
+               {"pipelined", client.pipelined()},
+               {"gaps_known", client.gaps_known()},
+               {"figures_of_window", client.figures_of_window()},
+               {"figures_problem", client.figures_problem()},
+               {"output_bytes", client.output_bytes()},
+               {"output_begin", client.output_begin()},
+               {"output_end", client.output_end()},
+               {"errors_end", client.errors_end()}};
+  json["command"] = Json::array();
+  for (const std::string& word : client.command()) json["command"].push_back(word);
+  json["figures"] = Json::array();
+  for (const result::ExternalClient::Figure& figure : client.figures()) {
+    json["figures"].push_back({{"op", figure.op()},
+                               {"count", figure.count()},
+                               {"mean_ns", figure.mean_ns()},
+                               {"p50_ns", figure.has_p50_ns() ? Json(figure.p50_ns()) : Json()},
+                               {"p99_ns", figure.has_p99_ns() ? Json(figure.p99_ns()) : Json()},
+                               {"source", figure.source()}});
+  }
+  return json;
+}
+
 Json AgentJson(const result::RunResult& agent) {
   OpCounts counts;
   counts.Add(agent.counts());
@@ -107,6 +143,7 @@ Json AgentJson(const result::RunResult& agent) {
     json["transport_facts"][name] = value;
   }
   json["host"] = HostJson(agent.host());
+  if (agent.has_client()) json["client"] = ClientJson(agent.client());
   return json;
 }
 

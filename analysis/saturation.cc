@@ -263,7 +263,24 @@ double WindowOf(const CampaignAnalysis& analysis, const CellOp& row) {
                                          1, row.runs.front()->evidence->agents.size()));
 }
 
+namespace {
+
+// How many requests a client program keeps in flight, over how many connections, is its own: what
+// limits it cannot be told from the campaign.
+Saturation OfProgram(const CellOp& row) {
+  Saturation s;
+  s.known.push_back({.resource = Resource::kClient,
+                     .share = MedianOf(row.runs, &WorstWorkers),
+                     .evidence = "CPU time of the program's processes over the window; above 1 on "
+                                 "several CPUs"});
+  s.sentence = absl::StrCat("what limits a client program is not judged (", KnownText(s), ")");
+  return s;
+}
+
+}  // namespace
+
 Saturation SaturationOf(const CampaignAnalysis& analysis, const CellOp& row) {
+  if (row.boundaries.opaque) return OfProgram(row);
   Saturation s;
   // A worker that spins is never idle, whatever it has to do.
   const bool spins = SettingOf(*analysis.campaign, *row.cell, "poll") == "spin";

@@ -1,6 +1,7 @@
 #include "absl/strings/str_cat.h"
 #include "analysis/bracket.h"
 #include "analysis/campaign_analysis.h"
+#include "analysis/client_programs.h"
 #include "analysis/findings.h"
 #include "analysis/gates.h"
 #include "analysis/json_forms.h"
@@ -116,6 +117,26 @@ Json LadderJson(const CampaignAnalysis& analysis) {
   return json;
 }
 
+Json ProgramJson(const ProgramView& view) {
+  const auto number = [](const std::optional<double>& n) { return n ? Json(*n) : Json(); };
+  return {{"name", view.name},
+          {"ended", view.ended},
+          {"requests", view.requests},
+          {"wire_mean_ns", number(view.wire_ns)},
+          {"client_mean_ns", number(view.client_ns)},
+          {"sum_mean_ns", number(view.sum_ns)},
+          {"sum_p50_ns", number(view.sum_p50_ns)},
+          {"own_count", view.own_count},
+          {"own_mean_ns", number(view.own_mean_ns)},
+          {"own_p50_ns", number(view.own_p50_ns)},
+          {"own_p99_ns", number(view.own_p99_ns)},
+          {"own_source", view.source},
+          {"own_of_window", view.of_window},
+          {"outside_own_clock_ns", number(view.outside_ns)},
+          {"verdict", std::string(Name(view.verdict))},
+          {"sentence", view.Sentence()}};
+}
+
 Json RowJson(const CampaignAnalysis& analysis, const CellOp& row) {
   Json json;
   json["op"] = row.op;
@@ -145,6 +166,7 @@ Json RowJson(const CampaignAnalysis& analysis, const CellOp& row) {
   json["saturation"] = SaturationJson(analysis, row);
   json["server_bracket"] = BracketJson(analysis, row);
   json["findings"] = FindingsJson(analysis, row);
+  if (const auto program = ProgramViewOf(row)) json["client_program"] = ProgramJson(*program);
   json["residual_ns"] = ToJson(row.residual_ns);
   json["residual_share"] = ToJson(row.residual_share);
   json["sentence"] = PartsSentence(row);

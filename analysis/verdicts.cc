@@ -22,9 +22,41 @@ std::string ShareText(const Estimate& share) {
   return text;
 }
 
+const OpSummary* OpOf(const AnalysedRun& run, const std::string& op) {
+  for (const OpSummary& summary : run.summary.ops) {
+    if (summary.op == op) return &summary;
+  }
+  return nullptr;
+}
+
+// A client program has no bare pass: observers that it is seen by are beside it, so what it is
+// compared with is seen by them, too.
+void PairFullPass(const CampaignAnalysis& analysis, const CellOp& a, const CellOp& b,
+                  std::vector<double>* base, std::vector<double>* candidate) {
+  const auto p50_of = [&](const CellOp& row, int repetition) -> double {
+    for (const AnalysedRun& run : analysis.runs) {
+      if (!run.usable || run.evidence->pass != Pass::kFull ||
+          run.evidence->cell != row.cell->index || run.evidence->repetition != repetition) {
+        continue;
+      }
+      const OpSummary* const op = OpOf(run, row.op);
+      if (op == nullptr || !CarriesPercentile(op->response.count(), 50)) return 0;
+      return static_cast<double>(op->response.Percentile(50).count());
+    }
+    return 0;
+  };
+  for (int repetition = 0; repetition < analysis.campaign->repetitions; ++repetition) {
+    const double of_a = p50_of(a, repetition), of_b = p50_of(b, repetition);
+    if (of_a <= 0 || of_b <= 0) continue;
+    base->push_back(of_a);
+    candidate->push_back(of_b);
+  }
+}
+
 // The p50 of both rows for the repetitions that both have, in the same order.
-void Pair(const CellOp& a, const CellOp& b, std::vector<double>* base,
-          std::vector<double>* candidate) {
+void Pair(const CampaignAnalysis& analysis, const CellOp& a, const CellOp& b,
+          std::vector<double>* base, std::vector<double>* candidate) {
+  if (a.headline != b.headline) return PairFullPass(analysis, a, b, base, candidate);
   if (a.p50_ns.n() == 0 || b.p50_ns.n() == 0) return;  // too few requests for a p50
   for (size_t i = 0; i < a.repetitions.size(); ++i) {
     const auto at = std::find(b.repetitions.begin(), b.repetitions.end(), a.repetitions[i]);
@@ -62,6 +94,33 @@ std::string BoundText(const CellOp& row) {
 
 }  // namespace
 
+namespace {
+
+// Of a client program: what is known, in the order in which it is asked for.
+std::string ProgramSentence(const CellOp& row) {
+  std::string text = "of a request of the client program ";
+  for (size_t i = 0; i < row.parts.size(); ++i) {
+    const CellPart& part = row.parts[i];
+    const bool server_open = part.name == "network+server";
+    absl::StrAppend(&text, i == 0 ? "" : ", ", HumanDuration(part.mean_ns.value), " (",
+                    ShareText(part.share), ") is ",
+                    part.name == kClientPart
+                        ? "its own, from an answer's last byte to its next request's first"
+                    : server_open ? "network and server, not separated"
+                                  : part.name);
+  }
+  absl::StrAppend(&text, " (means, ", Repetitions(row.parts.front().share.n()), ", ",
+                  row.samples_used, " requests)");
+  if (!row.boundaries.gap) {
+    absl::StrAppend(&text,
+                    "; what the program took is not known: it does not wait for one answer "
+                    "before its next request");
+  }
+  return text;
+}
+
+}  // namespace
+
 ClientBound BoundOfClientStack(const CellOp& row) {
   ClientBound bound;
   for (const CellPart& part : row.parts) {
@@ -74,6 +133,7 @@ ClientBound BoundOfClientStack(const CellOp& row) {
 }
 
 std::string PartsSentence(const CellOp& row) {
+  if (row.boundaries.opaque && !row.parts.empty()) return ProgramSentence(row);
   if (row.parts.empty()) return "parts not available: no sampled request could be separated";
   const auto largest = std::max_element(
       row.parts.begin(), row.parts.end(),
@@ -114,8 +174,8 @@ std::string VerdictText(const RatioVerdict& verdict) {
 }
 
 std::string TransportComparison::Sentence() const {
-  return absl::StrCat(op, rest.empty() ? "" : " ", rest, ": ", candidate, " against ", base,
-                      ": p50 ", RatioText(p50), ": ", VerdictText(verdict));
+  return absl::StrCat(op, rest.empty() ? "" : " ", rest, ": ", candidate, " against ", base, ": ",
+                      pass, "p50 ", RatioText(p50), ": ", VerdictText(verdict));
 }
 
 std::vector<TransportComparison> CompareTransports(const CampaignAnalysis& analysis) {
@@ -126,9 +186,12 @@ std::vector<TransportComparison> CompareTransports(const CampaignAnalysis& analy
       const CellOp& a = analysis.rows[i];
       const CellOp& b = analysis.rows[j];
       if (a.op != b.op || a.rest != b.rest || a.transport == b.transport) continue;
+      if (!a.boundaries.gap || !b.boundaries.gap) continue;  // of another kind: it pipelines
       std::vector<double> base, candidate;
-      Pair(a, b, &base, &candidate);
+      Pair(analysis, a, b, &base, &candidate);
+      if (base.empty() && a.headline != b.headline) continue;  // no pass that both have
       TransportComparison c{.op = a.op, .rest = a.rest};
+      if (a.headline != b.headline) c.pass = "in the full pass ";
       c.base = a.transport;
       c.candidate = b.transport;
       c.p50 = PairedRatio(base, candidate);

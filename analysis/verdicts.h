@@ -26,6 +26,7 @@ ClientBound BoundOfClientStack(const CellOp& row);
 // Two transports in cells that are otherwise equal; pairs are repetitions of the same number, which
 // ran next to each other in the plan.
 struct TransportComparison {
+  std::string pass;  // "in the full pass " when it is not the headline's that was compared
   std::string op;
   std::string rest;  // the other levels
   std::string base;

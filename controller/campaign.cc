@@ -245,9 +245,10 @@ class Parser {
     std::vector<std::string> items;
     const auto take = [&](const YAML::Node& item) {
       const std::string where = Where(item);
-      if (!item.IsScalar()) {
+      if (!item.IsScalar() || (field.takes_words && absl::StrContains(item.Scalar(), '\n'))) {
         return Complain(where, absl::StrCat("'", field.path, "' takes ", field.expects));
       }
+      if (field.takes_words) return items.push_back(item.Scalar());
       Settings scratch;
       const absl::Status good = field.apply(item.Scalar(), &scratch).status();
       if (!good.ok()) return Complain(where, Remedied(field, good.message()));
@@ -267,7 +268,7 @@ class Parser {
     }
     if (items.empty()) return;
     Settings scratch;
-    const std::string text = absl::StrJoin(items, ",");
+    const std::string text = absl::StrJoin(items, field.takes_words ? "\n" : ",");
     const absl::StatusOr<std::string> canonical = field.apply(text, &scratch);
     if (!canonical.ok()) {
       return Complain(given->where, Remedied(field, canonical.status().message()));
@@ -498,6 +499,7 @@ class Parser {
 }  // namespace
 
 bool Settings::LoadsKeys() const {
+  if (IsExternal()) return false;
   if (load != LoadKeys::kAuto) return load == LoadKeys::kYes;
   return std::any_of(ops.begin(), ops.end(), [](const OpWeight& share) {
     return share.op == "get" || share.op == "next" || share.op == "previous" ||

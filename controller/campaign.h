@@ -71,7 +71,11 @@ struct Settings {
   RateProfile rate_total;
   RateProfile rate_per_agent;
 
-  std::string transport = "socket";
+  std::string transport = "socket";         // or "external": a client program makes the load
+  std::vector<std::string> client_command;  // name, as the agents' owners allow it, and arguments
+  Nanos client_grace = Seconds(10);
+  int64_t client_memory = int64_t{2} << 30;
+  std::string client_output = "auto";
   std::string poll = "block";
   std::string flush = "batch";
   int64_t workers = 1;
@@ -119,7 +123,10 @@ struct Settings {
   // A run before each run, whose length the server decides.
   bool WarmsUpApart() const { return warmup_ops > 0 || warmup_steady > 0; }
 
-  // Whether the keys are written before the run.
+  bool IsExternal() const { return transport == "external"; }
+
+  // Whether the keys are written before the run: not those of an external client, which are its
+  // own.
   bool LoadsKeys() const;
   // On the agent's host, between its flows and the server.
   bool has_relay() const { return inject_relay.has_value() || relay_rate > 0; }

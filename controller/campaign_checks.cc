@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/units.h"
+#include "controller/client_checks.h"
 
 namespace kbench {
 namespace {
@@ -329,6 +330,7 @@ void CheckCells(const std::vector<Cell>& cells, const IsGiven& is_given,
         {"load.burst_size",
          "load.burst_size has no effect without bursts; add load.arrival: bursts"});
   }
+  CheckClients(cells, complaints);
   const auto any = [&cells](bool (*has)(const Settings&)) {
     return std::any_of(cells.begin(), cells.end(),
                        [has](const Cell& cell) { return has(cell.settings); });
@@ -392,6 +394,7 @@ void CheckCell(const Settings& settings, bool local, const IsGiven& is_given,
   CheckInject(settings, complaints);
   CheckTls(settings, complaints);
   CheckWorkload(settings, is_given, complaints);
+  CheckClient(settings, is_given, complaints);
 }
 
 }  // namespace kbench

@@ -356,6 +356,41 @@ CampaignField Passes() {
   return field;
 }
 
+// For people, and for constants: words that need it are quoted.
+std::string ShowCommand(const Settings& s) {
+  return absl::StrJoin(s.client_command, " ", [](std::string* out, const std::string& word) {
+    const bool plain = !word.empty() && word.find_first_of(" \t'\"") == std::string::npos;
+    absl::StrAppend(out, plain ? word : absl::StrCat("'", word, "'"));
+  });
+}
+
+CampaignField ClientCommand() {
+  CampaignField field{.path = "client.command",
+                      .axis = "client_command",
+                      .expects =
+                          "a list: the name by which the agents' owners allow the program "
+                          "(kbench-agent --allow-client NAME=/PATH), then its arguments, quoted "
+                          "where they hold {placeholders}, like [mine, '--host', '{host}']",
+                      .may_sweep = false,
+                      .takes_list = true,
+                      .takes_words = true};
+  field.apply = [](absl::string_view text, Settings* s) -> Text {
+    s->client_command = absl::StrSplit(text, '\n');
+    if (s->client_command.front().empty()) return Refuse(text, "does not begin with a name");
+    return ShowCommand(*s);
+  };
+  field.show = ShowCommand;
+  return field;
+}
+
+// Shown only where it has an effect.
+CampaignField OfClient(CampaignField field) {
+  field.show = [shown = field.show](const Settings& s) {
+    return s.client_command.empty() ? std::string() : shown(s);
+  };
+  return Once(std::move(field));
+}
+
 // "none" is a level, too, so that a relay without a delay can be compared with no relay.
 CampaignField InjectRelay(Nanos high) {
   CampaignField field{.path = "inject.relay", .axis = "inject_relay"};
@@ -436,7 +471,15 @@ std::vector<CampaignField> MakeFields() {
       BurstSize(),
       Rate("load.rate_total", "rate_total", &Settings::rate_total),
       Rate("load.rate_per_agent", "rate_per_agent", &Settings::rate_per_agent),
-      Choice("transport", "transport", {"socket", "epoll", "uring", "null"}, &Settings::transport),
+      Choice("transport", "transport", {"socket", "epoll", "uring", "null", "external"},
+             &Settings::transport),
+      ClientCommand(),
+      OfClient(Duration("client.grace", "client_grace", Nanos(0), Seconds(3600),
+                        &Settings::client_grace)),
+      OfClient(
+          Size("client.memory", "client_memory", 16 * kMiB, kMiB * kMiB, &Settings::client_memory)),
+      OfClient(Choice("client.output", "client_output", {"auto", "csv", "fio", "none"},
+                      &Settings::client_output)),
       Choice("poll", "poll", {"block", "spin"}, &Settings::poll),
       Choice("flush", "flush", {"batch", "op"}, &Settings::flush),
       Count("workers.count", "workers", 1, 1024, &Settings::workers),

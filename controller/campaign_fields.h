@@ -24,6 +24,9 @@ struct CampaignField {
   bool takes_map = false;
   // A list in the campaign is one value, not a sweep: apply() takes "a,b", and each item alone.
   bool takes_list = false;
+  // Of such a list: words of a command, in their order, which may repeat; apply() takes them with
+  // '\n' between.
+  bool takes_words = false;
 };
 
 // `name` and `agents` are not in it: they are no setting of a cell.

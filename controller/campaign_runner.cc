@@ -139,6 +139,7 @@ class CampaignRun {
     ASSIGN_OR_RETURN(fleet_, Fleet::Meet(campaign_, {.local_agents = options_.local_agents,
                                                      .bin_dir = options_.bin_dir,
                                                      .log_dir = store_->log_dir(),
+                                                     .allow_clients = options_.allow_clients,
                                                      .local_cpus = local_cpus_,
                                                      .credentials = options_.credentials,
                                                      .limits = options_.limits}));

@@ -23,6 +23,7 @@ struct CampaignRunOptions {
   const Resumption* resumption = nullptr;  // of this campaign; null: it begins anew
   int local_agents = 0;                    // 0: the campaign names its agents
   std::string bin_dir;                     // of kbench-agent and kbench-server; for local_agents
+  std::vector<std::string> allow_clients;  // NAME=/PATH, of local_agents
   AgentCredentials credentials;
   PhaseLimits limits;
   PathProbeOptions probe;  // of the baselines

@@ -27,6 +27,7 @@ struct Patients {
   std::vector<std::string> agents;  // the observer, too
   std::vector<KineticServer> servers;
   std::vector<std::string> transports;  // that the campaign needs
+  std::string client;                   // likewise; empty: none
 };
 
 absl::Status AddServers(const Campaign& campaign, Patients* patients) {
@@ -55,6 +56,8 @@ absl::StatusOr<Patients> PatientsOf(DoctorArguments* given) {
     }
     RETURN_IF_ERROR(AddServers(campaign, &patients));
     for (const Cell& cell : campaign.cells) {
+      if (cell.settings.IsExternal()) patients.client = cell.settings.client_command.front();
+      if (cell.settings.IsExternal()) continue;
       if (absl::c_linear_search(patients.transports, cell.settings.transport)) continue;
       patients.transports.push_back(cell.settings.transport);
     }
@@ -87,7 +90,8 @@ ExitCode Doctor(DoctorArguments* given) {
   for (const std::string& address : patients->agents) {
     AgentLink agent(address, given->credentials);
     absl::Status status;
-    const std::vector<Checkup> found = ExamineAgent(&agent, patients->transports, &status);
+    const std::vector<Checkup> found =
+        ExamineAgent(&agent, patients->transports, patients->client, &status);
     checkups.insert(checkups.end(), found.begin(), found.end());
     remember(status);
     if (!status.ok()) continue;

@@ -57,6 +57,11 @@ ExitCode Run(RunArguments* arguments) {
     std::fputs(DescribePlan(*campaign, MakePlan(*campaign, agents), agents).c_str(), stdout);
     return ExitCode::kDone;
   }
+  if (options.local_agents == 0 && !options.allow_clients.empty()) {
+    return Fail(absl::InvalidArgumentError(
+        "--allow-client is of the agents that --local starts; elsewhere the owner of each agent "
+        "allows clients, by kbench-agent --allow-client"));
+  }
   if (const absl::Status complete = options.Complete(); !complete.ok()) return Fail(complete);
   Progress progress(ProgressForStderr(arguments->quiet));
   if (resumption) {
@@ -109,6 +114,9 @@ void AddRunCommand(CommandLine* line) {
   command->add_option("--format", arguments->format, "Of the report on stdout")
       ->check(CLI::IsMember(kReportFormats))
       ->capture_default_str();
+  command->add_option("--allow-client", arguments->options.allow_clients,
+                      "With --local: client program, as NAME=/PATH, that the campaign may run "
+                      "(client.command; repeatable)");
   command->add_flag("--dry-run", arguments->dry_run, "Print the plan and do nothing");
   AddCredentials(command, &arguments->options.credentials);
   command->callback([line, arguments] {

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/units.h"
 #include "base/version.h"
@@ -120,10 +121,32 @@ void ExamineAbilities(const control::HelloReply& hello, Examination* into) {
   }
 }
 
+// The programs that the owner lets controllers run; `wanted` is the campaign's, empty for none.
+void ExamineClients(const control::HelloReply& hello, const std::string& wanted,
+                    Examination* into) {
+  std::vector<std::string> good;
+  for (const auto& [name, problem] : hello.abilities().clients()) {
+    if (problem.empty()) {
+      good.push_back(name);
+    } else {
+      into->Add(absl::StrCat("client ", name), Finding::kDoubtful, problem,
+                "mend it, or take it out of the agent's --allow-client");
+    }
+  }
+  std::sort(good.begin(), good.end());
+  if (!good.empty()) {
+    into->Good("clients", absl::StrCat("may be run: ", absl::StrJoin(good, ", ")));
+  }
+  if (wanted.empty() || std::find(good.begin(), good.end(), wanted) != good.end()) return;
+  into->Add(absl::StrCat("client ", wanted), Finding::kBad,
+            "the campaign needs it, and it may or can not be run here",
+            absl::StrCat("kbench-agent --allow-client ", wanted, "=/PATH"));
+}
+
 }  // namespace
 
 std::vector<Checkup> ExamineAgent(AgentLink* agent, const std::vector<std::string>& transports,
-                                  absl::Status* status) {
+                                  const std::string& client, absl::Status* status) {
   Examination examination(agent->address());
   const absl::StatusOr<control::HelloReply> hello = agent->Hello(kHello);
   *status = hello.status();
@@ -141,6 +164,7 @@ std::vector<Checkup> ExamineAgent(AgentLink* agent, const std::vector<std::strin
   ExamineClock(agent, &examination);
   ExamineLimits(*hello, &examination);
   ExamineAbilities(*hello, &examination);
+  ExamineClients(*hello, client, &examination);
   for (const std::string& transport : transports) {
     const auto problem = hello->abilities().transports().find(transport);
     if (problem != hello->abilities().transports().end() && problem->second.empty()) continue;

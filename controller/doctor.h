@@ -24,7 +24,7 @@ struct Checkup {
 // answer there is that one finding, and `status` says why in exit_codes.h's meaning.
 // `transports` are those that it will be asked for; without them it is no good.
 std::vector<Checkup> ExamineAgent(AgentLink* agent, const std::vector<std::string>& transports,
-                                  absl::Status* status);
+                                  const std::string& client, absl::Status* status);
 
 // From the agent to a Kinetic server: handshake and NOOPs.
 Checkup ExamineTarget(AgentLink* agent, const KineticServer& server, const Interrupts* interrupts,

@@ -30,6 +30,30 @@ absl::Status CheckTransports(const std::set<std::string>& wanted, const std::str
   return absl::OkStatus();
 }
 
+// Before the first run, not before the first of its cells.
+absl::Status CheckClient(const std::string& name, const std::string& address,
+                         const control::HelloReply& reply) {
+  const auto& clients = reply.abilities().clients();
+  const auto found = clients.find(name);
+  if (found == clients.end()) {
+    std::vector<std::string> names;
+    for (const auto& [allowed, problem] : clients) names.push_back(allowed);
+    absl::c_sort(names);
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the owner of agent ", address, " does not allow the client program '", name, "'; allowed ",
+        names.empty() ? "is none" : absl::StrCat("are ", absl::StrJoin(names, ", ")),
+        " (kbench-agent --allow-client NAME=/PATH; with --local: kbench run --allow-client)"));
+  }
+  if (!found->second.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("agent ", address, " cannot run client ", name, ": ", found->second));
+  }
+  if (reply.abilities().packets().empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("agent ", address, " sees no packets, and so nothing of what client ", name,
+                   " does: ", reply.abilities().packets(), "; give it CAP_NET_RAW"));
+}
+
 // An agent of ours that has not heard, or not yet done, what ended the run. It drains first.
 bool BecomesIdle(AgentLink* agent, const std::string& our_run) {
   const MonoTime deadline = MonoNow() + kDrain;
@@ -51,13 +75,22 @@ bool BecomesIdle(AgentLink* agent, const std::string& our_run) {
 absl::StatusOr<std::unique_ptr<Fleet>> Fleet::Meet(const Campaign& campaign,
                                                    const FleetOptions& options) {
   std::unique_ptr<Fleet> fleet(new Fleet(options));
-  for (const Cell& cell : campaign.cells) fleet->transports_.insert(cell.settings.transport);
+  for (const Cell& cell : campaign.cells) {
+    const Settings& settings = cell.settings;
+    if (settings.IsExternal()) {
+      fleet->client_ = settings.client_command.front();
+    } else {
+      fleet->transports_.insert(settings.transport);
+    }
+  }
   std::vector<std::string> addresses = campaign.agents;
   if (options.local_agents > 0) {
-    ASSIGN_OR_RETURN(fleet->local_, LocalFleet::Start(campaign, {.agents = options.local_agents,
-                                                                 .bin_dir = options.bin_dir,
-                                                                 .log_dir = options.log_dir,
-                                                                 .cpus = options.local_cpus}));
+    ASSIGN_OR_RETURN(fleet->local_,
+                     LocalFleet::Start(campaign, {.agents = options.local_agents,
+                                                  .bin_dir = options.bin_dir,
+                                                  .log_dir = options.log_dir,
+                                                  .allow_clients = options.allow_clients,
+                                                  .cpus = options.local_cpus}));
     addresses = fleet->local_->agents();
   }
   for (const std::string& address : addresses) {
@@ -107,6 +140,7 @@ absl::Status Fleet::MeetObserver(const std::string& address) {
 absl::Status Fleet::Take(size_t index, const control::HelloReply& reply) {
   const std::string& address = links_[index]->address();
   RETURN_IF_ERROR(CheckTransports(transports_, address, reply));
+  if (!client_.empty()) RETURN_IF_ERROR(CheckClient(client_, address, reply));
   places_[index] = PlaceOf(address, reply);
   members_[index].keeps_results = reply.keeps_results();
   const control::Version& version = reply.agent();

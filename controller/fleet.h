@@ -23,6 +23,7 @@ struct FleetOptions {
   int local_agents = 0;  // above 0: they and their servers are started here
   std::string bin_dir;   // of kbench-agent and kbench-server, for local_agents
   std::string log_dir;
+  std::vector<std::string> allow_clients;  // NAME=/PATH, of local_agents
   HostCpus local_cpus;
   AgentCredentials credentials;
   PhaseLimits limits;
@@ -76,6 +77,7 @@ class Fleet {
 
   const FleetOptions options_;
   std::set<std::string> transports_;  // that the campaign's cells ask for
+  std::string client_;                // likewise; empty: none
   std::unique_ptr<LocalFleet> local_;
   std::vector<std::unique_ptr<AgentLink>> links_;
   std::vector<AgentPlace> places_;

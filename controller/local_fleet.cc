@@ -61,12 +61,14 @@ LocalFleet::~LocalFleet() {
 
 absl::Status LocalFleet::StartAgents(const LocalFleetOptions& options) {
   for (int i = 0; i < options.agents; ++i) {
-    ASSIGN_OR_RETURN(
-        auto child,
-        ChildProcess::Start(
-            {.name = absl::StrCat("kbench-agent ", i),
-             .argv = {options.bin_dir + "/kbench-agent", "--listen", "127.0.0.1:0", "--plaintext"},
-             .log_path = absl::StrCat(options.log_dir, "/agent-", i, ".log")}));
+    ChildCommand command{
+        .name = absl::StrCat("kbench-agent ", i),
+        .argv = {options.bin_dir + "/kbench-agent", "--listen", "127.0.0.1:0", "--plaintext"},
+        .log_path = absl::StrCat(options.log_dir, "/agent-", i, ".log")};
+    for (const std::string& client : options.allow_clients) {
+      command.argv.insert(command.argv.end(), {"--allow-client", client});
+    }
+    ASSIGN_OR_RETURN(auto child, ChildProcess::Start(command));
     children_.push_back(std::move(child));
   }
   agent_count_ = children_.size();

@@ -18,8 +18,9 @@ namespace kbench {
 
 struct LocalFleetOptions {
   int agents = 1;
-  std::string bin_dir;  // where kbench-agent and kbench-server are
-  std::string log_dir;  // exists
+  std::string bin_dir;                     // where kbench-agent and kbench-server are
+  std::string log_dir;                     // exists
+  std::vector<std::string> allow_clients;  // NAME=/PATH, of all its agents
   HostCpus cpus;
   Nanos ready_timeout = Seconds(10);
 };

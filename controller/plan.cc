@@ -32,6 +32,12 @@ std::vector<T> Shuffled(std::vector<T> order, uint64_t seed) {
   return order;
 }
 
+// Without packets nothing is known of the requests of an external client.
+std::vector<analysis::Pass> PassesOf(const Campaign& campaign, const Settings& settings) {
+  if (settings.IsExternal()) return {analysis::Pass::kFull};
+  return campaign.passes;
+}
+
 std::string PassNames(const Campaign& campaign) {
   return absl::StrJoin(campaign.passes, ", ", [](std::string* out, analysis::Pass pass) {
     absl::StrAppend(out, analysis::Name(pass));
@@ -146,7 +152,7 @@ Plan MakePlan(const Campaign& campaign, size_t agents) {
     for (int cell : Shuffled(cells, Mix64(block ^ kOrderStream))) {
       const Settings& settings = campaign.cells[static_cast<size_t>(cell)].settings;
       const uint64_t pass_seed = Mix64(Mix64(block ^ kPassStream) + static_cast<uint64_t>(cell));
-      for (analysis::Pass pass : Shuffled(campaign.passes, pass_seed)) {
+      for (analysis::Pass pass : Shuffled(PassesOf(campaign, settings), pass_seed)) {
         plan.runs.push_back(
             {.ordinal = static_cast<int>(plan.runs.size()),
              .cell = cell,
@@ -171,7 +177,8 @@ std::string DescribePlan(const Campaign& campaign, const Plan& plan, size_t agen
       PassNames(campaign), plan.runs.size(), agents, plan.measuring.seconds());
   absl::StrAppend(&text, DescribeLoads(plan), "\ncells\n");
   for (const Cell& cell : campaign.cells) {
-    absl::StrAppendFormat(&text, "  %3d  %s\n", cell.info.index, cell.info.Label());
+    absl::StrAppendFormat(&text, "  %3d  %s%s\n", cell.info.index, cell.info.Label(),
+                          cell.settings.IsExternal() ? "  (full pass only)" : "");
   }
   for (size_t i = 0; i < campaign.gates.size(); ++i) {
     absl::StrAppend(&text, i == 0 ? "\ngates\n" : "", "  ", campaign.gates[i].text, "\n");

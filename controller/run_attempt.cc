@@ -52,12 +52,18 @@ Nanos ConnectTime(const control::RunSpec& spec) {
   return Nanos(spec.connect_timeout_ns()) * 2 + Nanos(spec.op_timeout_ns());
 }
 
+// What a client program may take beyond its run, with its end by force.
+Nanos ClientTime(const control::RunSpec& spec) {
+  constexpr Nanos kEndTime = Seconds(15);
+  return spec.has_client() ? Nanos(spec.client().grace_ns()) + kEndTime : Nanos();
+}
+
 }  // namespace
 
 Nanos RunAttempt::TimeFor(const control::RunSpec& spec, const PhaseLimits& limits) {
   return ConnectTime(spec) * 3 + Nanos(spec.warmup_ns()) + Nanos(spec.duration_ns()) +
          Nanos(spec.op_timeout_ns()) * 3 + TimeToLoad(spec, limits) + limits.prepare * 2 +
-         limits.clock + limits.measure + limits.stop + limits.goodbye;
+         ClientTime(spec) + limits.clock + limits.measure + limits.stop + limits.goodbye;
 }
 
 RunAttempt::RunAttempt(const PhaseLimits& limits, const Interrupts* interrupts, Progress* progress,
@@ -170,7 +176,7 @@ absl::Status RunAttempt::Start() {
   }
   return Await("measure",
                (at - MonoNow()) + Nanos(spec.warmup_ns()) + Nanos(spec.duration_ns()) +
-                   Nanos(spec.op_timeout_ns()) + limits_.measure,
+                   Nanos(spec.op_timeout_ns()) + ClientTime(spec) + limits_.measure,
                [](const AgentState& agent) { return agent.done; });
 }
 

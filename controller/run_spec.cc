@@ -101,6 +101,16 @@ control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
       static_cast<uint32_t>(s.receive_buffer_bytes));
   spec.mutable_socket_options()->set_congestion_control(s.congestion_control);
   spec.set_synchronization(s.synchronization);
+  if (s.IsExternal()) {
+    control::ExternalClient* client = spec.mutable_client();
+    client->set_name(s.client_command.front());
+    for (size_t i = 1; i < s.client_command.size(); ++i) {
+      client->add_arguments(s.client_command[i]);
+    }
+    client->set_grace_ns(s.client_grace.count());
+    client->set_memory_bytes(static_cast<uint64_t>(s.client_memory));
+    client->set_output(s.client_output);
+  }
   if (s.inject_encode > Nanos(0) || s.inject_decode > Nanos(0) || s.has_relay() || s.keep_awake) {
     control::Inject* inject = spec.mutable_inject();
     inject->set_keep_awake(s.keep_awake);

@@ -336,9 +336,9 @@ TEST(Campaign, SaysWhichFileIsMissing) {
 }
 
 TEST(Campaign, TheExamplesAreValid) {
-  for (const char* name : {"demo", "open-loop", "service-time"}) {
+  for (const char* name : {"demo", "open-loop", "other-client", "service-time"}) {
     const auto campaign = LoadCampaign(
-        std::string(KBENCH_SOURCE_DIR) + "/campaigns/" + name + ".yaml", {.local_agents = 2});
+        std::string(KBENCH_SOURCE_DIR) + "/campaigns/" + name + ".yaml", {.local_agents = 1});
     EXPECT_TRUE(campaign.ok()) << campaign.status();
   }
   EXPECT_TRUE(LoadCampaign(std::string(KBENCH_SOURCE_DIR) + "/campaigns/fleet.yaml", {}).ok());
