@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/digest.h"
 
@@ -38,6 +40,22 @@ CaseBook::CaseBook(const Target& target, const Greeting& greeting, Names* names)
   AddBatchCases(this);
   AddDeviceCases(this);
   AddDestructiveCases(this);
+}
+
+absl::Status CaseBook::Choose(const std::vector<std::string>& only) {
+  if (only.empty()) return absl::OkStatus();
+  const auto begins = [](const Case& one, const std::string& text) {
+    return absl::StartsWith(one.name, text);
+  };
+  for (const std::string& text : only) {
+    if (absl::c_any_of(cases_, [&](const Case& one) { return begins(one, text); })) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--only ", Printable(text), ": no case has a name that begins so; --list has all"));
+  }
+  std::erase_if(cases_, [&](const Case& one) {
+    return absl::c_none_of(only, [&](const std::string& text) { return begins(one, text); });
+  });
+  return absl::OkStatus();
 }
 
 Case* CaseBook::Add(std::string name, std::string asks) {

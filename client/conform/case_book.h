@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "client/conform/answer_text.h"
 #include "client/conform/case.h"
@@ -40,6 +41,10 @@ class CaseBook {
   // `names` takes the run's prefix and long strings; `target` and `greeting` are looked at now
   // only.
   CaseBook(const Target& target, const Greeting& greeting, Names* names);
+
+  // Leaves the cases whose names begin with one of these; none: all. InvalidArgument: with one of
+  // them no name begins.
+  absl::Status Choose(const std::vector<std::string>& only);
 
   // Every case, those that are destructive last.
   const std::deque<Case>& cases() const { return cases_; }

@@ -168,6 +168,8 @@ void AddLimits(CaseBook* book) {
     full->steps.push_back(End(book, changes, Answer("SUCCESS batch sequences=*")));
     Step last = PutWithin(book, book->Key("b-too-many"));
     last.expected.simulator = "unsolicited INVALID_REQUEST no-header closes";
+    last.expected.kineticd =
+        "unsolicited INVALID_BATCH type ackSequence connectionID ?batchID=* closes";
     over->steps.push_back(last);
     over->steps.push_back(
         End(book, changes + 1, Answer("INVALID_BATCH batch sequences=* failedSequence=*")));
@@ -182,12 +184,13 @@ void AddLimits(CaseBook* book) {
     many->steps.push_back(About(book, MessageType::kStartBatch,
                                 {.usual = "SUCCESS", .kineticd = "SUCCESS batchID=*"}, i));
   }
-  many->steps.push_back(About(
-      book, MessageType::kStartBatch,
-      {.usual = "INVALID_REQUEST",
-       .simulator = "unsolicited INVALID_REQUEST no-header closes",
-       .kineticd = "unsolicited INVALID_BATCH type ackSequence connectionID ?batchID=* closes"},
-      batches + 1));
+  many->steps.push_back(
+      About(book, MessageType::kStartBatch,
+            {.usual = "INVALID_REQUEST",
+             .simulator = "unsolicited INVALID_REQUEST no-header closes",
+             .kineticd = "unsolicited INVALID_REQUEST|INVALID_BATCH type ackSequence connectionID "
+                         "?batchID=* closes"},
+            batches + 1));
 }
 
 }  // namespace

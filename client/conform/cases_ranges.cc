@@ -1,4 +1,8 @@
 // Cases: GETKEYRANGE and the medium's own MEDIASCAN and MEDIAOPTIMIZE, over the run's keys.
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "client/conform/case_book.h"
 
@@ -9,10 +13,13 @@ using kinetic::Text;
 
 namespace {
 
+// As many as a server gives that gives up to a hundred.
+constexpr uint32_t kEnough = UINT32_MAX - 1;
+
 struct Bounds {
   absl::string_view first = "r1", last = "r5";
   bool first_inclusive = true, last_inclusive = true;
-  std::optional<uint32_t> most = 100;
+  std::optional<uint32_t> most = kEnough;
   bool reverse = false;
 };
 
@@ -27,6 +34,8 @@ Step Range(CaseBook* book, const Bounds& bounds, Expected expected,
   range.start_key_inclusive = bounds.first_inclusive;
   range.end_key_inclusive = bounds.last_inclusive;
   range.max_returned = bounds.most;
+  const uint32_t told = book->limits().max_key_range_count.value_or(0);
+  if (bounds.most == kEnough) range.max_returned = told == 0 ? 100 : std::min(told, 100u);
   if (bounds.reverse) range.reverse = true;
   return book->Ask(command, std::move(expected));
 }

@@ -27,10 +27,11 @@ std::optional<Dialect> ParseDialect(absl::string_view name) {
   return std::nullopt;
 }
 
-Dialect Recognise(const kinetic::GetLog::Configuration& configuration, std::string* why) {
+std::optional<Dialect> Recognise(const kinetic::GetLog::Configuration& configuration,
+                                 std::string* seen) {
   const std::string vendor(configuration.vendor.value_or("")),
       model(configuration.model.value_or(""));
-  *why = absl::StrCat("vendor '", Printable(vendor), "', model '", Printable(model), "'");
+  *seen = absl::StrCat("vendor '", Printable(vendor), "', model '", Printable(model), "'");
   if (vendor == "kbench") {
     for (const Dialect dialect : kDialects) {
       if (absl::EndsWith(model, absl::StrCat("dialect ", Name(dialect)))) return dialect;
@@ -40,7 +41,7 @@ Dialect Recognise(const kinetic::GetLog::Configuration& configuration, std::stri
   if (vendor == "Seagate") {
     return absl::StrContains(model, "Simulator") ? Dialect::kSimulator : Dialect::kKineticd;
   }
-  return Dialect::kSpec;
+  return std::nullopt;
 }
 
 }  // namespace kbench::conform

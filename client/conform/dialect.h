@@ -19,8 +19,9 @@ absl::string_view Name(Dialect dialect);
 // Of a name that is one of the above.
 std::optional<Dialect> ParseDialect(absl::string_view name);
 
-// The dialect of a server by what its greeting says of its maker; `why` says what was seen. A
-// server that says nothing known is held against the specification.
-Dialect Recognise(const kinetic::GetLog::Configuration& configuration, std::string* why);
+// The dialect of a server by what its greeting says of its maker; nothing when that is none of
+// those known. `seen` is what it said.
+std::optional<Dialect> Recognise(const kinetic::GetLog::Configuration& configuration,
+                                 std::string* seen);
 
 }  // namespace kbench::conform

@@ -7,11 +7,13 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -107,6 +109,8 @@ void Declare(Flags* flags, CLI::App* app) {
 absl::StatusOr<std::string> ReadKey(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
+  // A stream that takes nothing from an empty file says that it failed.
+  if (file && file.peek() == std::ifstream::traits_type::eof() && !file.bad()) return std::string();
   if (!file || !(text << file.rdbuf())) {
     return absl::InvalidArgumentError(
         absl::StrCat("cannot read the key file ", path, ": ", std::strerror(errno)));
@@ -150,16 +154,45 @@ absl::StatusOr<SurveyOptions> ToOptions(const Flags& flags, std::optional<TlsCon
   return options;
 }
 
-absl::Status Write(const std::string& text, const std::string& path) {
-  if (path.empty()) {
-    std::cout << text << std::flush;
-    return std::cout ? absl::OkStatus() : absl::InternalError("stdout cannot be written");
+// Where the result goes: stdout, or a file that is opened once, before minutes of asking. What was
+// in it stays until there is a result, and a file that was made for none is removed.
+class Output {
+ public:
+  absl::Status Open(const std::string& path) {
+    path_ = path;
+    if (path.empty()) return absl::OkStatus();
+    made_ = !std::filesystem::exists(path);
+    file_.open(path, std::ios::binary | std::ios::app);
+    return file_ ? absl::OkStatus() : Failed();
   }
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text << std::flush;
-  if (file) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("cannot write ", path, ": ", std::strerror(errno)));
-}
+  ~Output() {
+    if (made_ && !written_ && file_.is_open()) std::filesystem::remove(path_, ignored_);
+  }
+
+  absl::Status Write(const std::string& text) {
+    if (path_.empty()) {
+      std::cout << text << std::flush;
+      return std::cout ? absl::OkStatus() : absl::InternalError("stdout cannot be written");
+    }
+    written_ = true;
+    if (std::filesystem::is_regular_file(path_, ignored_)) {
+      std::filesystem::resize_file(path_, 0, ignored_);
+    }
+    file_ << text << std::flush;
+    return file_ ? absl::OkStatus() : Failed();
+  }
+
+ private:
+  absl::Status Failed() const {
+    return absl::InternalError(absl::StrCat("cannot write ", path_, ": ", std::strerror(errno)));
+  }
+
+  std::string path_;
+  std::ofstream file_;
+  std::error_code ignored_;
+  bool made_ = false;
+  bool written_ = false;
+};
 
 int Fail(const absl::Status& status) {
   std::cerr << "kbench-conform: " << status.message() << "\n";
@@ -171,10 +204,14 @@ int Fail(const absl::Status& status) {
 int List(const Flags& flags) {
   Names names;
   const auto book = ImaginedBook(&names);
-  const absl::Status written = Write(flags.format == "json"       ? ListJson(*book)
-                                     : flags.format == "markdown" ? ListMarkdown(*book)
-                                                                  : ListText(*book),
-                                     flags.output);
+  if (const absl::Status chosen = book->Choose(flags.only); !chosen.ok()) return Fail(chosen);
+  Output output;
+  absl::Status written = output.Open(flags.output);
+  if (written.ok()) {
+    written = output.Write(flags.format == "json"       ? ListJson(*book)
+                           : flags.format == "markdown" ? ListMarkdown(*book)
+                                                        : ListText(*book));
+  }
   return written.ok() ? kExitAgrees : Fail(written);
 }
 
@@ -198,20 +235,16 @@ int Conform(const Flags& flags) {
   std::optional<TlsContext> tls;
   const absl::StatusOr<SurveyOptions> options = ToOptions(flags, &tls);
   if (!options.ok()) return Fail(options.status());
-  // Not after minutes of asking.
-  if (!flags.output.empty() && !std::ofstream(flags.output, std::ios::app)) {
-    return Fail(absl::InternalError(
-        absl::StrCat("cannot write ", flags.output, ": ", std::strerror(errno))));
-  }
+  Output output;
+  if (const absl::Status opened = output.Open(flags.output); !opened.ok()) return Fail(opened);
   std::signal(SIGINT, OnSignal);
   std::signal(SIGTERM, OnSignal);
   std::signal(SIGPIPE, SIG_IGN);
   const absl::StatusOr<Survey> survey = RunSurvey(*options);
   if (!survey.ok()) return Fail(Annotate(survey.status(), flags.server));
-  const absl::Status written = Write(flags.format == "json"       ? MatrixJson(*survey)
-                                     : flags.format == "markdown" ? MatrixMarkdown(*survey)
-                                                                  : MatrixText(*survey),
-                                     flags.output);
+  const absl::Status written = output.Write(flags.format == "json"       ? MatrixJson(*survey)
+                                            : flags.format == "markdown" ? MatrixMarkdown(*survey)
+                                                                         : MatrixText(*survey));
   if (!written.ok()) return Fail(written);
   if (flags.format != "text" || !flags.output.empty()) Tell(*survey);
   if (survey->stopped) return g_signal == SIGTERM ? kExitTerminated : kExitInterrupted;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/algorithm/container.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -97,11 +98,13 @@ std::string As(const CaseResult& result) {
 }
 
 std::string Heading(const Survey& survey) {
-  return absl::StrCat(
-      survey.target.address.ToString(), " over ", survey.target.tls != nullptr ? "TLS" : "TCP",
-      ", held against ", Name(survey.dialect),
-      survey.recognised_by.empty() ? " as asked"
-                                   : absl::StrCat(" (recognised by ", survey.recognised_by, ")"));
+  const std::string because =
+      !survey.recognised_by.empty()  ? absl::StrCat(" (recognised by ", survey.recognised_by, ")")
+      : !survey.unrecognised.empty() ? absl::StrCat(" (not recognised: ", survey.unrecognised, ")")
+                                     : " as asked";
+  return absl::StrCat(survey.target.address.ToString(), " over ",
+                      survey.target.tls != nullptr ? "TLS" : "TCP", ", held against ",
+                      Name(survey.dialect), because);
 }
 
 std::string Counts(const Survey& survey) {
@@ -195,15 +198,20 @@ std::string Dump(const ordered_json& json) { return json.dump(2) + "\n"; }
 
 size_t StepsOf(const Case& one) { return one.steps.size() + (one.greeting.has_value() ? 1 : 0); }
 
-// What a dialect does in a case: where it first parts from ours, else at the end.
+// What a dialect does in a case: where it last parts from ours, else at the end. Behind an answer
+// that closes nothing is asked.
 std::string Does(const Case& one, Dialect dialect) {
-  const size_t steps = StepsOf(one);
-  for (size_t i = 0; i < steps; ++i) {
-    const Expected& expected = ExpectedOf(one, i);
-    if (expected.of(dialect) == "...") return "not known";
-    if (expected.of(dialect) != expected.of(Dialect::kKbench)) return expected.of(dialect);
+  std::string does;
+  bool parts = false;
+  for (size_t i = 0; i < StepsOf(one); ++i) {
+    const std::string& expected = ExpectedOf(one, i).of(dialect);
+    if (expected == "...") return "not known";
+    const bool differs = expected != ExpectedOf(one, i).of(Dialect::kKbench);
+    if (differs || !parts) does = expected;
+    parts |= differs;
+    if (absl::EndsWith(expected, "closes")) break;
   }
-  return steps == 0 ? "" : ExpectedOf(one, steps - 1).of(dialect);
+  return does;
 }
 
 }  // namespace
@@ -233,6 +241,7 @@ std::string MatrixJson(const Survey& survey) {
                        {"identity", survey.target.identity},
                        {"dialect", Name(survey.dialect)},
                        {"recognised_by", survey.recognised_by},
+                       {"unrecognised", survey.unrecognised},
                        {"destructive", survey.destructive},
                        {"greeting", survey.greeting},
                        {"agree", survey.Count(Verdict::kAgrees)},

@@ -26,12 +26,6 @@ std::string RandomPrefix() {
                          (uint64_t{entropy()} << 32 | entropy()) >> (64 - 4 * kPrefixDigits));
 }
 
-bool Chosen(const std::vector<std::string>& only, const std::string& name) {
-  return only.empty() || absl::c_any_of(only, [&](const std::string& begin) {
-           return absl::StartsWith(name, begin);
-         });
-}
-
 // Removes what is stored under the run's prefix. Says what was left, and why.
 std::string RemoveKeys(const Target& target, const CaseBook& book, const std::string& prefix) {
   const auto why = [&](absl::string_view what) {
@@ -69,7 +63,6 @@ std::string RemoveKeys(const Target& target, const CaseBook& book, const std::st
 void RunCases(const SurveyOptions& options, Survey* survey) {
   int unconnected = 0, silent = 0;
   const auto run = [&](const Case& one) {
-    if (!Chosen(options.only, one.name)) return;
     CaseResult result = {.tested = &one};
     if (one.destructive && !options.destructive) {
       result.not_tried = "destructive: see --destructive";
@@ -87,6 +80,12 @@ void RunCases(const SurveyOptions& options, Survey* survey) {
       if (unconnected == kInARow) {
         survey->lost = true;
         survey->cut_short = absl::StrCat("the server was lost: ", result.no_connection);
+        // Of these nothing was asked.
+        for (auto lost = survey->results.rbegin(); lost != survey->results.rbegin() + kInARow - 1;
+             ++lost) {
+          *lost = {.tested = lost->tested, .not_tried = survey->cut_short};
+        }
+        result = {.tested = &one, .not_tried = survey->cut_short};
       } else if (silent == kInARow) {
         survey->cut_short = "the server had stopped answering";
       }
@@ -127,14 +126,21 @@ absl::StatusOr<Survey> RunSurvey(const SurveyOptions& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<Link> link, Connect(options.target, *survey.names, &greeting));
   link.reset();
   survey.greeting = greeting.text;
-  survey.dialect = options.dialect.value_or(Dialect::kSpec);
-  if (!options.dialect.has_value()) {
-    survey.dialect = Recognise(greeting.configuration(), &survey.recognised_by);
+  std::optional<Dialect> dialect = options.dialect;
+  if (!dialect.has_value()) {
+    std::string seen;
+    dialect = Recognise(greeting.configuration(), &seen);
+    (dialect.has_value() ? survey.recognised_by : survey.unrecognised) = seen;
   }
+  survey.dialect = dialect.value_or(Dialect::kSpec);
   survey.book = std::make_unique<CaseBook>(options.target, greeting, survey.names.get());
+  RETURN_IF_ERROR(survey.book->Choose(options.only));
   RunCases(options, &survey);
-  if (survey.results.empty()) {
-    return absl::InvalidArgumentError("--only: no case has a name that begins so; --list has all");
+  const bool none = absl::c_none_of(survey.results, [](const CaseResult& r) { return r.tried(); });
+  if (none && survey.cut_short.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("no case was tried: ", survey.results.front().tested->name, " is ",
+                     survey.results.front().not_tried));
   }
   survey.left_behind = RemoveKeys(options.target, *survey.book, survey.prefix);
   return survey;

@@ -25,7 +25,8 @@ struct SurveyOptions {
 struct Survey {
   Target target;
   Dialect dialect = Dialect::kKbench;
-  std::string recognised_by;  // empty: the dialect was given
+  std::string recognised_by;  // the greeting's words; empty: it was not, or the dialect was given
+  std::string unrecognised;   // the greeting's words, when they are of no known server
   bool destructive = false;
   std::string greeting;
   std::string prefix;  // of every key of the run
@@ -45,7 +46,8 @@ struct Survey {
   bool clean() const;
 };
 
-// Unavailable: the server gives no greeting. InvalidArgument: no case has a name that begins so.
+// Unavailable: the server gives no greeting. InvalidArgument: no case has a name that begins so,
+// or none of those that have can be tried with these options.
 absl::StatusOr<Survey> RunSurvey(const SurveyOptions& options);
 
 // The book for a server with this project's own limits, of which nothing is asked: for a list.

@@ -39,7 +39,7 @@ class SmallSurvey {
   SmallSurvey() {
     survey_.target.address = {.host = "drive", .port = 8123};
     survey_.dialect = Dialect::kSpec;
-    survey_.recognised_by = "vendor 'Another', model 'Drive | 1'";
+    survey_.unrecognised = "vendor 'Another', model 'Drive | 1'";
     survey_.greeting = "unsolicited SUCCESS connectionID";
     Add("noop", "NOOP is answered", {.usual = "SUCCESS"}, "SUCCESS");
     Add("header.repeated", "a sequence that was there is refused",

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -32,8 +33,8 @@ constexpr const char* kStores[] = {"memory", "rocksdb"};
 
 class Server {
  public:
-  Server(const std::string& dialect, const std::string& store)
-      : daemon_("kbench-server", Arguments(dialect, store)) {
+  Server(const std::string& dialect, const std::string& store, const std::string& limits = "")
+      : daemon_("kbench-server", Arguments(dialect, store, limits)) {
     const std::string ready = "listening for TLS on ";
     daemon_.child().WaitForOutput(ready, seconds(10));
     const std::string out = daemon_.child().out();
@@ -43,8 +44,10 @@ class Server {
   const std::string& address(bool tls) const { return tls ? tls_address_ : daemon_.address(); }
 
  private:
-  std::vector<std::string> Arguments(const std::string& dialect, const std::string& store) const {
+  std::vector<std::string> Arguments(const std::string& dialect, const std::string& store,
+                                     const std::string& limits) const {
     std::vector<std::string> arguments = {"--tls-listen", "127.0.0.1:0", "--store", store};
+    if (!limits.empty()) arguments.insert(arguments.end(), {"--limits", limits});
     if (dialect != "kbench") arguments.insert(arguments.end(), {"--dialect", dialect});
     if (store == "rocksdb")
       arguments.insert(arguments.end(), {"--data-dir", dir_.path() + "/data"});
@@ -116,6 +119,33 @@ INSTANTIATE_TEST_SUITE_P(Ways, ConformProgram, ::testing::ValuesIn(Ways()),
                                                way.tls ? "tls" : "tcp");
                          });
 
+// What a dialect does not tell by itself cannot be tried; told by --limits it can.
+TEST(ConformCommand, AgreesAboutLimitsThatADialectDoesNotTellByItself) {
+  const struct {
+    const char* dialect;
+    const char* limits;
+    const char* only;
+    const char* also_tried;
+  } cases[] = {
+      {"kineticd", "batch-operations=15,batches=5", "batch.", "batch.one-change-too-many"},
+      {"kineticd", "batch-operations=2,batches=1", "batch.one", "batch.one-too-many-open"},
+      {"simulator", "tag=64", "limits.tag", "limits.tag-one-above"},
+      {"kbench", "range=50", "range.", "range.inclusive"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.limits);
+    const Server server(c.dialect, "memory", c.limits);
+    const Finished run = Conform({server.address(false), "--only", c.only, "--format", "json"});
+    EXPECT_EQ(run.code, 0) << run.err;
+    bool tried = false;
+    const json matrix = json::parse(run.out);
+    for (const json& one : matrix["cases"]) {
+      tried |= one["name"] == c.also_tried && one["verdict"] == "agrees";
+    }
+    EXPECT_TRUE(tried) << c.also_tried << " was not tried: " << run.out;
+  }
+}
+
 TEST(ConformCommand, TouchesNobodysKeysUnlessAskedTo) {
   const Server server("kbench", "memory");
   const auto kv = [&](std::vector<std::string> request) {
@@ -171,6 +201,20 @@ TEST(ConformCommand, SaysWhatIsWrongWithACode) {
   EXPECT_EQ(Conform({server.address(false), "--only", "no-such-case"}).code, 2);
   EXPECT_EQ(Conform({server.address(false), "--only", "noop", "--output", "/nonexistent/x"}).code,
             1);
+  const Finished some =
+      Conform({server.address(false), "--only", "noop", "--only", "no-such-case"});
+  EXPECT_EQ(some.code, 2) << "each of them is to name a case";
+  EXPECT_THAT(some.err, HasSubstr("no-such-case"));
+  const Finished nothing = Conform({server.address(false), "--only", "security."});
+  EXPECT_EQ(nothing.code, 2) << "nothing was asked, so nothing agrees";
+  EXPECT_THAT(nothing.err, HasSubstr("--destructive"));
+  EXPECT_EQ(Conform({"--list", "--only", "no-such-case"}).code, 2);
+  const Finished one = Conform({"--list", "--only", "noop", "--format", "json"});
+  EXPECT_EQ(json::parse(one.out)["cases"].size(), 1u) << one.out;
+  const TempDir dir;
+  const std::string file = dir.path() + "/matrix";
+  EXPECT_EQ(Conform({"127.0.0.1:1", "--output", file}).code, 6);
+  EXPECT_FALSE(std::filesystem::exists(file)) << "there is no result";
   const Finished help = Conform({"--help"});
   EXPECT_EQ(help.code, 0);
   EXPECT_THAT(help.out, HasSubstr("Exit codes"));
