@@ -171,10 +171,11 @@ class Judge {
                         good + wrong, good - untagged));
     if (spec_.tag.has_value() && untagged > 0) {
       Add("values_untagged",
-          absl::StrFormat("%d values that were read came without a tag that can be compared, "
-                          "though this run's puts carry one (%s): another run wrote them, or the "
-                          "server does not keep tags",
-                          untagged, kinetic::TagName(*spec_.tag)));
+          absl::StrFormat(
+              "%d values that were read came without a tag that can be compared, "
+              "though this run's puts carry one (%s): another program wrote them, or the "
+              "server does not keep tags",
+              untagged, kinetic::TagName(*spec_.tag)));
     }
   }
 

@@ -15,6 +15,15 @@ bool Deletes(const control::RunSpec& spec) {
                      [](const control::OpShare& share) { return share.op() == "delete"; });
 }
 
+// Whether a read did not find what was to be there, or found something else.
+bool Missed(const result::RunResult& result) {
+  return std::any_of(result.ops().begin(), result.ops().end(), [](const result::OpResult& op) {
+    const auto had = [&op](const char* status) { return op.statuses().contains(status); };
+    return op.op() != "get_miss" &&
+           (had("NOT_FOUND") || had("WRONG_VALUE") || had("WRONG_VALUE_LENGTH"));
+  });
+}
+
 }  // namespace
 
 KeyLedger::DataSet KeyLedger::DataSetOf(const control::RunSpec& spec) {
@@ -56,6 +65,9 @@ void KeyLedger::Take(const control::RunSpec& spec, const control::Loaded* loaded
 void KeyLedger::Take(const RunRequest& request, const RunOutcome& outcome, bool sound,
                      std::vector<result::Caveat>* caveats) {
   uint64_t found = 0, looked = 0;
+  // Of one agent: then nobody's keys are taken for granted.
+  const bool missed =
+      std::any_of(outcome.evidence.agents.begin(), outcome.evidence.agents.end(), Missed);
   for (size_t i = 0; i < request.specs.size(); ++i) {
     const control::RunSpec& spec = request.specs[i];
     const control::Loaded* loaded =
@@ -64,15 +76,19 @@ void KeyLedger::Take(const RunRequest& request, const RunOutcome& outcome, bool 
       found += loaded->reused();
       if (loaded->reused() > 0) looked += loaded->looked();
     }
-    Take(spec, loaded, sound);
+    Take(spec, loaded, sound && !missed);
   }
   if (found == 0) return;
   result::Caveat& caveat = caveats->emplace_back();
   caveat.set_code("keys_reused");
-  caveat.set_text(absl::StrCat(
-      found, " keys were not written by this campaign (load.reuse): ", looked,
-      " of them were read, spread over all, and hold what it would have written; that none of the "
-      "others is missing was not looked at"));
+  const std::string keys = absl::StrCat(found, found == 1 ? " key was" : " keys were",
+                                        " not written by this campaign (load.reuse): ");
+  caveat.set_text(
+      looked >= found
+          ? absl::StrCat(keys, "all were read, and hold what it would have written")
+          : absl::StrCat(keys, looked, looked == 1 ? " of them was" : " of them were",
+                         " read, spread over all, and hold what it would have written; that none "
+                         "of the others is missing was not looked at"));
 }
 
 }  // namespace kbench

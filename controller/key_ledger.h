@@ -5,7 +5,8 @@
 // read a sample of them (RunSpec.reuse_keys), and write all of them when the sample is not as it
 // should be: a server may have been restarted, or emptied by somebody else. What the campaign
 // itself does to its keys cannot be told from a sample, and is known here: after a run that
-// deletes, or that did not end well, they are written whatever is found.
+// deletes, that did not end well, or whose reads missed a key or found another value, they are
+// written whatever is found.
 //
 // Keys are the same where agent, key seed and key size are; the seed is the data set's
 // (controller/plan.h), so the same keys always hold the same values.

@@ -167,6 +167,23 @@ TEST_F(Ledger, KeysThatNobodyHereHasWrittenAreACaveatOnce) {
   EXPECT_THAT(caveats, IsEmpty()) << "from then on it is known";
 }
 
+// A sample does not tell what is missing between its keys; the run's own reads do.
+TEST_F(Ledger, KeysThatAReadHasMissedAreWrittenAgain) {
+  RunRequest request;
+  request.specs = {Spec()};
+  RunOutcome outcome;
+  outcome.loaded = {Found()};
+  std::vector<result::Caveat> caveats;
+  result::OpResult* op = outcome.evidence.agents.emplace_back().add_ops();
+  op->set_op("get_miss");
+  (*op->mutable_statuses())["NOT_FOUND"] = 5;
+  ledger_.Take(request, outcome, kSound, &caveats);
+  EXPECT_EQ(ledger_.Of(Spec()), Known::kThere) << "they are to be missed";
+  op->set_op("get");
+  ledger_.Take(request, outcome, kSound, &caveats);
+  EXPECT_EQ(ledger_.Of(Spec()), Known::kSpoilt);
+}
+
 TEST_F(Ledger, AnAgentThatWasLostBeforeItLoadedHasSaidNothing) {
   RunRequest request;
   request.specs = {Spec(), Spec()};
