@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -80,6 +81,23 @@ std::vector<Way> Ways() {
   return ways;
 }
 
+// Why these are not tried stands in docs/conformance.md.
+std::set<std::string> NotTried(const Way& way) {
+  std::set<std::string> names = {"pin.plain", "security.plain"};
+  if (!way.tls) {
+    names = {"security.acl",        "security.acl-algorithm", "pin.lock",  "pin.unlock-open",
+             "pin.locked-greeting", "pin.erase-wrong",        "pin.erase", "pin.secure-erase"};
+  }
+  if (way.dialect == std::string("simulator")) {
+    names.insert({"limits.tag-longest", "limits.tag-one-above"});
+  }
+  if (way.dialect == std::string("kineticd")) {
+    names.insert({"batch.as-many-changes-as-allowed", "batch.one-change-too-many",
+                  "batch.one-too-many-open"});
+  }
+  return names;
+}
+
 class ConformProgram : public ::testing::TestWithParam<Way> {};
 
 // Recognised by its greeting, whole, destructive cases and all; and of use afterwards.
@@ -95,10 +113,12 @@ TEST_P(ConformProgram, AgreesWithItsDialectAndLeavesAUsableDevice) {
   EXPECT_EQ(matrix["dialect"], way.dialect);
   EXPECT_EQ(matrix["differ"], 0);
   EXPECT_TRUE(matrix["remarks"].empty()) << matrix["remarks"];
-  EXPECT_GT(matrix["agree"], 120);
+  std::set<std::string> not_tried;
   for (const json& one : matrix["cases"]) {
     if (one["verdict"] == "DIFFERS") ADD_FAILURE() << one.dump(2);
+    if (one["verdict"] == "not tried") not_tried.insert(one["name"]);
   }
+  EXPECT_EQ(not_tried, NotTried(way));
   std::vector<std::string> kv = {Program("kbench-kv"), "--server", address};
   if (way.tls) kv.push_back("--tls");
   const auto ask = [&](const std::vector<std::string>& request) {
