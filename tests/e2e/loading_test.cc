@@ -92,7 +92,7 @@ class Loading : public ::testing::Test {
   }
 
   std::unique_ptr<Daemon> server_ =
-      std::make_unique<Daemon>("kbench-server", std::vector<std::string>{});
+      std::make_unique<Daemon>("kbench-server", std::vector<std::string>{}, AddressToComeBackTo());
 };
 
 // Two transports, two sizes, three repetitions.

@@ -1,17 +1,21 @@
 #include "tests/e2e/process.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <sstream>
 #include <utility>
 
@@ -180,6 +184,22 @@ std::string ReadFile(const std::string& path) {
   std::stringstream text;
   text << in.rdbuf();
   return text.str();
+}
+
+std::string AddressToComeBackTo() {
+  constexpr int kFirst = 15'000, kCount = 15'000, kAttempts = 100;  // below ip_local_port_range
+  std::random_device entropy;
+  for (int i = 0; i < kAttempts; ++i) {
+    const auto port = static_cast<uint16_t>(kFirst + entropy() % kCount);
+    const Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {}};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
+      return "127.0.0.1:" + std::to_string(port);
+    }
+  }
+  ADD_FAILURE() << "no free port between " << kFirst << " and " << kFirst + kCount;
+  return "127.0.0.1:0";
 }
 
 Daemon::Daemon(const std::string& program, std::vector<std::string> arguments,

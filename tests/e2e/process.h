@@ -103,4 +103,8 @@ class Daemon {
   std::string address_;
 };
 
+// A free loopback address for a daemon that is to come back to it after its end. Its port is none
+// of those that the kernel gives to whoever asks for any: while it is free nobody else is given it.
+std::string AddressToComeBackTo();
+
 }  // namespace kbench::e2e

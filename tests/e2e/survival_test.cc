@@ -26,7 +26,7 @@ void ExpectSaid(const std::string& text, const std::string& part) {
 class Survival : public testing::Test {
  protected:
   void Agents(int count) {
-    for (int i = 0; i < count; ++i) StartAgent("127.0.0.1:0");
+    for (int i = 0; i < count; ++i) StartAgent(AddressToComeBackTo());
   }
   void StartAgent(const std::string& listen) {
     const std::string kept = absl::StrCat(dir_.path(), "/kept", agents_.size());
