@@ -1,6 +1,6 @@
-// Every message type, success and each failure, from the specification's text: the whole answer,
-// with every field that is present (wire_answer.h), as the dialect kbench gives it. A field too
-// many or too few is a difference, whoever thought of it.
+// Every message type, success and each failure, in the dialect kbench, which is the specification's
+// text but where docs/protocol.md gives a reason: the whole answer, with every field that is
+// present (wire_answer.h). A field too many or too few is a difference, whoever thought of it.
 #include "tests/server/whole_answer.h"
 
 #include <gmock/gmock.h>
@@ -355,12 +355,12 @@ void ExpectAll(Bench* bench) {
   }
 }
 
-TEST(WholeAnswers, FromMemoryAreThoseOfTheSpecification) {
+TEST(WholeAnswers, FromMemoryAreThoseOfTheDefaultDialect) {
   Bench bench(KbenchDialect(), std::make_unique<MemoryStore>());
   ExpectAll(&bench);
 }
 
-TEST(WholeAnswers, FromRocksdbAreThoseOfTheSpecification) {
+TEST(WholeAnswers, FromRocksdbAreThoseOfTheDefaultDialect) {
   const e2e::TempDir dir;
   absl::StatusOr<std::unique_ptr<RocksStore>> store = RocksStore::Open(dir.path() + "/db");
   ASSERT_TRUE(store.ok()) << store.status();
