@@ -24,7 +24,6 @@
 #include "controller/campaign_verdict.h"
 #include "controller/cpu_placement.h"
 #include "controller/fleet.h"
-#include "controller/key_ledger.h"
 #include "controller/live_status.h"
 #include "controller/local_fleet.h"
 #include "controller/path_probe.h"
@@ -89,7 +88,8 @@ class CampaignRun {
         options_(options),
         interrupts_(interrupts),
         progress_(progress),
-        dispatcher_(options.limits, interrupts, progress) {}
+        dispatcher_(options.limits, interrupts, progress),
+        keys_there_(options.keys_there != nullptr ? options.keys_there : &own_keys_) {}
 
   CampaignOutcome Execute() {
     CampaignOutcome outcome;
@@ -319,10 +319,10 @@ class CampaignRun {
       RETURN_IF_ERROR(Annotate(WarmUp(run, cell.settings, request, &warmed),
                                absl::StrCat("warm-up of run ", run.ordinal + 1)));
     }
-    keys_there_.Decide(cell.settings.reuse_keys, &request);
+    keys_there_->Decide(cell.settings.reuse_keys, &request);
     RunOutcome outcome = dispatcher_.Execute(request);
     analysis::RunEvidence& evidence = outcome.evidence;
-    keys_there_.Take(request, outcome, outcome.status.ok(), &evidence.caveats);
+    keys_there_->Take(request, outcome, outcome.status.ok(), &evidence.caveats);
     evidence.caveats.insert(evidence.caveats.end(), warmed.begin(), warmed.end());
     evidence.caveats.insert(evidence.caveats.end(), placement.caveats.begin(),
                             placement.caveats.end());
@@ -399,7 +399,7 @@ class CampaignRun {
       MakeWarmUp(Mix64(run.seed ^ kWarmUpStream), settings.warmup_most, &spec);
       spec.set_run_id(request.run_id);
     }
-    keys_there_.Decide(settings.reuse_keys, &request);
+    keys_there_->Decide(settings.reuse_keys, &request);
     WarmUpWatch watch({.agents = request.agents.size(),
                        .ops = settings.warmup_ops,
                        .steady = settings.warmup_steady});
@@ -413,7 +413,7 @@ class CampaignRun {
     const RunOutcome outcome = Dispatcher(options_.limits, &ended, progress_).Execute(request);
     progress_->set_on_interval(nullptr);
     fleet_->Acknowledge(request.run_id, fleet_->present());
-    keys_there_.Take(request, outcome, outcome.status.ok() || ended.count > 0, said);
+    keys_there_->Take(request, outcome, outcome.status.ok() || ended.count > 0, said);
     if (interrupts_->stop()) return absl::CancelledError("interrupted");
     // An agent that was lost in it is lost in the run that follows, which is where it is kept.
     const bool goes_on = settings.lost_agent == "continue" && !outcome.lost.empty();
@@ -546,7 +546,8 @@ class CampaignRun {
   std::unique_ptr<ResultStore> store_;
   std::optional<CancelWatch> cancel_watch_;
   std::unique_ptr<Fleet> fleet_;
-  KeyLedger keys_there_;
+  KeyLedger own_keys_;
+  KeyLedger* const keys_there_;
   std::set<int> adopted_;       // ordinals
   std::vector<int> ordinals_;   // of evidence_.runs, ascending
   std::string last_own_run_;    // id; empty: none yet

@@ -11,6 +11,7 @@
 #include "controller/dispatcher.h"
 #include "controller/exit_codes.h"
 #include "controller/interrupts.h"
+#include "controller/key_ledger.h"
 #include "controller/path_probe.h"
 #include "controller/progress.h"
 #include "controller/resume.h"
@@ -27,6 +28,9 @@ struct CampaignRunOptions {
   AgentCredentials credentials;
   PhaseLimits limits;
   PathProbeOptions probe;  // of the baselines
+  // Of several campaigns over one data set, one after another, like those of a search; null: this
+  // campaign knows nothing of others. It is read and written.
+  KeyLedger* keys_there = nullptr;
 
   // Fills in what was not given: the usual certificates and, for local_agents, this program's own
   // directory.

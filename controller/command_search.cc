@@ -193,6 +193,7 @@ class Prober {
     ASSIGN_OR_RETURN(Campaign campaign, arguments.Load());
     campaign.gates = plan_.gates;
     CampaignRunOptions options = given_.run;
+    options.keys_there = &keys_there_;
     options.label = absl::StrCat(options.label, options.label.empty() ? "" : ": ",
                                  confirming ? "search, confirming " : "search, ", RateText(rate));
     Progress progress(ProgressForStderr(given_.quiet));
@@ -244,6 +245,7 @@ class Prober {
   const SearchArguments& given_;
   const SearchPlan& plan_;
   Interrupts* const interrupts_;
+  KeyLedger keys_there_;  // every probe reads the keys that the first one has written
   ExitCode code_ = ExitCode::kDone;
 };
 

@@ -178,6 +178,36 @@ TEST(Search, SaysThatTheClientsWindowWasTheLimit) {
   EXPECT_NE(run.answer.at("client"), "");
 }
 
+// However many probes it makes, and whatever becomes of them.
+TEST(Search, WritesItsKeysOnce) {
+  const Daemon server("kbench-server", {});
+  const TempDir dir;
+  const SearchRun run =
+      Search(dir,
+             "name: once\n"
+             "server: {address: '" +
+                 server.address() +
+                 "'}\n"
+                 "workload: {op: get, value_size: 1KiB, keys: 300}\n"
+                 "load: {mode: open, rate_total: 50/s}\n"
+                 "run: {warmup: 0s, duration: 200ms}\n",
+             {"--limit", "p50(get) < 10s", "--most", "200/s", "--confirm-duration", "200ms"});
+  ASSERT_TRUE(run.answer.is_object()) << run.finished.err;
+  EXPECT_GE(run.answer.at("probes").size(), 2u);
+  int runs = 0, writing = 0;
+  for (const auto& probe : run.answer.at("probes")) {
+    for (const std::string& file :
+         FindFiles(probe.at("result").get<std::string>() + "/cells", "summary.json")) {
+      const nlohmann::json facts = ReadJson(file).at("agents").at(0).at("transport_facts");
+      EXPECT_EQ(facts.at("load_keys"), "300");
+      writing += facts.at("load_written") != "0";
+      ++runs;
+    }
+  }
+  EXPECT_GE(runs, 2);
+  EXPECT_EQ(writing, 1);
+}
+
 TEST(Search, SaysThatNothingHolds) {
   const TempDir dir;
   const SearchRun run =
