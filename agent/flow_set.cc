@@ -177,13 +177,14 @@ absl::Status FlowSet::AwaitGreetings() {
 absl::Status FlowSet::Health(absl::string_view when) const {
   for (const auto& session : sessions_) {
     const SessionFindings& findings = session->findings();
-    if (findings.unsolicited > 0 && IsRefusal(findings.unsolicited_status)) {
+    const bool refused = findings.unsolicited > 0 && IsRefusal(findings.unsolicited_status);
+    if (refused || session->refused()) {
       const bool hmac = findings.unsolicited_status == kinetic::StatusCode::kHmacFailure;
       return absl::PermissionDeniedError(
           absl::StrCat(ServerName(), " refused us: ", findings.unsolicited_text,
                        hmac ? absl::StrCat("; does the server know identity ", spec_.identity,
                                            ", and is its HMAC key right?")
-                            : ""));
+                            : TagRemedy(spec_, findings.unsolicited_text)));
     }
     if (session->closed()) {
       return absl::AbortedError(
@@ -224,14 +225,16 @@ absl::Status FlowSet::Prove() {
 }
 
 void FlowSet::TellLost() {
+  const Session* lost = nullptr;
   for (const auto& session : sessions_) {
-    if (!session->closed()) continue;
-    const std::string& why = session->closed_text();
-    options_.control->Stop(
-        RunControl::Why::kServerLost,
-        absl::StrCat(FlowName(spec_, *session), ": ", why, TagRemedy(spec_, why)));
-    return;
+    if (!session->closed() || (lost != nullptr && !session->refused())) continue;
+    lost = session.get();
+    if (lost->refused()) break;
   }
+  if (lost == nullptr) return;
+  const std::string& why = lost->closed_text();
+  options_.control->Stop(WhyGone(*lost),
+                         absl::StrCat(FlowName(spec_, *lost), ": ", why, TagRemedy(spec_, why)));
 }
 
 }  // namespace kbench

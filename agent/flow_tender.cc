@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/pump.h"
+#include "agent/server_limits.h"
 
 namespace kbench {
 namespace {
@@ -17,6 +18,10 @@ constexpr Nanos kLongestReopenPause = Seconds(1);
 
 std::string FlowName(const RunSpec& spec, const Session& session) {
   return absl::StrCat("server ", spec.server.ToString(), ", connection ", session.connection_id());
+}
+
+RunControl::Why WhyGone(const Session& session) {
+  return session.refused() ? RunControl::Why::kServerRefused : RunControl::Why::kServerLost;
 }
 
 FlowTender::FlowTender(const RunSpec* spec, const SocketAddress& server, RunControl* control,
@@ -42,11 +47,11 @@ void FlowTender::Tend(MonoTime now) {
     }
     if (!session->closed() || now < attempts.next || now < next_attempt_) continue;
     if (attempts.made == spec_.reconnects) {
-      control_->Stop(
-          RunControl::Why::kServerLost,
-          absl::StrCat(FlowName(spec_, *session), ": ", session->closed_text(), "; ", attempts.made,
-                       " attempts to open it again were made",
-                       attempts.failure.empty() ? "" : ", the last failure: ", attempts.failure));
+      control_->Stop(attempts.unreachable ? RunControl::Why::kServerLost : WhyGone(*session),
+                     absl::StrCat(FlowName(spec_, *session), ": ", session->closed_text(), "; ",
+                                  attempts.made, " attempts to open it again were made",
+                                  attempts.failure.empty() ? "" : ", the last failure: ",
+                                  attempts.failure, TagRemedy(spec_, session->closed_text())));
       return;
     }
     tend_first_ = i + 1;
@@ -67,6 +72,7 @@ void FlowTender::TryReopen(size_t i, Nanos timeout) {
   next_attempt_ = attempts.opened + took;
   attempts.pause = std::clamp(attempts.pause * 2, kShortestReopenPause, kLongestReopenPause);
   attempts.next = attempts.opened + attempts.pause;
+  attempts.unreachable = !status.ok();
   if (status.ok()) {
     session->Reopened();
   } else {

@@ -19,6 +19,9 @@ namespace kbench {
 // "server 10.0.0.1:8123, connection 17", for messages.
 std::string FlowName(const RunSpec& spec, const Session& session);
 
+// Why a run ends with this session, which is closed: the server said no, or it went away.
+RunControl::Why WhyGone(const Session& session);
+
 class FlowTender {
  public:
   // All are borrowed; sessions[i] owns flow i.
@@ -38,6 +41,7 @@ class FlowTender {
     MonoTime next;
     MonoTime opened;  // the last one's end
     std::string failure;
+    bool unreachable = false;  // the last one failed
   };
 
   void TryReopen(size_t i, Nanos timeout);

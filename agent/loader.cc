@@ -165,6 +165,9 @@ absl::Status Loader::Judge(const Recorder& recorder, uint64_t share, const LoadB
   if (options_.control->why() == RunControl::Why::kServerLost) {
     return absl::AbortedError(options_.control->reason());
   }
+  if (options_.control->why() == RunControl::Why::kServerRefused) {
+    return absl::PermissionDeniedError(options_.control->reason());
+  }
   if (options_.control->stopped()) return absl::CancelledError(options_.control->reason());
   const std::string server = set_->ServerName();
   const std::string busy =

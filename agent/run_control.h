@@ -14,7 +14,8 @@ namespace kbench {
 
 class RunControl {
  public:
-  enum class Why { kNotStopped, kAsked, kServerLost };
+  // kServerRefused: it is there, and ended a connection saying why.
+  enum class Why { kNotStopped, kAsked, kServerLost, kServerRefused };
 
   // A stage will end at `end`, unless the run has been stopped.
   void PlanEnd(MonoTime end) {
@@ -22,10 +23,12 @@ class RunControl {
     if (why_ == Why::kNotStopped) end_ns_.store(end.ns());
   }
 
-  // Ends the stage now, from any thread. The first reason stays.
+  // Ends the stage now, from any thread. The first reason stays; but a server that says no to one
+  // connection is not lost, and why others ended without a word is what it says.
   void Stop(Why why, std::string reason) {
     std::lock_guard lock(mutex_);
-    if (why_ != Why::kNotStopped) return;
+    const bool says_more = why_ == Why::kServerLost && why == Why::kServerRefused;
+    if (why_ != Why::kNotStopped && !says_more) return;
     why_ = why;
     reason_ = std::move(reason);
     end_ns_.store(std::min(end_ns_.load(), MonoNow().ns()));

@@ -195,6 +195,9 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
   if (control_.why() == RunControl::Why::kServerLost) {
     outcome.abort_reason = absl::StrCat("SERVER_LOST: ", outcome.abort_reason);
     outcome.server_trace.reason = "the server was lost";
+  } else if (control_.why() == RunControl::Why::kServerRefused) {
+    outcome.abort_reason = absl::StrCat("SERVER_REFUSED: ", outcome.abort_reason);
+    outcome.server_trace.reason = "the server refused the run";
   } else if (spec_.transport == TransportKind::kNull) {
     outcome.server_trace.reason = "the null transport has no server";
   } else {

@@ -235,6 +235,7 @@ void Session::TakeBytes(const TransportEvent& event) {
     }
     Slot* slot = Match(*reply);
     if (slot == nullptr) continue;
+    if (said_last_ && !reply->unsolicited && slot->record.started > said_at_) said_last_ = false;
     Judge(*reply, event, slot);
     if (std::exchange(shared, false)) slot->record.flags |= kSharedReceiveStamp;
     if (held != nullptr) {
@@ -266,10 +267,18 @@ void Session::TakeUnsolicited(const Reply& reply) {
     RenewCredits(now);
     return;
   }
+  said_last_ = true;
+  said_at_ = options_.now();
   ++findings_.unsolicited;
   findings_.unsolicited_status = reply.status;
   findings_.unsolicited_text =
       absl::StrCat(kinetic::Name(reply.status), reply.text.empty() ? "" : ": ", reply.text);
+}
+
+bool Session::IsFarewell() const {
+  using kinetic::StatusCode;
+  return findings_.unsolicited_status == StatusCode::kShutdown ||
+         findings_.unsolicited_status == StatusCode::kHibernate;
 }
 
 Slot* Session::Match(const Reply& reply) {
@@ -478,6 +487,7 @@ void Session::Reopened() {
   reader_.Reset();
   late_expected_ = 0;
   said_before_ = findings_.unsolicited;
+  said_last_ = false;
   last_kernel_received_ = RealTime();
 }
 

@@ -137,6 +137,9 @@ class Session {
   bool ready() const { return ready_; }  // the handshake came, and was a welcome
   bool closed() const { return !closed_.empty(); }
   const std::string& closed_text() const { return closed_; }  // why the flow is gone
+  // It is gone because the server said no: an unsolicited status was its last word, and none that
+  // says that the server itself goes away.
+  bool refused() const { return closed() && said_last_ && !IsFarewell(); }
   int64_t connection_id() const { return connection_id_; }
   int64_t greeted_cluster_version() const { return greeted_cluster_version_; }
   // As the handshake said them.
@@ -155,6 +158,7 @@ class Session {
   uint32_t NextProbe();
   void TakeBytes(const TransportEvent& event);
   void TakeUnsolicited(const Reply& reply);
+  bool IsFarewell() const;
   Slot* Match(const Reply& reply);
   // True when the reply answers a message within a batch: nothing is decided before its last.
   bool TakeBatchStep(const Reply& reply);
@@ -210,6 +214,8 @@ class Session {
   uint32_t lingering_probes_ = 0;  // kOver, stamps not final
   uint64_t late_expected_ = 0;     // answers to lost requests that may still come
   uint64_t said_before_ = 0;       // findings_.unsolicited of earlier connections
+  bool said_last_ = false;         // unasked, and nothing that was sent later has been answered
+  MonoTime said_at_;
   RealTime last_kernel_received_;
   bool ready_ = false;
   int64_t connection_id_ = 0;

@@ -88,6 +88,8 @@ RunAttempt::RunAttempt(const PhaseLimits& limits, const Interrupts* interrupts, 
 absl::Status RunAttempt::Run() {
   absl::Status status = Phases();
   if (!status.ok() && started_) Salvage();
+  // Of a server that one agent finds gone without a word, another one may have heard why.
+  if (server_lost_ && !refusal_.ok()) status = Annotate(refusal_, "phase measure");
   SayGoodbye();
   for (AgentState& agent : agents_) agent.stream.reset();
   return status;
@@ -250,7 +252,7 @@ absl::Status RunAttempt::Apply(AgentEvent event) {
     case control::RunEvent::kFailed:
       agent.failed = true;
       missed_start_ |= message.failed().kind() == control::Failed::MISSED_START;
-      return FromFailed(message.failed(), agent.link->address());
+      return Gone(message.failed().kind(), FromFailed(message.failed(), agent.link->address()));
     case control::RunEvent::EVENT_NOT_SET:
       break;
   }
@@ -287,10 +289,23 @@ absl::Status RunAttempt::ApplyResult(AgentState* agent, const control::ResultChu
   if (agent->result.agent().empty()) agent->result.set_agent(address);
   agent->done = true;
   if (!agent->result.aborted()) return absl::OkStatus();
+  const std::string& reason = agent->result.abort_reason();
+  const std::string text = absl::StrCat("agent ", address, " aborted the run: ", reason);
+  if (absl::StartsWith(reason, "SERVER_REFUSED")) {
+    return Gone(control::Failed::SERVER_REFUSED, absl::UnavailableError(text));
+  }
+  if (absl::StartsWith(reason, "SERVER_LOST")) {
+    return Gone(control::Failed::SERVER_LOST, absl::DataLossError(text));
+  }
   // Neither we nor the server ended it: its owner did, or another controller.
-  agent->lost |= !stopping_ && !absl::StartsWith(agent->result.abort_reason(), "SERVER_LOST");
-  return absl::DataLossError(
-      absl::StrCat("agent ", address, " aborted the run: ", agent->result.abort_reason()));
+  agent->lost |= !stopping_;
+  return absl::DataLossError(text);
+}
+
+absl::Status RunAttempt::Gone(control::Failed::Kind kind, absl::Status why) {
+  server_lost_ |= kind == control::Failed::SERVER_LOST && !stopping_;
+  if (kind == control::Failed::SERVER_REFUSED && refusal_.ok()) refusal_ = why;
+  return why;
 }
 
 absl::Status RunAttempt::OutOfTime(absl::string_view phase, Nanos timeout, Reached reached) {

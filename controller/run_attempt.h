@@ -76,6 +76,8 @@ class RunAttempt {
   absl::Status Apply(AgentEvent event);
   absl::Status ApplyEnd(AgentState* agent, const absl::Status& end);
   absl::Status ApplyResult(AgentState* agent, const control::ResultChunk& chunk);
+  // Notes what an agent says of the server's end, and gives it back.
+  absl::Status Gone(control::Failed::Kind kind, absl::Status why);
 
   const PhaseLimits& limits_;
   const Interrupts* const interrupts_;
@@ -88,6 +90,8 @@ class RunAttempt {
   bool started_ = false;
   bool stopping_ = false;
   bool missed_start_ = false;
+  bool server_lost_ = false;  // what went wrong first is that an agent lost the server
+  absl::Status refusal_;      // the server's, as the first agent tells it that has met one
 };
 
 }  // namespace kbench

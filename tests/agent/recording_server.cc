@@ -86,9 +86,6 @@ void RecordingServer::Greet(int fd, int64_t connection_id) {
     return;
   }
   kinetic::Command command;
-  command.has_header = true;
-  command.header.connection_id = connection_id;
-  command.header.cluster_version = 0;
   command.status.emplace();
   command.status->code =
       options_.locked ? kinetic::StatusCode::kDeviceLocked : kinetic::StatusCode::kSuccess;
@@ -96,10 +93,24 @@ void RecordingServer::Greet(int fd, int64_t connection_id) {
     command.get_log.emplace().limits.emplace().max_outstanding_write_requests =
         options_.write_limit;
   }
-  kinetic::Encoder encoder;
+  SendAll(fd, Unasked(&command, connection_id));
+}
+
+std::string RecordingServer::Unasked(kinetic::Command* command, int64_t connection_id) const {
+  command->has_header = true;
+  command->header.connection_id = connection_id;
+  command->header.cluster_version = 0;
   std::string pdu;
-  encoder.Append(command, kinetic::Signature::Unsolicited(), 0, &pdu);
-  SendAll(fd, pdu);
+  kinetic::Encoder().Append(*command, kinetic::Signature::Unsolicited(), 0, &pdu);
+  return pdu;
+}
+
+std::string RecordingServer::Refusal(int64_t connection_id) const {
+  kinetic::Command command;
+  command.status.emplace();
+  command.status->code = options_.refusal;
+  command.status->message = "not from you";
+  return Unasked(&command, connection_id);
 }
 
 void RecordingServer::Serve(Connection* connection, int64_t connection_id) {
@@ -124,6 +135,12 @@ void RecordingServer::Serve(Connection* connection, int64_t connection_id) {
       ++number;
       ++at_once;
       if (options_.close_after != 0 && number > options_.close_after) {
+        open = false;
+        break;
+      }
+      if (number == options_.warn_at) answers += Refusal(connection_id);
+      if (options_.refuse_after != 0 && number > options_.refuse_after) {
+        SendAll(fd, answers + Refusal(connection_id));
         open = false;
         break;
       }

@@ -25,10 +25,14 @@ class RecordingServer {
  public:
   struct Options {
     std::string hmac_key = std::string(kinetic::kFactoryKey);
-    bool silent = false;              // accepts and says nothing
-    bool garbage = false;             // greets with what is no PDU
-    bool record = true;               // keep the streams
-    uint64_t close_after = 0;         // requests of one connection; 0: never
+    bool silent = false;       // accepts and says nothing
+    bool garbage = false;      // greets with what is no PDU
+    bool record = true;        // keep the streams
+    uint64_t close_after = 0;  // requests of one connection; 0: never
+    // Requests of one connection, then an unsolicited status that says why, and its end; 0: never.
+    uint64_t refuse_after = 0;
+    kinetic::StatusCode refusal = kinetic::StatusCode::kInvalidRequest;
+    uint64_t warn_at = 0;             // request of one connection: `refusal`, and it goes on
     uint64_t refuse_puts_after = 0;   // of one connection: NO_SPACE from then on; 0: never
     uint64_t swallow_after = 0;       // requests of one connection: read, never answered; 0: never
     bool corrupt_values = false;      // answers with the last bit of every value flipped
@@ -77,6 +81,9 @@ class RecordingServer {
   void Accept();
   void Serve(Connection* connection, int64_t connection_id);
   void Greet(int fd, int64_t connection_id);
+  // What nobody asked for: a greeting, or why the connection ends.
+  std::string Unasked(kinetic::Command* command, int64_t connection_id) const;
+  std::string Refusal(int64_t connection_id) const;
   std::string Answer(const kinetic::Message& request, Bytes value, uint64_t number);
   // What the store does with a request, and the answer but for its header. Needs mutex_.
   kinetic::StatusCode Do(const kinetic::Command& request, Bytes value, bool full,

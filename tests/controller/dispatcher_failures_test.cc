@@ -251,6 +251,50 @@ TEST_F(DispatcherTest, AServerLostHalfWayIsToldByTheAgent) {
   EXPECT_SAYS(outcome.status, "server x went away");
 }
 
+// What an agent's result says of the server's end.
+Events Ended(Events good, const std::string& reason) {
+  result::RunResult result;
+  for (const control::RunEvent& event : good) {
+    if (event.has_result()) result.ParseFromString(event.result().data());
+  }
+  result.set_aborted(true);
+  result.set_abort_reason(reason);
+  return ResultEvents(result.SerializeAsString());
+}
+
+TEST_F(DispatcherTest, AServerThatRefusesIsToldFromOneThatIsLost) {
+  const auto ends = [](const std::string& reason) {
+    return [reason](const RunCommand& command, Events good) {
+      return command.has_start() ? Ended(std::move(good), reason) : std::move(good);
+    };
+  };
+  Add({.answer = ends("SERVER_REFUSED: server x said Tag required")});
+  const RunOutcome outcome = Execute();
+  EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kServerUnreachable) << outcome.status;
+  EXPECT_SAYS(outcome.status, "phase measure");
+  EXPECT_SAYS(outcome.status, "Tag required");
+  EXPECT_TRUE(outcome.lost.empty()) << "no agent is lost";
+  EXPECT_EQ(outcome.evidence.agents.size(), 1u) << "what was measured is kept";
+}
+
+// Whichever of two agents is heard first.
+TEST_F(DispatcherTest, OneAgentThatHeardWhyTheServerEndedSpeaksForAll) {
+  const auto ends = [](const char* at_start, const char* at_stop) {
+    return [at_start, at_stop](const RunCommand& command, Events good) {
+      if (command.has_start() && at_start == nullptr) return Events();
+      const char* const reason = command.has_start() ? at_start : at_stop;
+      return command.has_start() || command.has_stop() ? Ended(std::move(good), reason)
+                                                       : std::move(good);
+    };
+  };
+  Add({.answer = ends("SERVER_LOST: server x closed the connection", "")});
+  Add({.answer = ends(nullptr, "SERVER_REFUSED: server x said Tag required")});
+  const RunOutcome outcome = Execute();
+  EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kServerUnreachable) << outcome.status;
+  EXPECT_SAYS(outcome.status, "Tag required");
+  EXPECT_TRUE(outcome.lost.empty());
+}
+
 TEST_F(DispatcherTest, AnAgentThatHoldsAnotherSpecIsNotStarted) {
   Events other(1);
   other[0].mutable_prepared()->set_spec_sha256("0000");
