@@ -1,5 +1,6 @@
 #include "client/client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -164,16 +165,28 @@ absl::StatusOr<Reply> Client::Receive(MonoTime deadline) {
   }
 }
 
-absl::StatusOr<Reply> Client::VisitKeys(absl::string_view first, absl::string_view last,
-                                        const std::function<bool(absl::string_view key)>& visit) {
+std::string Client::LastKey() const {
+  // The smallest and the largest limit that servers are known to say.
+  constexpr uint32_t kSmallest = 1024, kLargest = 4096;
+  const uint32_t limit = limits().max_key_size.value_or(0);
+  return std::string(limit == 0 ? kSmallest : std::min(limit, kLargest), '\xff');
+}
+
+uint32_t Client::KeysInPage() const {
   constexpr uint32_t kUnlimited = UINT32_MAX;  // on the wire
   constexpr uint32_t kPage = 200;
   const uint32_t allowed = limits().max_key_range_count.value_or(kPage);
-  const uint32_t page = allowed == 0 || allowed == kUnlimited ? kPage : allowed;
+  return allowed == 0 || allowed == kUnlimited ? kPage : allowed;
+}
+
+absl::StatusOr<Reply> Client::VisitKeys(absl::string_view first, absl::string_view last,
+                                        const std::function<bool(absl::string_view key)>& visit) {
+  const uint32_t page = KeysInPage();
+  const std::string end = last.empty() ? LastKey() : std::string(last);
   std::string from(first);
   for (bool inclusive = true;; inclusive = false) {
     ASSIGN_OR_RETURN(Reply reply, Call(KeyRangeRequest({.start_key = from,
-                                                        .end_key = last,
+                                                        .end_key = end,
                                                         .start_key_inclusive = inclusive,
                                                         .end_key_inclusive = true,
                                                         .max_returned = page})));

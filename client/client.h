@@ -84,9 +84,14 @@ class Client {
   // Sends a request that the server does not answer: a PUT or DELETE within a batch.
   absl::Status SendUnanswered(const kinetic::Command& command, absl::string_view value = "");
 
-  // Every key from `first` to `last`, both included, in pages of what the server allows; stops
-  // early when `visit` returns false. Keys that come or go meanwhile may or may not be seen. Gives
-  // the last reply: SUCCESS, or the server's refusal.
+  // No key is behind it, and no server refuses it for its length: 0xff as often as the greeting
+  // says that a key may be long. A range without an end is refused, or empty, on many servers.
+  std::string LastKey() const;
+  // What the server gives at once, as the greeting says.
+  uint32_t KeysInPage() const;
+  // Every key from `first` to `last` (empty: the last), both included, in pages of what the server
+  // allows; stops early when `visit` returns false. Keys that come or go meanwhile may or may not
+  // be seen. Gives the last reply: SUCCESS, or the server's refusal.
   absl::StatusOr<Reply> VisitKeys(absl::string_view first, absl::string_view last,
                                   const std::function<bool(absl::string_view key)>& visit);
 

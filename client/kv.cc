@@ -204,20 +204,33 @@ absl::Status Delete(const KvFlags& flags, KvSession* session) {
       DeleteRequest(flags.key, {.expected = flags.expected, .force = flags.force}, when));
 }
 
+namespace {
+
+// Servers refuse a range without an end, or find nothing in it.
+std::string EndOf(const KvFlags& flags, KvSession* session) {
+  return flags.last_key.empty() ? session->client()->LastKey() : flags.last_key;
+}
+
+kinetic::Range RangeTo(absl::string_view last, const KvFlags& flags) {
+  return {.start_key = flags.key,
+          .end_key = last,
+          .start_key_inclusive = true,
+          .end_key_inclusive = true};
+}
+
+}  // namespace
+
 absl::Status Keys(const KvFlags& flags, KvSession* session) {
+  const std::string last = EndOf(flags, session);
   session->told()["keys"] = nlohmann::ordered_json::array();
   if (!flags.reverse && flags.max == 0) {
-    return session->Take(
-        session->client()->VisitKeys(flags.key, flags.last_key, [&](absl::string_view key) {
-          ShowKeys({key}, session);
-          return true;
-        }));
+    return session->Take(session->client()->VisitKeys(flags.key, last, [&](absl::string_view key) {
+      ShowKeys({key}, session);
+      return true;
+    }));
   }
-  kinetic::Range range = {.start_key = flags.key,
-                          .end_key = flags.last_key,
-                          .start_key_inclusive = true,
-                          .end_key_inclusive = true};
-  if (flags.max > 0) range.max_returned = flags.max;
+  kinetic::Range range = RangeTo(last, flags);
+  range.max_returned = flags.max > 0 ? flags.max : session->client()->KeysInPage();
   if (flags.reverse) range.reverse = true;
   RETURN_IF_ERROR(session->Ask(KeyRangeRequest(range)));
   const auto& found = session->reply().command().range;
@@ -278,10 +291,8 @@ absl::Status Push(const KvFlags& flags, KvSession* session) {
 }
 
 absl::Status Scan(const KvFlags& flags, KvSession* session) {
-  RETURN_IF_ERROR(session->Ask(MediaScanRequest({.start_key = flags.key,
-                                                 .end_key = flags.last_key,
-                                                 .start_key_inclusive = true,
-                                                 .end_key_inclusive = true})));
+  const std::string last = EndOf(flags, session);
+  RETURN_IF_ERROR(session->Ask(MediaScanRequest(RangeTo(last, flags))));
   session->told()["keys"] = nlohmann::ordered_json::array();
   const auto& broken = session->reply().command().range;
   if (broken.has_value()) ShowKeys(broken->keys, session);

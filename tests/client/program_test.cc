@@ -89,6 +89,36 @@ TEST_F(KvTest, StoresAndFindsObjects) {
   EXPECT_THAT(gone.err, HasSubstr("NOT_FOUND"));
 }
 
+// Whatever the server makes of a range without an end, or without a number of keys.
+TEST_F(KvTest, ListsAllKeysOfEveryDialect) {
+  for (const char* dialect : {"kbench", "spec", "simulator", "kineticd"}) {
+    for (const char* store : {"memory", "rocksdb"}) {
+      SCOPED_TRACE(std::string(dialect) + " " + store);
+      const TempDir data;
+      std::vector<std::string> arguments = {"--dialect", dialect, "--store", store};
+      if (store == std::string("rocksdb")) {
+        arguments.insert(arguments.end(), {"--data-dir", data.path() + "/store"});
+      }
+      const Daemon server("kbench-server", arguments);
+      const auto kv = [&server](std::vector<std::string> words) {
+        return Run(server.address(), std::move(words));
+      };
+      ExpectOk(kv({"range"}));
+      ExpectOk(kv({"range", "--reverse"}));
+      // The last one is behind every text.
+      for (const char* key : {"a", "b", "c", "\xff\xff\xff"}) ExpectOk(kv({"put", key, "value"}));
+      ExpectOk(kv({"--hex", "range"}), "61\n62\n63\nffffff\n");
+      ExpectOk(kv({"--hex", "range", "b"}), "62\n63\nffffff\n");
+      ExpectOk(kv({"range", "", "b"}), "a\nb\n");
+      ExpectOk(kv({"range", "b", "c"}), "b\nc\n");
+      ExpectOk(kv({"range", "--max", "2"}), "a\nb\n");
+      ExpectOk(kv({"--hex", "range", "--reverse"}), "ffffff\n63\n62\n61\n");
+      ExpectOk(kv({"range", "a", "b", "--reverse"}), "b\na\n");
+      EXPECT_EQ(kv({"scan"}).code, 0);
+    }
+  }
+}
+
 TEST_F(KvTest, PutsTheTagThatItIsTold) {
   const auto put = [&](std::vector<std::string> options) {
     options.insert(options.begin(), {"put", "k", "abc", "--force"});
