@@ -499,7 +499,7 @@ class Parser {
 }  // namespace
 
 bool Settings::LoadsKeys() const {
-  if (IsExternal()) return false;
+  if (IsExternal() || transport == "null") return false;
   if (load != LoadKeys::kAuto) return load == LoadKeys::kYes;
   return std::any_of(ops.begin(), ops.end(), [](const OpWeight& share) {
     return share.op == "get" || share.op == "next" || share.op == "previous" ||

@@ -126,7 +126,7 @@ struct Settings {
   bool IsExternal() const { return transport == "external"; }
 
   // Whether the keys are written before the run: not those of an external client, which are its
-  // own.
+  // own, nor over the null transport, which keeps none. What plans and what runs ask.
   bool LoadsKeys() const;
   // On the agent's host, between its flows and the server.
   bool has_relay() const { return inject_relay.has_value() || relay_rate > 0; }

@@ -350,7 +350,7 @@ void CheckCells(const std::vector<Cell>& cells, const IsGiven& is_given,
         {path, absl::StrCat(path, " has no effect without workload.key_order: hotspot")});
   }
   if (any([](const Settings& s) { return s.reuse_keys; }) &&
-      !any([](const Settings& s) { return s.LoadsKeys() && s.transport != "null"; })) {
+      !any([](const Settings& s) { return s.LoadsKeys(); })) {
     complaints->push_back({"load.reuse",
                            "load.reuse has no effect where no keys are loaded; add an operation "
                            "that reads them (get, "

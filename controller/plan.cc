@@ -67,8 +67,9 @@ class LoadPlanner {
     bool loads = false;
     for (int stage = s.WarmsUpApart() ? 0 : 1; stage < 2; ++stage) {
       ledger_.Decide(false, &spec);
-      const bool writes = spec.load() && !spec.reuse_keys() && s.transport != "null";
+      const bool writes = spec.load() && !spec.reuse_keys();
       if (writes) Add(s);
+      plan_->loads_most += spec.load();
       loads |= writes;
       const control::Loaded loaded;
       ledger_.Take(spec, spec.load() ? &loaded : nullptr, true);
@@ -128,12 +129,19 @@ std::string DescribeLoads(const Plan& plan) {
   if (plan.loads == 0) return "to load: nothing\n";
   const auto runs = std::count_if(plan.runs.begin(), plan.runs.end(),
                                   [](const PlannedRun& run) { return run.loads; });
+  const std::string kept_nowhere =
+      plan.loads_most == plan.loads
+          ? ""
+          : absl::StrFormat(
+                "a server that keeps nothing (kbench-server --store null) is given keys %d times, "
+                "not %d: no look finds them\n",
+                plan.loads_most, plan.loads);
   return absl::StrFormat(
       "to load: %s of values in %d keys, before %d of %d runs; the others that need keys find them "
-      "there, which their agents look at\n"
+      "there, which their agents look at\n%s"
       "loading takes about %s over round trips of 1 ms, %s over 10 ms, and the server's own time "
       "for it\n",
-      HumanBytes(plan.load_bytes), plan.load_keys, runs, plan.runs.size(),
+      HumanBytes(plan.load_bytes), plan.load_keys, runs, plan.runs.size(), kept_nowhere,
       LoadTime(plan, Millis(1)), LoadTime(plan, Millis(10)));
 }
 
@@ -208,6 +216,7 @@ std::string PlanJson(const Campaign& campaign, const Plan& plan, size_t agents) 
   json["repetitions"] = campaign.repetitions;
   json["measuring_ns"] = plan.measuring.count();
   json["loads"] = plan.loads;
+  json["loads_most"] = plan.loads_most;
   json["load_keys"] = plan.load_keys;
   json["load_bytes"] = plan.load_bytes;
   json["overrides"] = campaign.overrides;

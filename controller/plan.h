@@ -39,7 +39,8 @@ struct Plan {
   // keys, so that none has to write them again because another one did.
   std::vector<uint64_t> key_seeds;
   Nanos measuring;          // warm-up and measured windows; set-up and loading come on top
-  uint64_t loads = 0;       // times that keys are written, at most, warm-ups included
+  uint64_t loads = 0;       // times that keys are written, warm-ups included
+  uint64_t loads_most = 0;  // ... where the server keeps nothing (a null store): no look finds them
   uint64_t load_keys = 0;   // that this writes, over all agents
   uint64_t load_bytes = 0;  // their values
   uint64_t load_turns = 0;  // round trips that this takes, one after another

@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "controller/run_spec.h"
+
 namespace kbench {
 namespace {
 
@@ -244,6 +246,24 @@ TEST(Plan, SaysHowOftenHowMuchAndHowLongItLoads) {
   // Four connections of 128: 12800 keys in 25 round trips, and 8 until the windows are so wide.
   EXPECT_THAT(text, ::testing::HasSubstr("loading takes about 0.0 s over round trips of 1 ms, "
                                          "0.3 s over 10 ms"));
+}
+
+// Plans and runs ask the same: what a run's spec does not say, no agent does.
+TEST(Plan, LoadsWhatItsRunsLoad) {
+  const auto campaign = ParseCampaign("c.yaml",
+                                      "name: p\ntransport: [socket, null]\n"
+                                      "workload: {op: get, load: true, keys: 100}\n"
+                                      "probes: {passes: [bare]}\n",
+                                      {.local_agents = 1});
+  ASSERT_TRUE(campaign.ok()) << campaign.status();
+  EXPECT_TRUE(MakeRunSpec(campaign->cells[0].settings, {}).load());
+  EXPECT_FALSE(MakeRunSpec(campaign->cells[1].settings, {}).load());
+  const Plan plan = MakePlan(*campaign, 1);
+  EXPECT_EQ(plan.loads, 1u);
+  EXPECT_EQ(plan.loads_most, 3u) << "of the socket's runs, where the server keeps nothing";
+  EXPECT_THAT(DescribePlan(*campaign, plan, 1),
+              ::testing::HasSubstr("is given keys 3 times, not 1:"));
+  EXPECT_EQ(nlohmann::json::parse(PlanJson(*campaign, plan, 1))["loads_most"], 3);
 }
 
 TEST(Plan, IsDescribedAndResolved) {
