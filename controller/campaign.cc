@@ -19,6 +19,7 @@
 #include "controller/campaign_fields.h"
 #include "controller/gate_syntax.h"
 #include "controller/suggestion.h"
+#include "controller/workload_use.h"
 
 namespace kbench {
 namespace {
@@ -385,7 +386,11 @@ class Parser {
     CheckWhole({.local_agents = options_.local_agents, .agents = campaign_.agents.size()},
                &complaints);
     const auto is_given = [this](absl::string_view path) { return IsGiven(path); };
-    CheckCells(campaign_.cells, is_given, &complaints);
+    CheckCells(campaign_.cells, &complaints);
+    if (!options_.takes_unused_workload) {
+      CheckWorkloadUse(
+          campaign_.cells, [this](absl::string_view path) { return IsMeant(path); }, &complaints);
+    }
     if (!options_.takes_unused_probes) {
       const auto is_chosen = [this](absl::string_view path) {
         return IsGiven(path) && IsBySet(path) == IsBySet("probes.passes");
@@ -418,6 +423,15 @@ class Parser {
   bool IsGiven(absl::string_view path) const {
     return std::any_of(given_.begin(), given_.end(),
                        [&](const Given& given) { return given.field->path == path; });
+  }
+
+  // Given, and no --set has taken away for once what would use it.
+  bool IsMeant(absl::string_view path) const {
+    const auto is_by_set = [this](const char* decisive) { return IsBySet(decisive); };
+    constexpr const char* kDecisive[] = {"workload.op", "workload.mix", "workload.load",
+                                         "transport"};
+    return IsGiven(path) &&
+           (IsBySet(path) || std::none_of(std::begin(kDecisive), std::end(kDecisive), is_by_set));
   }
 
   // Given by --set, the last word.

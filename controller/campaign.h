@@ -172,6 +172,8 @@ struct CampaignOptions {
   bool takes_unused_probes = false;
 };
 
+  // Nor is a field of the workload that no cell can use: the campaign was taken before.
+  bool takes_unused_workload = false;
 // InvalidArgument with every complaint, one per line. `file` only names the text in errors.
 absl::StatusOr<Campaign> ParseCampaign(absl::string_view file, absl::string_view text,
                                        const CampaignOptions& options);

@@ -310,18 +310,8 @@ void CheckWhole(const CampaignAgents& agents, std::vector<CampaignComplaint>* co
   }
 }
 
-void CheckCells(const std::vector<Cell>& cells, const IsGiven& is_given,
-                std::vector<CampaignComplaint>* complaints) {
+void CheckCells(const std::vector<Cell>& cells, std::vector<CampaignComplaint>* complaints) {
   CheckVerify(cells, complaints);
-  for (const auto& [path, op] :
-       {std::pair<const char*, const char*>{"workload.range_keys", "range"},
-        {"workload.batch_ops", "batch"}}) {
-    const auto uses = [op = op](const Cell& cell) { return Uses(cell.settings, op); };
-    if (!is_given(path) || std::any_of(cells.begin(), cells.end(), uses)) continue;
-    complaints->push_back(
-        {path, absl::StrCat(path, " has no effect without the operation ", op,
-                            "; add it to workload.op or workload.mix, or drop ", path)});
-  }
   const auto has_burst = [](const Cell& cell) { return cell.settings.burst_size > 0; };
   const auto has_bursts = [](const Cell& cell) { return cell.settings.arrival == "bursts"; };
   if (std::any_of(cells.begin(), cells.end(), has_burst) &&

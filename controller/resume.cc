@@ -62,7 +62,8 @@ absl::StatusOr<Resumption> OpenForResume(const std::string& directory, const Inv
                                                       {.local_agents = resumption.local_agents,
                                                        .overrides = std::move(overrides),
                                                        .inventory = inventory,
-                                                       .takes_unused_probes = true}));
+                                                       .takes_unused_probes = true,
+                                                       .takes_unused_workload = true}));
   const Campaign& campaign = resumption.campaign;
   if (resumption.local_agents == 0) {
     agents = campaign.agents.size();

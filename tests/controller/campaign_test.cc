@@ -265,6 +265,36 @@ TEST(Campaign, VerifyWorksInASweepOfOperations) {
   Good("name: v\nworkload: {op: put, value_size: 16B, verify: false}\n");
 }
 
+TEST(Campaign, AFieldOfTheWorkloadIsOfUseWhereOneCellUsesIt) {
+  const std::string tag = ", tag: sha1, compressible: 10%, value_size: 1KiB}\n";
+  // They are in the names of keys: whoever reads or deletes what an earlier campaign wrote says
+  // them.
+  for (const char* op :
+       {"op: put", "op: batch", "op: get", "op: get, load: false", "op: delete, load: false",
+        "op: noop, load: true", "op: [noop, put_new]"}) {
+    Good(absl::StrCat("name: u\nworkload: {", op, tag));
+  }
+  Good("name: u\nworkload: {op: get_miss, keys: 5, key_size: 20B, key_order: zipf}\n");
+  Good("name: u\nworkload: {op: delete, synchronization: flush}\n");
+  Good("name: u\nworkload: {op: get, synchronization: flush}\n");
+  Good("name: u\ntransport: [null, socket]\nworkload: {load: true, tag: none}\n");
+}
+
+TEST(Campaign, AFieldOfTheWorkloadIsNoMistakeWhenSetTakesItsUseAway) {
+  const std::string yaml = "name: s\nworkload: {op: get, keys: 5, tag: sha1}\n";
+  Good(yaml, {.local_agents = 1, .overrides = {"workload.op=noop"}});
+  Good(yaml, {.local_agents = 1, .overrides = {"transport=null"}});
+  EXPECT_THAT(
+      Errors(yaml, {.local_agents = 1, .overrides = {"workload.op=noop", "workload.tag=none"}}),
+      AllOf(HasSubstr("--set workload.tag=none: workload.tag has no effect"),
+            Not(HasSubstr("workload.keys"))));
+  // What was accepted when it was begun is taken when it is resumed.
+  const std::string old = "name: s\nworkload: {op: noop, tag: sha1}\n";
+  EXPECT_THAT(Errors(old, {.local_agents = 1}), HasSubstr("c.yaml:2:27: workload.tag"));
+  EXPECT_TRUE(
+      ParseCampaign("c.yaml", old, {.local_agents = 1, .takes_unused_workload = true}).ok());
+}
+
 TEST(Campaign, PassesAskForTheirOwnStamps) {
   using analysis::Pass;
   const Campaign campaign =
