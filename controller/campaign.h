@@ -124,6 +124,8 @@ struct Settings {
   bool WarmsUpApart() const { return warmup_ops > 0 || warmup_steady > 0; }
 
   bool IsExternal() const { return transport == "external"; }
+  // So there is nothing to verify: nobody keeps values, or nobody but the program sees them.
+  bool KeepsNoValues() const { return transport == "null" || IsExternal(); }
 
   // Whether the keys are written before the run: not those of an external client, which are its
   // own, nor over the null transport, which keeps none. What plans and what runs ask.
@@ -170,10 +172,10 @@ struct CampaignOptions {
   // Probes and an observer that no run can use are no error: the command has passes of its own, or
   // the campaign was taken before.
   bool takes_unused_probes = false;
-};
-
   // Nor is a field of the workload that no cell can use: the campaign was taken before.
   bool takes_unused_workload = false;
+};
+
 // InvalidArgument with every complaint, one per line. `file` only names the text in errors.
 absl::StatusOr<Campaign> ParseCampaign(absl::string_view file, absl::string_view text,
                                        const CampaignOptions& options);

@@ -169,10 +169,12 @@ bool Uses(const Settings& s, absl::string_view op) {
                      [op](const OpWeight& share) { return share.op == op; });
 }
 
-// What an agent can verify.
 bool ReadsValues(const Settings& s) {
   return Uses(s, "get") || Uses(s, "next") || Uses(s, "previous");
 }
+
+// What an agent can verify: values that it reads, and that somebody keeps.
+bool Verifies(const Settings& s) { return s.verify && ReadsValues(s) && !s.KeepsNoValues(); }
 
 void CheckWorkload(const Settings& s, const IsGiven& is_given,
                    std::vector<CampaignComplaint>* complaints) {
@@ -192,21 +194,10 @@ void CheckWorkload(const Settings& s, const IsGiven& is_given,
                            "the null transport keeps no batches, so batch cannot be asked of it; "
                            "drop one of them"});
   }
-  const bool checks = s.verify && ReadsValues(s);
-  if (null && checks) {
-    complaints->push_back({"workload.verify",
-                           "the null transport keeps no values, so there is nothing to verify; "
-                           "drop one of them"});
-  }
   if (null && !s.value_sizes.fixed()) {
     complaints->push_back({"workload.value_size",
                            "the null transport answers with values of one size; give one, or take "
                            "another transport"});
-  }
-  if (s.key_order == "latest" && !uses("put") && !uses("put_conditional") && !uses("batch")) {
-    complaints->push_back({"workload.key_order",
-                           "key_order latest asks for what was written last, and nothing is "
-                           "written; add put to workload.mix, or take zipf"});
   }
   if (uses("batch") && s.flows * s.depth * (s.batch_ops + 1) > kMostInFlight) {
     complaints->push_back(
@@ -218,15 +209,24 @@ void CheckWorkload(const Settings& s, const IsGiven& is_given,
 
 // Cells that read nothing check nothing; one at least must.
 void CheckVerify(const std::vector<Cell>& cells, std::vector<CampaignComplaint>* complaints) {
-  const auto verifies = [](const Cell& cell) { return cell.settings.verify; };
-  const auto checks = [](const Cell& cell) {
-    return cell.settings.verify && ReadsValues(cell.settings);
-  };
-  if (std::any_of(cells.begin(), cells.end(), verifies) &&
-      std::none_of(cells.begin(), cells.end(), checks)) {
-    complaints->push_back({"workload.verify",
-                           "workload.verify has nothing to check: no operation reads a value; add "
-                           "get, next or previous, or drop it"});
+  const auto checks = [](const Cell& cell) { return Verifies(cell.settings); };
+  const bool useless = std::none_of(cells.begin(), cells.end(), checks);
+  bool asked = false, reads = false, external = false;
+  for (const auto& [info, s] : cells) {
+    asked |= s.verify;
+    reads |= s.verify && ReadsValues(s);
+    external |= s.verify && ReadsValues(s) && s.IsExternal();
+  }
+  if (asked && useless) {
+    complaints->push_back(
+        {"workload.verify",
+         !reads ? "workload.verify has nothing to check: no operation reads a value; add "
+                  "get, next or previous, or drop it"
+         : external
+             ? "with transport external nobody but the program sees the values that it reads; drop "
+               "workload.verify"
+             : "the null transport keeps no values, so there is nothing to verify; drop one of "
+               "them"});
   }
   const auto small = std::find_if(cells.begin(), cells.end(), [&checks](const Cell& cell) {
     return checks(cell) && cell.settings.value_sizes.smallest() < kSelfDescribingBytes;
@@ -240,6 +240,23 @@ void CheckVerify(const std::vector<Cell>& cells, std::vector<CampaignComplaint>*
                     small->info.levels.empty() ? "" : " in the cell ",
                     small->info.levels.empty() ? "" : small->info.Label(),
                     "; take larger values, or drop workload.verify")});
+}
+
+// Cells that write nothing have nothing that is latest; one at least must.
+void CheckLatest(const std::vector<Cell>& cells, std::vector<CampaignComplaint>* complaints) {
+  const auto is_latest = [](const Cell& cell) { return cell.settings.key_order == "latest"; };
+  const auto follows = [&is_latest](const Cell& cell) {
+    const Settings& s = cell.settings;
+    return is_latest(cell) && !s.IsExternal() &&
+           (Uses(s, "put") || Uses(s, "put_conditional") || Uses(s, "batch"));
+  };
+  if (std::none_of(cells.begin(), cells.end(), is_latest) ||
+      std::any_of(cells.begin(), cells.end(), follows)) {
+    return;
+  }
+  complaints->push_back({"workload.key_order",
+                         "key_order latest asks for what was written last, and nothing is "
+                         "written; add put to workload.mix, or take zipf"});
 }
 
 bool HasPass(const Settings& s, analysis::Pass pass) {
@@ -312,6 +329,7 @@ void CheckWhole(const CampaignAgents& agents, std::vector<CampaignComplaint>* co
 
 void CheckCells(const std::vector<Cell>& cells, std::vector<CampaignComplaint>* complaints) {
   CheckVerify(cells, complaints);
+  CheckLatest(cells, complaints);
   const auto has_burst = [](const Cell& cell) { return cell.settings.burst_size > 0; };
   const auto has_bursts = [](const Cell& cell) { return cell.settings.arrival == "bursts"; };
   if (std::any_of(cells.begin(), cells.end(), has_burst) &&

@@ -32,6 +32,7 @@
 #include "controller/run_spec.h"
 #include "controller/selftest_record.h"
 #include "controller/warm_up.h"
+#include "controller/workload_use.h"
 
 namespace kbench {
 namespace {
@@ -324,6 +325,9 @@ class CampaignRun {
     analysis::RunEvidence& evidence = outcome.evidence;
     keys_there_->Take(request, outcome, outcome.status.ok(), &evidence.caveats);
     evidence.caveats.insert(evidence.caveats.end(), warmed.begin(), warmed.end());
+    for (result::Caveat& passed_over : PassedOver(cell.settings)) {
+      evidence.caveats.push_back(std::move(passed_over));
+    }
     evidence.caveats.insert(evidence.caveats.end(), placement.caveats.begin(),
                             placement.caveats.end());
     MarkDegraded(&evidence);

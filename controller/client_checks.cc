@@ -71,8 +71,6 @@ void CheckClient(const Settings& s, const std::function<bool(absl::string_view)>
   refuse(s.inject_encode > Nanos() || s.inject_decode > Nanos(),
          s.inject_encode > Nanos() ? "inject.encode" : "inject.decode",
          "nothing can be added to the program's work; drop inject.encode and inject.decode");
-  refuse(s.verify, "workload.verify",
-         "nobody but the program sees the values that it reads; drop workload.verify");
   refuse(s.WarmsUpApart(), s.warmup_ops > 0 ? "run.warmup_ops" : "run.warmup_steady",
          "nobody knows how far the program is until it has ended; use run.warmup, which begins "
          "with its first request");

@@ -80,7 +80,7 @@ control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
   spec.set_compressible(s.compressible);
   spec.set_range_keys(static_cast<uint32_t>(s.range_keys));
   spec.set_batch_ops(static_cast<uint32_t>(s.batch_ops));
-  spec.set_verify(s.verify);
+  spec.set_verify(s.verify && !s.KeepsNoValues());
   spec.set_tag(s.tag);
   spec.set_seed(inputs.seed);
   spec.set_key_seed(inputs.key_seed);

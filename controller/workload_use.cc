@@ -95,4 +95,27 @@ void CheckWorkloadUse(const std::vector<Cell>& cells,
   }
 }
 
+std::vector<result::Caveat> PassedOver(const Settings& s) {
+  std::vector<result::Caveat> caveats;
+  const auto add = [&caveats](const char* code, const char* text) {
+    result::Caveat& caveat = caveats.emplace_back();
+    caveat.set_code(code);
+    caveat.set_text(text);
+  };
+  if (s.verify && ReadsValues(s) && s.KeepsNoValues()) {
+    add("nothing_verified",
+        s.IsExternal() ? "workload.verify was asked for, and nobody but the client program sees "
+                         "the values that it reads: nothing was checked"
+                       : "workload.verify was asked for, and the null transport keeps no values: "
+                         "nothing was checked");
+  }
+  const bool writes = Does(s, {"put", "put_conditional", "batch"});
+  if (s.key_order == "latest" && !writes && UsesOrder(s)) {
+    add("latest_unmoved",
+        "workload.key_order latest follows what is written, and this cell writes nothing: the keys "
+        "of each connection were drawn around one that never moves");
+  }
+  return caveats;
+}
+
 }  // namespace kbench

@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "controller/campaign.h"
 #include "controller/campaign_checks.h"
+#include "proto/result.pb.h"
 
 namespace kbench {
 
@@ -17,5 +18,10 @@ namespace kbench {
 void CheckWorkloadUse(const std::vector<Cell>& cells,
                       const std::function<bool(absl::string_view)>& is_chosen,
                       std::vector<CampaignComplaint>* complaints);
+
+// What a cell of a campaign cannot use of it although another one can, for its runs' results:
+// `nothing_verified`, `latest_unmoved`. (A run that reads nothing says itself that it verified
+// nothing.)
+std::vector<result::Caveat> PassedOver(const Settings& settings);
 
 }  // namespace kbench

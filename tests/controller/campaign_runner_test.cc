@@ -140,6 +140,35 @@ TEST_F(CampaignRunnerTest, OnlyFullRunsAreObserved) {
   EXPECT_THAT(stored->evidence.baselines, SizeIs(outcome.evidence.baselines.size()));
 }
 
+// By transport and operation: what is asked of the agent, and what the run says of the rest.
+TEST_F(CampaignRunnerTest, WhatACellCannotUseIsPassedOverThereAndSaid) {
+  FakeAgent& agent = Add();
+  workload_ = "{op: [get, put], verify: true, key_order: latest}";
+  const CampaignOutcome outcome =
+      Run("", "transport: [socket, null]\nprobes: {passes: [bare], baselines: none}\n");
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status;
+  int verifying = 0;
+  for (const control::RunCommand& command : agent.heard()) {
+    if (!command.has_prepare()) continue;
+    control::RunSpec spec;
+    ASSERT_TRUE(spec.ParseFromString(command.prepare().spec()));
+    EXPECT_EQ(spec.verify(), spec.transport() == "socket") << "a null agent refuses it";
+    EXPECT_EQ(spec.key_order(), "latest");
+    verifying += spec.verify();
+  }
+  EXPECT_GE(verifying, 2);
+  ASSERT_FALSE(outcome.evidence.runs.empty());
+  for (const analysis::RunEvidence& run : outcome.evidence.runs) {
+    const std::string label = outcome.evidence.cells[static_cast<size_t>(run.cell)].Label();
+    const bool gets = label.find("op=get") != std::string::npos;
+    const bool null = label.find("transport=null") != std::string::npos;
+    std::string codes;
+    for (const result::Caveat& caveat : run.caveats) codes += caveat.code() + " ";
+    EXPECT_EQ(codes.find("nothing_verified ") != std::string::npos, gets && null) << label;
+    EXPECT_EQ(codes.find("latest_unmoved ") != std::string::npos, gets) << label;
+  }
+}
+
 TEST_F(CampaignRunnerTest, TheServersPortOnItsOwnHostMayBeAnother) {
   Add();
   const CampaignOutcome outcome =

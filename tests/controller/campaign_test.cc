@@ -265,6 +265,16 @@ TEST(Campaign, VerifyWorksInASweepOfOperations) {
   Good("name: v\nworkload: {op: put, value_size: 16B, verify: false}\n");
 }
 
+TEST(Campaign, VerifyAndLatestHoldForTheCellsOfASweepThatCanUseThem) {
+  Good("name: v\ntransport: [socket, null]\nworkload: {verify: true}\n");
+  Good("name: l\nworkload: {op: [get, put, noop], key_order: latest}\n");
+  Good("name: l\nworkload: {op: put, key_order: [latest, uniform]}\n");
+  EXPECT_THAT(Errors("name: v\ntransport: [socket, null]\nworkload: {op: put, verify: true}\n"),
+              HasSubstr("no operation reads a value"));
+  EXPECT_THAT(Errors("name: l\nworkload: {op: [get, put_new], key_order: latest}\n"),
+              HasSubstr("nothing is written"));
+}
+
 TEST(Campaign, AFieldOfTheWorkloadIsOfUseWhereOneCellUsesIt) {
   const std::string tag = ", tag: sha1, compressible: 10%, value_size: 1KiB}\n";
   // They are in the names of keys: whoever reads or deletes what an earlier campaign wrote says
