@@ -1,20 +1,15 @@
 #include "client/kv.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "base/address.h"
 #include "base/status_macros.h"
 #include "base/units.h"
+#include "client/input_file.h"
 #include "client/kv_exit.h"
 #include "client/log_text.h"
 #include "client/requests.h"
@@ -24,32 +19,6 @@ namespace kbench::client {
 using kinetic::Command;
 using kinetic::GetLog;
 using kinetic::StatusCode;
-
-namespace {
-
-absl::StatusOr<std::string> ReadAll(const std::string& path) {
-  if (path == "-") {
-    return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  // A stream that takes nothing from an empty file says that it failed.
-  if (file && file.peek() == std::ifstream::traits_type::eof() && !file.bad()) return std::string();
-  if (!file || !(text << file.rdbuf())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cannot read ", path, ": ", std::strerror(errno)));
-  }
-  return text.str();
-}
-
-// A secret: the file's content without its last newline; empty without a file.
-absl::StatusOr<std::string> ReadSecret(const std::string& path) {
-  if (path.empty()) return std::string();
-  ASSIGN_OR_RETURN(const std::string text, ReadAll(path));
-  return std::string(absl::StripSuffix(text, "\n"));
-}
-
-}  // namespace
 
 absl::Status OfNoReply(const absl::Status& why, StatusCode last_word, int64_t identity) {
   if (absl::IsPermissionDenied(why)) return why;
@@ -188,7 +157,7 @@ absl::StatusOr<kinetic::Synchronization> SynchronizationOf(const std::string& na
 absl::Status Put(const KvFlags& flags, KvSession* session) {
   std::string value = flags.value;
   if (!flags.value_file.empty()) {
-    ASSIGN_OR_RETURN(value, ReadAll(flags.value_file));
+    ASSIGN_OR_RETURN(value, ReadInput(flags.value_file));
   }
   ASSIGN_OR_RETURN(const kinetic::Synchronization when, SynchronizationOf(flags.synchronization));
   ASSIGN_OR_RETURN(const ChosenTag tag, ChooseTag(flags.tag, value));
@@ -346,7 +315,7 @@ absl::Status Setup(const KvFlags& flags, KvSession* session) {
   if (flags.cluster_version.has_value()) {
     return session->Ask(SetClusterVersionRequest(*flags.cluster_version));
   }
-  ASSIGN_OR_RETURN(const std::string image, ReadAll(flags.value_file));
+  ASSIGN_OR_RETURN(const std::string image, ReadInput(flags.value_file));
   return session->Ask(FirmwareRequest(), image);
 }
 

@@ -34,7 +34,7 @@ class CommandLine {
                     "PEM file of the authorities to trust; without it any certificate will do");
     app_.add_option("--identity", flags_.identity)->capture_default_str();
     app_.add_option("--key-file", flags_.key_file,
-                    "File of the identity's HMAC key; without it, the factory key");
+                    "File of the identity's HMAC key (- is stdin); without it, the factory key");
     app_.add_option("--timeout", flags_.timeout, "Of connecting and of the request")
         ->capture_default_str();
     app_.add_option("--transport", flags_.transport,

@@ -11,13 +11,11 @@
 #include <fstream>
 #include <iostream>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "base/address.h"
 #include "base/status_macros.h"
 #include "base/tls.h"
@@ -25,6 +23,7 @@
 #include "base/version.h"
 #include "client/conform/matrix.h"
 #include "client/conform/survey.h"
+#include "client/input_file.h"
 
 namespace kbench::conform {
 namespace {
@@ -82,7 +81,7 @@ void Declare(Flags* flags, CLI::App* app) {
                   "PEM file of the authorities to trust; without it any certificate will do");
   app->add_option("--identity", flags->identity, "Who asks")->capture_default_str();
   app->add_option("--key-file", flags->key_file,
-                  "File of the identity's HMAC key; without it, the factory key");
+                  "File of the identity's HMAC key (- is stdin); without it, the factory key");
   app->add_option("--timeout", flags->timeout, "Of connecting, and of every answer")
       ->capture_default_str();
   app->add_option(
@@ -106,18 +105,6 @@ void Declare(Flags* flags, CLI::App* app) {
   app->footer(kFooter);
 }
 
-absl::StatusOr<std::string> ReadKey(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  // A stream that takes nothing from an empty file says that it failed.
-  if (file && file.peek() == std::ifstream::traits_type::eof() && !file.bad()) return std::string();
-  if (!file || !(text << file.rdbuf())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cannot read the key file ", path, ": ", std::strerror(errno)));
-  }
-  return std::string(absl::StripSuffix(text.str(), "\n"));
-}
-
 // `tls` outlives what is made.
 absl::StatusOr<SurveyOptions> ToOptions(const Flags& flags, std::optional<TlsContext>* tls) {
   SurveyOptions options;
@@ -136,7 +123,9 @@ absl::StatusOr<SurveyOptions> ToOptions(const Flags& flags, std::optional<TlsCon
   options.target.quiet = std::min(options.target.quiet, *timeout);
   options.target.identity = flags.identity;
   if (!flags.key_file.empty()) {
-    ASSIGN_OR_RETURN(options.target.key, ReadKey(flags.key_file));
+    absl::StatusOr<std::string> key = client::ReadSecret(flags.key_file);
+    if (!key.ok()) return Annotate(key.status(), "--key-file");
+    options.target.key = *std::move(key);
   }
   if (flags.tls || !flags.ca_file.empty()) {
     absl::StatusOr<TlsContext> context = TlsContext::Client(flags.ca_file);
