@@ -56,6 +56,13 @@ bool Busy(const Greeting& greeting) {
 
 bool Busy(const StepResult& result) { return absl::StartsWith(result.did, "SERVICE_BUSY"); }
 
+Step Noop() {
+  Step noop;
+  noop.command.has_header = true;
+  noop.command.header.message_type = MessageType::kNoop;
+  return noop;
+}
+
 // One connection, and what is known on it of the requests that have no answer yet.
 class Exchange {
  public:
@@ -147,10 +154,7 @@ class Exchange {
   }
 
   std::optional<uint64_t> SendNoop() {
-    Step noop;
-    noop.command.has_header = true;
-    noop.command.header.message_type = MessageType::kNoop;
-    const Pdu pdu = Build(noop, &asker_);
+    const Pdu pdu = Build(Noop(), &asker_);
     link_->Send(pdu.bytes, 0, MonoNow() + target_.answer);
     return pdu.sequence;
   }
@@ -386,7 +390,19 @@ bool CaseResult::agrees(Dialect dialect) const {
          absl::c_all_of(steps, [&](const StepResult& step) { return step.agrees[index]; });
 }
 
-bool CaseResult::silent() const { return !steps.empty() && steps.front().did == kNothing; }
+CaseResult::Life CaseResult::life() const {
+  if (!tried()) return Life::kUntold;
+  if (!no_connection.empty()) return Life::kGone;
+  const size_t first = tested->greeting.has_value() ? 1 : 0;  // of the requests
+  if (steps.size() <= first) return Life::kUntold;
+  return steps[first].did == kNothing ? Life::kGone : Life::kThere;
+}
+
+std::string AskNoop(const Target& target, const Names& names, std::unique_ptr<Link> link,
+                    const Greeting& greeting) {
+  const std::vector<Step> steps = {Noop()};
+  return Exchange(target, names, std::move(link), greeting).Run(steps).front().did;
+}
 
 CaseResult RunCase(const Case& tested, const Target& target, const Names& names) {
   CaseResult result = {.tested = &tested, .not_tried = tested.not_tried};

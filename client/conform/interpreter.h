@@ -64,9 +64,15 @@ struct CaseResult {
 
   bool tried() const { return not_tried.empty(); }
   bool agrees(Dialect dialect) const;
-  // No answer at all came to what should have one.
-  bool silent() const;
+  // What the case tells of a server that may be gone: kGone is no connection, or no answer to its
+  // first request; kUntold, that it asked nothing.
+  enum class Life { kThere, kGone, kUntold };
+  Life life() const;
 };
+
+// What a NOOP on this connection is answered, as text; "nothing": not in time.
+std::string AskNoop(const Target& target, const Names& names, std::unique_ptr<Link> link,
+                    const Greeting& greeting);
 
 CaseResult RunCase(const Case& tested, const Target& target, const Names& names);
 

@@ -45,7 +45,10 @@ Exit codes:
     0  the server does all that its dialect does
     1  internal error, or the result could not be written
     2  wrong command line
-    6  no server: nothing was greeted, or the server was lost half-way
+    6  nothing to compare: no server greets; it was lost or fell silent half-way (three cases in a
+       row, or the last ones, without a connection or an answer, and none to a NOOP after them; what
+       was found until then is printed); or it does nothing for who asks, as a device that is locked
+       (the message says what to do, no case was tried)
     8  it differs: the differences are named
   130  interrupted (143: terminated): what was found until then is printed
 )";
@@ -185,9 +188,9 @@ class Output {
 
 int Fail(const absl::Status& status) {
   std::cerr << "kbench-conform: " << status.message() << "\n";
-  return absl::IsInvalidArgument(status) ? kExitUsage
-         : absl::IsUnavailable(status)   ? kExitLost
-                                         : kExitFailed;
+  return absl::IsInvalidArgument(status)                                     ? kExitUsage
+         : absl::IsUnavailable(status) || absl::IsFailedPrecondition(status) ? kExitLost
+                                                                             : kExitFailed;
 }
 
 int List(const Flags& flags) {

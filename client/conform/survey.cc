@@ -10,15 +10,17 @@
 #include "absl/strings/str_format.h"
 #include "base/status_macros.h"
 #include "client/client.h"
+#include "client/conform/admission.h"
 #include "client/requests.h"
 #include "kinetic/codec.h"
 
 namespace kbench::conform {
 namespace {
 
-// So many cases in a row without a connection, or without an answer, are the server's last.
+// So many questions in a row without a connection or an answer are the server's last.
 constexpr int kInARow = 3;
 constexpr size_t kPrefixDigits = 12;
+constexpr absl::string_view kNoAnswer = "nothing";  // see AskNoop()
 
 std::string RandomPrefix() {
   std::random_device entropy;
@@ -60,43 +62,84 @@ std::string RemoveKeys(const Target& target, const CaseBook& book, const std::st
   return "";
 }
 
-void RunCases(const SurveyOptions& options, Survey* survey) {
-  int unconnected = 0, silent = 0;
-  const auto run = [&](const Case& one) {
-    CaseResult result = {.tested = &one};
-    if (one.destructive && !options.destructive) {
-      result.not_tried = "destructive: see --destructive";
-    } else if (!survey->cut_short.empty()) {
-      result.not_tried = survey->cut_short;
-    } else if (options.stopped != nullptr && *options.stopped) {
-      survey->stopped = true;
-      survey->cut_short = result.not_tried = "the run was stopped";
-    } else {
-      result = RunCase(one, survey->target, *survey->names);
+// Watches for a server that is gone, so that a run ends soon after it. Some cases may well have no
+// answer (of bytes that are no request): a NOOP has the last word.
+class Watch {
+ public:
+  // `silent`: it gave no answer to the NOOP before the first case.
+  Watch(Survey* survey, bool silent) : survey_(survey), in_a_row_(silent ? 1 : 0) {}
+
+  // After every case whose result is there.
+  void See() {
+    using Life = CaseResult::Life;
+    const Life life = survey_->results.back().life();
+    if (life == Life::kThere) IsThere();
+    if (life == Life::kGone && ++in_a_row_ == kInARow) Ask();
+  }
+
+  // After the last one, for fewer than that many at its end.
+  void Finish() {
+    if (in_a_row_ > 0 && survey_->cut_short.empty()) Ask();
+  }
+
+ private:
+  void Ask() {
+    Greeting greeting;
+    auto link = Connect(survey_->target, *survey_->names, &greeting);
+    if (!link.ok()) return End(absl::StrCat("the server was lost: ", link.status().message()));
+    if (AskNoop(survey_->target, *survey_->names, *std::move(link), greeting) != kNoAnswer) {
+      return IsThere();
     }
-    if (result.tried()) {
-      unconnected = result.no_connection.empty() ? 0 : unconnected + 1;
-      silent = result.silent() ? silent + 1 : 0;
-      if (unconnected == kInARow) {
-        survey->lost = true;
-        survey->cut_short = absl::StrCat("the server was lost: ", result.no_connection);
-        // Of these nothing was asked.
-        for (auto lost = survey->results.rbegin(); lost != survey->results.rbegin() + kInARow - 1;
-             ++lost) {
-          *lost = {.tested = lost->tested, .not_tried = survey->cut_short};
-        }
-        result = {.tested = &one, .not_tried = survey->cut_short};
-      } else if (silent == kInARow) {
-        survey->cut_short = "the server had stopped answering";
+    End("the server had stopped answering");
+  }
+
+  void IsThere() {
+    in_a_row_ = 0;
+    since_ = survey_->results.size();
+  }
+
+  void End(std::string why) {
+    survey_->lost = true;
+    survey_->cut_short = std::move(why);
+    // Of these nothing was asked.
+    for (size_t i = since_; i < survey_->results.size(); ++i) {
+      CaseResult& result = survey_->results[i];
+      if (!result.no_connection.empty()) {
+        result = {.tested = result.tested, .not_tried = survey_->cut_short};
       }
     }
-    survey->results.push_back(std::move(result));
-  };
+  }
+
+  Survey* const survey_;
+  int in_a_row_;
+  size_t since_ = 0;  // the first result after the last answer
+};
+
+CaseResult ResultOf(const Case& one, const SurveyOptions& options, Survey* survey) {
+  CaseResult result = {.tested = &one};
+  if (one.destructive && !options.destructive) {
+    result.not_tried = "destructive: see --destructive";
+  } else if (!survey->cut_short.empty()) {
+    result.not_tried = survey->cut_short;
+  } else if (options.stopped != nullptr && *options.stopped) {
+    survey->stopped = true;
+    survey->cut_short = result.not_tried = "the run was stopped";
+  } else {
+    result = RunCase(one, survey->target, *survey->names);
+  }
+  return result;
+}
+
+void RunCases(const SurveyOptions& options, bool silent, Survey* survey) {
+  Watch watch(survey, silent);
   for (const bool destructive : {false, true}) {
     for (const Case& one : survey->book->cases()) {
-      if (one.destructive == destructive) run(one);
+      if (one.destructive != destructive) continue;
+      survey->results.push_back(ResultOf(one, options, survey));
+      watch.See();
     }
   }
+  watch.Finish();
 }
 
 }  // namespace
@@ -124,7 +167,6 @@ absl::StatusOr<Survey> RunSurvey(const SurveyOptions& options) {
   survey.names->set_prefix(survey.prefix);
   Greeting greeting;
   ASSIGN_OR_RETURN(std::unique_ptr<Link> link, Connect(options.target, *survey.names, &greeting));
-  link.reset();
   survey.greeting = greeting.text;
   std::optional<Dialect> dialect = options.dialect;
   if (!dialect.has_value()) {
@@ -135,7 +177,9 @@ absl::StatusOr<Survey> RunSurvey(const SurveyOptions& options) {
   survey.dialect = dialect.value_or(Dialect::kSpec);
   survey.book = std::make_unique<CaseBook>(options.target, greeting, survey.names.get());
   RETURN_IF_ERROR(survey.book->Choose(options.only));
-  RunCases(options, &survey);
+  const std::string noop = AskNoop(options.target, *survey.names, std::move(link), greeting);
+  RETURN_IF_ERROR(Admitted(options.target, greeting, noop));
+  RunCases(options, noop == kNoAnswer, &survey);
   const bool none = absl::c_none_of(survey.results, [](const CaseResult& r) { return r.tried(); });
   if (none && survey.cut_short.empty()) {
     return absl::InvalidArgumentError(

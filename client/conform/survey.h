@@ -36,7 +36,7 @@ struct Survey {
   std::vector<CaseResult> results;
   std::string left_behind;  // keys that could not be removed, and why
   std::string cut_short;    // why the last cases were not tried; empty: all were
-  bool lost = false;        // ... because no connection could be had any more
+  bool lost = false;        // ... because the server gave no connection or no answer any more
   bool stopped = false;     // ... because somebody stopped it
 
   enum class Verdict { kAgrees, kDiffers, kNotTried };
@@ -46,7 +46,8 @@ struct Survey {
   bool clean() const;
 };
 
-// Unavailable: the server gives no greeting. InvalidArgument: no case has a name that begins so,
+// Unavailable: the server gives no greeting. FailedPrecondition: it does nothing for who asks, as a
+// locked device (client/conform/admission.h). InvalidArgument: no case has a name that begins so,
 // or none of those that have can be tried with these options.
 absl::StatusOr<Survey> RunSurvey(const SurveyOptions& options);
 

@@ -147,12 +147,12 @@ TEST(Conform, ABusyServerIsAskedAgain) {
   EXPECT_EQ(Of(*survey, "frame.magic").steps.front().did, "nothing");
 }
 
-TEST(Conform, AServerThatStopsAnsweringIsNotAskedForEver) {
+TEST(Conform, AServerThatStopsAnsweringIsLostAndNotAskedForEver) {
   const OddServer odd(Manner::kGreetsOnly);
   const auto survey = RunSurvey(At(odd));
   ASSERT_TRUE(survey.ok()) << survey.status();
   EXPECT_FALSE(survey->clean());
-  EXPECT_FALSE(survey->lost);
+  EXPECT_TRUE(survey->lost);
   EXPECT_THAT(survey->cut_short, HasSubstr("stopped answering"));
   EXPECT_EQ(Of(*survey, "noop").steps.front().did, "nothing");
   EXPECT_GT(survey->Count(Verdict::kNotTried), 100);
@@ -165,6 +165,35 @@ TEST(Conform, AServerThatGoesAwayIsLost) {
   EXPECT_TRUE(survey->lost);
   EXPECT_THAT(survey->cut_short, HasSubstr("lost"));
   EXPECT_THAT(survey->left_behind, HasSubstr("kbench-conform/"));
+  EXPECT_EQ(survey->Count(Verdict::kDiffers), 0) << "nothing was asked";
+}
+
+// With fewer cases left than make a row, a NOOP is what tells.
+TEST(Conform, AServerThatIsGoneAtTheEndIsLostHoweverFewCasesThereAre) {
+  for (const Manner manner : {Manner::kGreetsOnly, Manner::kOnlyOnce}) {
+    const OddServer odd(manner);
+    SurveyOptions options = At(odd);
+    options.only = {"flushalldata"};
+    const auto survey = RunSurvey(options);
+    ASSERT_TRUE(survey.ok()) << survey.status();
+    EXPECT_TRUE(survey->lost);
+  }
+}
+
+// Four frames in a row have no answer from a server that waits for the rest of each. It is there.
+TEST(Conform, SilenceToWhatIsNoFrameIsNoLoss) {
+  const OddServer odd(Manner::kWaitsForMore);
+  SurveyOptions options = At(odd);
+  options.target.answer = Seconds(30);
+  options.only = {"frame.magic", "frame.message-too-long", "frame.negative-length",
+                  "frame.value-too-long"};
+  const auto survey = RunSurvey(options);
+  ASSERT_TRUE(survey.ok()) << survey.status();
+  for (const CaseResult& result : survey->results) {
+    ASSERT_TRUE(result.tried()) << result.tested->name;
+    EXPECT_EQ(result.steps.front().did, "nothing");
+  }
+  EXPECT_FALSE(survey->lost) << survey->cut_short;
 }
 
 TEST(Conform, AServerThatNeverStopsTalkingIsNotListenedToForEver) {

@@ -8,7 +8,10 @@
 #include <array>
 
 #include "absl/strings/string_view.h"
+#include "base/bytes.h"
 #include "kinetic/codec.h"
+#include "kinetic/frame.h"
+#include "kinetic/hmac.h"
 
 namespace kbench::conform {
 namespace {
@@ -29,6 +32,31 @@ std::string Status(kinetic::StatusCode code, absl::string_view words, bool greet
 
 bool Say(int fd, absl::string_view bytes) {
   return ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+}
+
+// SUCCESS to a whole request; nothing to bytes that are none.
+std::string Answer(Bytes bytes) {
+  if (bytes.size() < kinetic::kFrameHeaderSize) return "";
+  const auto header = kinetic::DecodeFrameHeader(bytes.data(), {});
+  if (!header.ok()) return "";
+  const size_t size = kinetic::kFrameHeaderSize + header->message_size + header->value_size;
+  kinetic::Decoder request;
+  if (bytes.size() != size ||
+      !request.Decode(bytes.subspan(kinetic::kFrameHeaderSize, header->message_size)).ok()) {
+    return "";
+  }
+  const kinetic::Header& asked = request.message().command.header;
+  kinetic::Command command;
+  command.has_header = true;
+  command.header.connection_id = asked.connection_id;
+  command.header.ack_sequence = asked.sequence;
+  command.header.message_type = kinetic::ResponseOf(*asked.message_type);
+  command.status = {.code = kinetic::StatusCode::kSuccess};
+  const kinetic::HmacKey key(kinetic::kFactoryKey);
+  std::string pdu;
+  kinetic::Encoder().Append(command, kinetic::Signature::Hmac(kinetic::kFactoryIdentity, &key), 0,
+                            &pdu);
+  return pdu;
 }
 
 }  // namespace
@@ -92,7 +120,11 @@ void OddServer::Serve(int fd, int connection) {
   const std::string rude = Status(StatusCode::kSuccess, "\x1b[31m\r\nred", false);
   for (bool readable = false; Wait(fd, talks ? 1 : -1, &readable);) {
     std::array<char, 65536> room;
-    if (readable && ::recv(fd, room.data(), room.size(), 0) <= 0) return;
+    const ssize_t n = readable ? ::recv(fd, room.data(), room.size(), 0) : 1;
+    if (n <= 0) return;
+    if (manner_ == Manner::kWaitsForMore && readable) {
+      Say(fd, Answer(AsBytes(absl::string_view(room.data(), static_cast<size_t>(n)))));
+    }
     if (manner_ == Manner::kDribbles && !Say(fd, "x")) return;
     if (manner_ == Manner::kNeverSilent && !Say(fd, rude)) return;
     if (manner_ == Manner::kRude && readable) {

@@ -15,13 +15,14 @@ enum class Manner {
   kClosesAtOnce,
   kSaysNothing,
   kAlwaysBusy,
-  kBusyTwice,    // then it is as one that greets only
-  kDribbles,     // a byte now and then, of a PDU that never ends
-  kNoKinetic,    // speaks something else, with control characters in it
-  kGreetsOnly,   // and answers nothing
-  kNeverSilent,  // says one unsolicited status after the other
-  kRude,         // answers once, with words that would paint the terminal, and closes
-  kOnlyOnce,     // serves one connection as kGreetsOnly, and refuses all others
+  kBusyTwice,     // then it is as one that greets only
+  kDribbles,      // a byte now and then, of a PDU that never ends
+  kNoKinetic,     // speaks something else, with control characters in it
+  kGreetsOnly,    // and answers nothing
+  kWaitsForMore,  // SUCCESS to every PDU; of what announces too much it awaits the rest
+  kNeverSilent,   // says one unsolicited status after the other
+  kRude,          // answers once, with words that would paint the terminal, and closes
+  kOnlyOnce,      // serves one connection as kGreetsOnly, and refuses all others
 };
 
 class OddServer {

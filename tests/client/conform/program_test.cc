@@ -12,9 +12,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "tests/client/conform/breaking_proxy.h"
+#include "tests/client/conform/odd_server.h"
 #include "tests/e2e/process.h"
 
 namespace kbench::conform {
@@ -26,6 +30,7 @@ using e2e::Program;
 using e2e::seconds;
 using e2e::TempDir;
 using nlohmann::json;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -181,6 +186,86 @@ TEST(ConformCommand, TouchesNobodysKeysUnlessAskedTo) {
   EXPECT_EQ(kv({"get", ""}).out, "of the empty key");
   EXPECT_EQ(kv({"get", "mine"}).out, "of mine");
   EXPECT_EQ(kv({"range"}).out, "\nmine\n");
+}
+
+// A device that is locked from the start is no set of differences. What the message says to do is
+// done here, word by word, and helps.
+TEST(ConformCommand, ALockedDeviceIsOneSentenceWithTheCommandThatUnlocksIt) {
+  const TempDir dir;
+  const std::string pin = dir.path() + "/pin";
+  std::ofstream(pin) << "1234\n";
+  for (const char* dialect : kAllDialects) {
+    const Server server(dialect, "memory");
+    const auto operate = [&](const char* op) {
+      return e2e::Run({Program("kbench-kv"), "--server", server.address(true), "--tls", "pin", op,
+                       "--pin-file", pin},
+                      seconds(20));
+    };
+    ASSERT_EQ(operate("set-lock").code, 0);
+    for (const bool tls : {false, true}) {
+      SCOPED_TRACE(absl::StrCat(dialect, tls ? " over TLS" : " over TCP"));
+      ASSERT_EQ(operate("lock").code, 0);
+      std::vector<std::string> arguments = {server.address(tls), "--destructive"};
+      if (tls) arguments.push_back("--tls");
+      const Finished locked = Conform(arguments);
+      EXPECT_EQ(locked.code, 6);
+      EXPECT_EQ(locked.out, "") << "no case was tried";
+      const std::string unlock =
+          absl::StrCat("--server ", server.address(true), " --tls pin unlock --pin-file FILE\n");
+      EXPECT_THAT(locked.err, HasSubstr("the device is locked"));
+      EXPECT_THAT(locked.err, EndsWith("unlock it: kbench kv " + unlock));
+      EXPECT_EQ(absl::c_count(locked.err, '\n'), 1) << locked.err;
+
+      std::vector<std::string> told = absl::StrSplit(absl::StripSuffix(unlock, " FILE\n"), ' ');
+      told.insert(told.begin(), Program("kbench-kv"));
+      told.push_back(pin);
+      EXPECT_EQ(e2e::Run(told, seconds(20)).code, 0);
+      arguments.insert(arguments.end(), {"--only", "noop"});
+      EXPECT_EQ(Conform(arguments).code, 0);
+    }
+  }
+}
+
+TEST(ConformCommand, WhoIsTakenForNobodyIsToldSoInsteadOfDifferences) {
+  const TempDir dir;
+  const std::string key = dir.path() + "/key";
+  std::ofstream(key) << "of nobody\n";
+  for (const char* dialect : {"kbench", "kineticd"}) {
+    SCOPED_TRACE(dialect);
+    const Server server(dialect, "memory");
+    for (const std::vector<std::string>& asker :
+         {std::vector<std::string>{"--key-file", key}, {"--identity", "4712"}}) {
+      std::vector<std::string> arguments = {server.address(false)};
+      arguments.insert(arguments.end(), asker.begin(), asker.end());
+      const Finished refused = Conform(arguments);
+      EXPECT_EQ(refused.code, 6);
+      EXPECT_THAT(refused.err, HasSubstr("(HMAC_FAILURE), so no case was tried"));
+      EXPECT_THAT(refused.err, HasSubstr("--key-file"));
+    }
+    const auto power = [&](const char* level) {
+      return e2e::Run({Program("kbench-kv"), "--server", server.address(false), "power", level},
+                      seconds(20))
+          .code;
+    };
+    ASSERT_EQ(power("hibernate"), 0);
+    const Finished asleep = Conform({server.address(false)});
+    EXPECT_EQ(asleep.code, 6);
+    EXPECT_THAT(asleep.err, EndsWith(" power operational\n"));
+    ASSERT_EQ(power("operational"), 0);
+    EXPECT_EQ(Conform({server.address(false), "--only", "noop"}).code, 0);
+  }
+}
+
+// 8 says that a server differs; of one that answers nothing any more that is not known.
+TEST(ConformCommand, AServerThatFallsSilentEndsWith6AndWhatWasFoundIsPrinted) {
+  const OddServer odd(Manner::kGreetsOnly);
+  const std::string address = absl::StrCat("127.0.0.1:", odd.port());
+  const Finished all = Conform({address, "--timeout", "100ms"});
+  EXPECT_EQ(all.code, 6) << all.out;
+  EXPECT_THAT(all.out, HasSubstr("cut short: the server had stopped answering"));
+  EXPECT_THAT(all.out, HasSubstr("greeting.fields"));
+  const Finished one = Conform({address, "--timeout", "100ms", "--only", "noop"});
+  EXPECT_EQ(one.code, 6) << one.out;
 }
 
 // A dialect that is not the server's is a set of differences, each named.
