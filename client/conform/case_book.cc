@@ -38,6 +38,7 @@ CaseBook::CaseBook(const Target& target, const Greeting& greeting, Names* names)
   AddLimitCases(this);
   AddRangeCases(this);
   AddBatchCases(this);
+  AddTogetherCases(this);
   AddDeviceCases(this);
   AddDestructiveCases(this);
 }
@@ -155,6 +156,11 @@ Expected NotFound(const CaseBook& book, Text key) {
 
 Expected Refused(std::string answer) {
   return {.usual = std::move(answer), .kineticd = kDriveRefuses};
+}
+
+Expected InAnyOrder(std::string answer) {
+  const std::string any = absl::StrCat(answer, " ?after=*");
+  return {.usual = std::move(answer), .spec = any, .kineticd = any};
 }
 
 }  // namespace kbench::conform

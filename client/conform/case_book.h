@@ -95,6 +95,9 @@ class CaseBook {
 Expected NotFound(const CaseBook& book, kinetic::Text key);
 // Refused and answered; by the vendor's server with its last word.
 Expected Refused(std::string answer);
+// Of requests that are sent together. This server and the simulator answer in their order; by the
+// specification answers may come in any, and those of the vendor's server do.
+Expected InAnyOrder(std::string answer);
 
 // By area.
 void AddSessionCases(CaseBook* book);
@@ -102,6 +105,7 @@ void AddObjectCases(CaseBook* book);
 void AddLimitCases(CaseBook* book);
 void AddRangeCases(CaseBook* book);
 void AddBatchCases(CaseBook* book);
+void AddTogetherCases(CaseBook* book);
 void AddDeviceCases(CaseBook* book);
 void AddDestructiveCases(CaseBook* book);
 

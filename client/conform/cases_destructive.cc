@@ -1,5 +1,6 @@
 // Cases that change what is not the run's own: only with --destructive, after all others. Each puts
 // back what it changed as far as the protocol can; what cannot be put back stands in --help.
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,7 @@ using kinetic::Text;
 namespace {
 
 constexpr char kPin[] = "kbench-conform";
+constexpr char kNeedsTls[] = "SECURITY needs TLS: see --tls";
 constexpr int64_t kGuest = 4711;
 constexpr char kGuestKey[] = "guest of kbench conform";
 
@@ -76,6 +78,31 @@ Step AsGuest(Step step) {
   return step;
 }
 
+// The simulator reads no priority; by the specification, one above the identity's is not allowed.
+void AddPriorities(CaseBook* book, const kinetic::Security::Acl& everything,
+                   kinetic::Security::Acl guest) {
+  const auto noop = [book](std::optional<int32_t> priority, Expected expected) {
+    Step step = AsGuest(book->Noop(std::move(expected)));
+    step.command.header.priority = priority;
+    return step;
+  };
+  guest.max_priority = 5;
+  Case* limit = book->AddDestructive("security.max-priority",
+                                     "a request's priority is at most its identity's maxPriority");
+  limit->steps = {book->Ask(client::SetAclsRequest({everything, guest}), {.usual = "SUCCESS"}),
+                  noop(std::nullopt, {.usual = "SUCCESS"}), noop(5, {.usual = "SUCCESS"}),
+                  noop(9, {.usual = "NOT_AUTHORIZED",
+                           .simulator = "SUCCESS or NOT_AUTHORIZED",
+                           .kineticd = "NOT_AUTHORIZED or unsolicited NOT_AUTHORIZED ... closes"})};
+  guest.max_priority = 10;
+  Case* unknown = book->AddDestructive("security.max-priority-unknown",
+                                       "a maxPriority that nobody defined is refused");
+  unknown->steps = {book->Ask(
+      client::SetAclsRequest({everything, guest}),
+      {.usual = "INVALID_REQUEST", .spec = "...", .simulator = "...", .kineticd = "..."})};
+  if (!book->tls()) limit->not_tried = unknown->not_tried = kNeedsTls;
+}
+
 void AddAcls(CaseBook* book) {
   const kinetic::Security::Acl guest = Acl(kGuest, kGuestKey, book->Key(""), {0});
   const auto& own = book->target();
@@ -100,12 +127,13 @@ void AddAcls(CaseBook* book) {
       book->AddDestructive("security.acl-algorithm", "HmacSHA1 is the only algorithm there is");
   algorithm->steps = {book->Ask(client::SetAclsRequest({everything, odd}),
                                 {.usual = "NO_SUCH_HMAC_ALGORITHM", .kineticd = "..."})};
+  AddPriorities(book, everything, guest);
   Case* plain = book->AddDestructive("security.plain", "keys do not go over a plain connection");
   plain->steps = {book->Ask(client::SetAclsRequest({everything}), Refused("INVALID_REQUEST"))};
   if (book->tls()) {
     plain->not_tried = "this connection is over TLS";
   } else {
-    c->not_tried = algorithm->not_tried = "SECURITY needs TLS: see --tls";
+    c->not_tried = algorithm->not_tried = kNeedsTls;
   }
 }
 

@@ -1,4 +1,6 @@
 // Cases: the connection, what every request is checked for, and bytes that are no request.
+#include <cstdint>
+
 #include "absl/strings/str_cat.h"
 #include "client/conform/case_book.h"
 
@@ -113,6 +115,14 @@ void AddHints(CaseBook* book) {
   step.command.header.early_exit = true;
   step.command.header.time_quanta_ms = 1000;
   book->Add("header.hints", "timeout, earlyExit and TimeQuanta are understood")->steps = {step};
+  const Expected of_ours = {
+      .usual = "SUCCESS", .spec = "...", .simulator = "...", .kineticd = "..."};
+  step = book->Noop(of_ours);
+  step.command.header.priority = 10;
+  book->Add("header.priority-unknown", "a priority that nobody defined is none")->steps = {step};
+  step = book->Noop({.usual = "SUCCESS", .simulator = "...", .kineticd = "..."});
+  step.command.header.timeout_ms = INT64_MAX;
+  book->Add("header.timeout-longest", "the longest timeout is not over")->steps = {step};
 }
 
 Step By(Step step, Auth auth) {
@@ -206,9 +216,9 @@ void AddFrames(CaseBook* book) {
 void AddPipelines(CaseBook* book) {
   const kinetic::Text key = book->Key("pipelined");
   std::vector<Step> steps = {
-      book->Put(key, "one", {.next = "1", .force = true}, {.usual = "SUCCESS keyValue"}),
-      book->Noop({.usual = "SUCCESS"}),
-      book->Put(key, "two", {.next = "2", .expected = "1"}, {.usual = "SUCCESS keyValue"}),
+      book->Put(key, "one", {.next = "1", .force = true}, InAnyOrder("SUCCESS keyValue")),
+      book->Noop(InAnyOrder("SUCCESS")),
+      book->Put(key, "two", {.next = "2", .expected = "1"}, InAnyOrder("SUCCESS keyValue")),
       book->OfKey(MessageType::kGet, key, {.usual = "SUCCESS " + book->Object(key, "two", "2")})};
   for (size_t i = 0; i + 1 < steps.size(); ++i) steps[i].joined = true;
   book->Add("frame.pipelined", "four PDUs in one segment are answered, each by its sequence")

@@ -9,6 +9,7 @@
 #include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "client/conform/pattern.h"
 #include "client/conform/pdu.h"
@@ -102,7 +103,7 @@ class Exchange {
     size_t result = 0;
     const Step* step = nullptr;
     Pdu pdu;
-    bool came = false;
+    int came = 0;  // its answer's place among those of the piece; 0: none yet
   };
 
   void Queue(const Step& step) {
@@ -127,7 +128,7 @@ class Exchange {
     const std::optional<uint64_t> fence = fenced ? SendNoop() : std::nullopt;
     const MonoTime deadline = MonoNow() + (Framed(last.form) ? target_.answer : target_.quiet);
     const Heard::Kind end = Await(fence, deadline);
-    for (Pending& pending : pending_) Conclude(pending, end);
+    for (const Pending& pending : pending_) Conclude(pending, end);
     // Whoever refuses may close: the next request shows it.
     std::string* did = &results_[pending_.back().result].did;
     const bool well = absl::StartsWith(*did, "SUCCESS") || absl::StartsWith(*did, "pin SUCCESS") ||
@@ -135,6 +136,7 @@ class Exchange {
     if (end == Heard::Kind::kPdu && !well) Framed(last.form) ? Probe(did) : AwaitEnd(did);
     if (end != Heard::Kind::kPdu) ended_ = true;
     pending_.clear();
+    arrivals_ = 0;
   }
 
   // Whether what follows a request of this form can still be told from it.
@@ -162,8 +164,8 @@ class Exchange {
   // Until all that is to be answered is, and the fence too, if there is one.
   Heard::Kind Await(std::optional<uint64_t> fence, MonoTime deadline) {
     while (true) {
-      const bool open =
-          absl::c_any_of(pending_, [](const Pending& p) { return p.step->answered && !p.came; });
+      const bool open = absl::c_any_of(
+          pending_, [](const Pending& p) { return p.step->answered && p.came == 0; });
       if (!open && !fence.has_value()) return Heard::Kind::kPdu;
       // A server that never stops talking is no reason to wait longer.
       if (MonoNow() >= deadline) return Heard::Kind::kSilent;
@@ -182,9 +184,9 @@ class Exchange {
   void Attribute(const Heard& heard) {
     const auto acknowledged = heard.pdu->message().command.header.ack_sequence;
     auto to = absl::c_find_if(pending_, [&](const Pending& p) {
-      return acknowledged.has_value() && !p.came && p.pdu.sequence == acknowledged;
+      return acknowledged.has_value() && p.came == 0 && p.pdu.sequence == acknowledged;
     });
-    if (to == pending_.end()) to = absl::c_find_if(pending_, [](auto& p) { return !p.came; });
+    if (to == pending_.end()) to = absl::c_find_if(pending_, [](auto& p) { return p.came == 0; });
     const bool more = to == pending_.end();
     if (more) to = std::prev(to);
     StepResult* result = &results_[to->result];
@@ -195,7 +197,7 @@ class Exchange {
     if (status.has_value() && status->message.has_value()) {
       result->said = Printable(*status->message);
     }
-    to->came = true;
+    if (to->came == 0) to->came = ++arrivals_;
   }
 
   std::string Text(const Heard& heard, const Pending& to) const {
@@ -217,10 +219,23 @@ class Exchange {
     const auto add = [&](absl::string_view word) {
       absl::StrAppend(did, did->empty() ? "" : " ", word);
     };
+    if (const std::string overtaken = OvertakenBy(pending); !overtaken.empty()) add(overtaken);
     if (end == Heard::Kind::kClosed) return add(kCloses);
     if (end == Heard::Kind::kNoKinetic) return add(kGarbage);
-    if (end == Heard::Kind::kSilent) return add(pending.came ? kThenSilent : kNothing);
-    if (!pending.came) add("no-answer");
+    if (end == Heard::Kind::kSilent) return add(pending.came > 0 ? kThenSilent : kNothing);
+    if (pending.came == 0) add("no-answer");
+  }
+
+  // "after=#3,#4": the answers to these requests, which were sent together with it and behind it,
+  // came before its own. Empty: none.
+  std::string OvertakenBy(const Pending& pending) const {
+    std::vector<std::string> earlier;
+    for (const Pending& other : pending_) {
+      if (other.result > pending.result && other.came > 0 && other.came < pending.came) {
+        earlier.push_back(absl::StrCat("#", other.result + 1));
+      }
+    }
+    return earlier.empty() ? "" : absl::StrCat("after=", absl::StrJoin(earlier, ","));
   }
 
   // The question is whether the connection lives: other PDUs than the answer are of no interest.
@@ -263,6 +278,7 @@ class Exchange {
   Asker asker_;
   std::map<uint64_t, int> numbers_;
   std::vector<Pending> pending_;  // sent or queued, not concluded
+  int arrivals_ = 0;              // of first answers to them
   std::vector<StepResult> results_;
   bool ended_ = false;
 };

@@ -198,6 +198,8 @@ std::unique_ptr<CaseBook> ImaginedBook(Names* names) {
   limits.max_value_size = 1 << 20;
   limits.max_version_size = 2048;
   limits.max_tag_size = 64 * 1024;
+  limits.max_outstanding_read_requests = 30;
+  limits.max_outstanding_write_requests = 20;
   limits.max_key_range_count = 200;
   limits.max_operation_count_per_batch = 15;
   limits.max_batch_count_per_device = 5;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "client/client.h"
 #include "client/conform/matrix.h"
 #include "client/conform/survey.h"
@@ -118,6 +119,33 @@ TEST(Conform, ASignatureOfNobodyIsADifference) {
   ASSERT_TRUE(survey.ok()) << survey.status();
   EXPECT_THAT(Differing(*survey), ::testing::UnorderedElementsAre("get.object", "put.force"));
   EXPECT_THAT(Of(*survey, "get.object").steps.back().did, StartsWith("SUCCESS wrong-signature"));
+}
+
+// Any order is good but this one: what was flushed had not been acknowledged.
+TEST(Conform, AFlushThatIsAnsweredBeforeAWriteIsADifferenceWhereWritesAreHeld) {
+  RunningServer server;
+  std::string held;
+  const BreakingProxy proxy(
+      server.address(), [&held](const kinetic::Message& message, absl::string_view pdu) {
+        const kinetic::Header& header = message.command.header;
+        if (header.message_type == kinetic::MessageType::kPutResponse && header.ack_sequence == 2) {
+          held = std::string(pdu);
+          return std::string();
+        }
+        const bool flushed =
+            header.message_type == kinetic::MessageType::kFlushAllDataResponse && !held.empty();
+        return absl::StrCat(pdu, flushed ? held : "");
+      });
+  SurveyOptions options = At(proxy.address());
+  options.only = {"order.flush"};
+  options.dialect = Dialect::kKineticd;
+  const auto survey = RunSurvey(options);
+  ASSERT_TRUE(survey.ok()) << survey.status();
+  EXPECT_THAT(Differing(*survey), ::testing::ElementsAre("order.flush"));
+  const CaseResult& result = Of(*survey, "order.flush");
+  EXPECT_EQ(result.steps[1].did, "SUCCESS keyValue after=#3,#4");
+  EXPECT_FALSE(result.agrees(Dialect::kKbench));
+  EXPECT_TRUE(result.agrees(Dialect::kSpec));
 }
 
 TEST(Conform, AServerThatGreetsNobodyIsNoServer) {

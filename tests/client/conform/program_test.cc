@@ -90,8 +90,19 @@ std::vector<Way> Ways() {
 std::set<std::string> NotTried(const Way& way) {
   std::set<std::string> names = {"pin.plain", "security.plain"};
   if (!way.tls) {
-    names = {"security.acl",        "security.acl-algorithm", "pin.lock",  "pin.unlock-open",
-             "pin.locked-greeting", "pin.erase-wrong",        "pin.erase", "pin.secure-erase"};
+    names = {"security.acl",
+             "security.acl-algorithm",
+             "security.max-priority",
+             "security.max-priority-unknown",
+             "pin.lock",
+             "pin.unlock-open",
+             "pin.locked-greeting",
+             "pin.erase-wrong",
+             "pin.erase",
+             "pin.secure-erase"};
+  }
+  if (way.dialect != std::string("kineticd")) {
+    names.insert({"limits.reads-unanswered", "limits.writes-unanswered"});
   }
   if (way.dialect == std::string("simulator")) {
     names.insert({"limits.tag-longest", "limits.tag-one-above"});
@@ -156,6 +167,8 @@ TEST(ConformCommand, AgreesAboutLimitsThatADialectDoesNotTellByItself) {
       {"kineticd", "batch-operations=2,batches=1", "batch.one", "batch.one-too-many-open"},
       {"simulator", "tag=64", "limits.tag", "limits.tag-one-above"},
       {"kbench", "range=50", "range.", "range.inclusive"},
+      {"kbench", "read-depth=100,write-depth=1", "limits.", "limits.reads-unanswered"},
+      {"spec", "read-depth=1,write-depth=100", "limits.", "limits.writes-unanswered"},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.limits);
@@ -168,6 +181,47 @@ TEST(ConformCommand, AgreesAboutLimitsThatADialectDoesNotTellByItself) {
       tried |= one["name"] == c.also_tried && one["verdict"] == "agrees";
     }
     EXPECT_TRUE(tried) << c.also_tried << " was not tried: " << run.out;
+  }
+}
+
+// Above the limit SERVICE_BUSY is as good as an answer, unless the dialect is known to refuse
+// nothing; the vendor's server, which tells limits, does not.
+TEST(ConformCommand, KnowsWhoRefusesMoreUnansweredRequestsThanItTakes) {
+  const Server server("kbench", "memory", "read-depth=2,write-depth=3");
+  const std::vector<std::string> asked = {server.address(false), "--only", "limits.reads-un",
+                                          "--only", "limits.writes-un"};
+  const auto held_against = [&](const char* dialect) {
+    std::vector<std::string> all = asked;
+    all.insert(all.end(), {"--dialect", dialect});
+    return Conform(all);
+  };
+  for (const char* dialect : {"kbench", "spec", "simulator"}) {
+    const Finished run = held_against(dialect);
+    EXPECT_EQ(run.code, 0) << run.out;
+    EXPECT_THAT(run.out, HasSubstr("SERVICE_BUSY"));
+  }
+  const Finished run = held_against("kineticd");
+  EXPECT_EQ(run.code, 8);
+  EXPECT_THAT(run.out, HasSubstr("in its words: this connection has its limit of 2 requests"));
+  EXPECT_THAT(run.out, HasSubstr("in its words: this connection has its limit of 3 requests"));
+}
+
+// An answer that others overtook says which; who answers in order differs from who does not.
+TEST(ConformCommand, KnowsInWhichOrderADialectAnswers) {
+  const Server server("kineticd", "memory");
+  const auto held_against = [&](const char* dialect) {
+    return Conform({server.address(false), "--only", "order.", "--only", "frame.pipelined",
+                    "--dialect", dialect});
+  };
+  for (const char* dialect : {"kineticd", "spec"}) {
+    const Finished run = held_against(dialect);
+    EXPECT_EQ(run.code, 0) << run.out;
+  }
+  for (const char* dialect : {"kbench", "simulator"}) {
+    const Finished run = held_against(dialect);
+    EXPECT_EQ(run.code, 8);
+    EXPECT_THAT(run.out, HasSubstr("3 differ"));
+    EXPECT_THAT(run.out, HasSubstr("the server: SUCCESS keyValue after=#3,#5\n"));
   }
 }
 
