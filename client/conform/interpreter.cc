@@ -390,12 +390,15 @@ kinetic::GetLog::Configuration Greeting::configuration() const {
 absl::StatusOr<std::unique_ptr<Link>> Connect(const Target& target, const Names& names,
                                               Greeting* greeting) {
   const MonoTime deadline = MonoNow() + target.connect;
-  while (true) {
-    ASSIGN_OR_RETURN(std::unique_ptr<Link> link, ConnectOnce(target, names, deadline, greeting));
-    if (!Busy(*greeting)) return link;
-    if (MonoNow() + Millis(kBusyPause.count()) >= deadline) {
-      return absl::UnavailableError("the server says SERVICE_BUSY instead of a greeting");
-    }
+  const absl::Status busy =
+      absl::UnavailableError("the server says SERVICE_BUSY instead of a greeting");
+  for (bool was_busy = false;; was_busy = true) {
+    auto link = ConnectOnce(target, names, deadline, greeting);
+    if (link.ok() && !Busy(*greeting)) return link;
+    const bool over = MonoNow() + Millis(kBusyPause.count()) >= deadline;
+    // The last attempt may be cut off by the deadline; what was heard before says more.
+    if (!link.ok()) return was_busy && over ? busy : link.status();
+    if (over) return busy;
     std::this_thread::sleep_for(kBusyPause);
   }
 }
