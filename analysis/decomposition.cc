@@ -165,8 +165,8 @@ void FillParts(std::vector<Joined> usable, Decomposition* out) {
   for (const Joined& j : usable) total += response(j);
   out->mean_sampled_ns = n == 0 ? 0 : static_cast<double>(total) / static_cast<double>(n);
   const Boundaries b = out->boundaries;
+  if (n == 0) return;  // and no parts: zeros would be figures
   out->parts = SumOf(usable, b, PartNames(b), &Cut);
-  if (n == 0) return;
   out->inside = SumOf(usable, b, InsideNames(b), &Inside);
   if (TellsCauses(usable, b)) out->causes = SumOf(usable, b, CauseNames(b), &CausesOf);
 }

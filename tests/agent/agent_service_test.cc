@@ -23,6 +23,7 @@ namespace {
 using testing::HasSubstr;
 
 TEST_F(AgentServiceTest, TakesARunFromPrepareToResult) {
+  const ForeignCpu others;
   Conversation run(stub_.get());
   control::RunSpec spec = WireSpec(server());
   spec.set_duration_ns(1'200'000'000);
@@ -43,7 +44,12 @@ TEST_F(AgentServiceTest, TakesARunFromPrepareToResult) {
   const MonoTime at = AgentNow() + kLead;
   run.Start(at);
   const result::RunResult result = run.Result();
-  EXPECT_GE(run.intervals, 2);
+  EXPECT_GE(run.intervals, 1);
+  JudgeWhenQuiet(run.intervals >= 2,
+                 {.what = "intervals of a run of 1.2 s",
+                  .figure = absl::StrCat(run.intervals),
+                  .bound = "at least 2"},
+                 others.Cpus());
   EXPECT_EQ(result.intervals_size(), run.intervals);
   EXPECT_EQ(result.run_id(), "run-1");
   EXPECT_EQ(result.agent(), address_);
