@@ -118,7 +118,7 @@ TEST(RunProto, TakesEveryField) {
   EXPECT_EQ(spec->warmup, Nanos(7));
   EXPECT_EQ(spec->duration, Millis(100));
   EXPECT_EQ(spec->op_timeout, Seconds(2));
-  EXPECT_EQ(spec->connect_timeout, Seconds(2));
+  EXPECT_EQ(spec->connect_timeout, Seconds(30));
   EXPECT_EQ(spec->poll, PollMode::kSpin);
   EXPECT_EQ(spec->flush, FlushMode::kOp);
   EXPECT_EQ(spec->sample_every, 64u);

@@ -19,7 +19,7 @@ inline RunSpec SmallSpec(const HostPort& server) {
   spec.key_seed = 43;
   spec.duration = Millis(100);
   spec.op_timeout = Seconds(2);
-  spec.connect_timeout = Seconds(2);
+  spec.connect_timeout = Seconds(30);
   return spec;
 }
 

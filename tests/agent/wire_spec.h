@@ -32,7 +32,7 @@ inline control::RunSpec WireSpec(const std::string& server) {
   spec.set_seed(1);
   spec.set_duration_ns(100'000'000);
   spec.set_op_timeout_ns(2'000'000'000);
-  spec.set_connect_timeout_ns(2'000'000'000);
+  spec.set_connect_timeout_ns(30'000'000'000);
   spec.set_poll("block");
   spec.set_flush("batch");
   spec.set_samples_max(1000);
