@@ -1,6 +1,7 @@
 #include "analysis/table.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -28,6 +29,17 @@ std::string Pad(absl::string_view text, int width, bool left) {
   return left ? absl::StrCat(text, spaces) : absl::StrCat(spaces, text);
 }
 
+// Whether two texts of the column that differ would look the same in this width.
+bool WouldConfuse(const Table& table, size_t column, int width) {
+  std::set<std::string> whole, cut;
+  for (const auto& row : table.rows) {
+    if (column >= row.size()) continue;
+    whole.insert(row[column]);
+    cut.insert(Cut(row[column], width));
+  }
+  return cut.size() < whole.size();
+}
+
 std::vector<int> Widths(const Table& table, int width) {
   std::vector<int> widths;
   for (const std::string& name : table.header) widths.push_back(CodePoints(name));
@@ -39,10 +51,20 @@ std::vector<int> Widths(const Table& table, int width) {
     for (int w : widths) sum += w;
     return sum;
   };
+  // The widest that can be cut is, down to where what it says could not be told apart any more:
+  // then the line is too long, and says what it should.
+  std::vector<int> narrowest(static_cast<size_t>(table.text_columns), kNarrowest);
   while (total() > width) {
-    const auto widest = std::max_element(widths.begin(), widths.begin() + table.text_columns);
-    if (*widest <= kNarrowest) break;
-    --*widest;
+    int widest = -1;
+    for (int i = 0; i < table.text_columns; ++i) {
+      if (widths[i] > narrowest[i] && (widest < 0 || widths[i] > widths[widest])) widest = i;
+    }
+    if (widest < 0) break;
+    if (WouldConfuse(table, static_cast<size_t>(widest), widths[widest] - 1)) {
+      narrowest[widest] = widths[widest];
+    } else {
+      --widths[widest];
+    }
   }
   return widths;
 }
