@@ -376,7 +376,7 @@ TEST(Campaign, SaysWhichFileIsMissing) {
 }
 
 TEST(Campaign, TheExamplesAreValid) {
-  for (const char* name : {"demo", "open-loop", "other-client", "service-time"}) {
+  for (const char* name : {"demo", "libkinetic-fio", "open-loop", "other-client", "service-time"}) {
     const auto campaign = LoadCampaign(
         std::string(KBENCH_SOURCE_DIR) + "/campaigns/" + name + ".yaml", {.local_agents = 1});
     EXPECT_TRUE(campaign.ok()) << campaign.status();
