@@ -66,6 +66,9 @@ result::ExternalClient ToProto(const ClientOutcome& from) {
     if (figure.p50_ns) out->set_p50_ns(*figure.p50_ns);
     if (figure.p99_ns) out->set_p99_ns(*figure.p99_ns);
     out->set_source(PrintableText(figure.source));
+    out->set_answers_seen(figure.answers_seen);
+    out->set_wire_seen_ns(figure.wire_seen_ns);
+    if (figure.sum_seen_ns) out->set_sum_seen_ns(*figure.sum_seen_ns);
   }
   to.set_figures_problem(PrintableText(from.own.problem));
   to.set_figures_of_window(from.own_of_window);

@@ -57,6 +57,7 @@ class Counter {
     PlaceWindow();
     FindGaps(&requests_);
     FillAnswers();
+    FillWhole();
     Decide();
     for (const Seen& one : requests_) {
       if (InWindow(*one.record)) Add(one);
@@ -113,6 +114,21 @@ class Counter {
     for (const WireRecord* r : in_order) {
       out_.answers.push_back({.type = r->type, .in_window = InWindow(*r)});
     }
+  }
+
+  void FillWhole() {
+    std::map<uint8_t, ClientRequests::Whole> by_type;
+    for (const Seen& one : requests_) {
+      const WireRecord& r = *one.record;
+      if (!Answered(r)) continue;
+      ClientRequests::Whole& whole = by_type[r.type];
+      ++whole.answers;
+      whole.wire += r.response_last - r.request_first;
+      if (!one.idle_since.is_set()) continue;
+      ++whole.gaps;
+      whole.gap += r.request_first - one.idle_since;
+    }
+    for (const auto& [type, whole] : by_type) out_.whole_by_op[OpNameOf(type)] = whole;
   }
 
   void Decide() {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -44,6 +45,15 @@ struct ClientRequests {
   std::vector<OpStats> ops;
   std::vector<OpRecord> samples;  // all, or every n-th of more than kClientSamplesMax
   std::vector<Interval> intervals;
+
+  // Of all that the program did, by op: what is held against figures that are of as much.
+  struct Whole {
+    uint64_t answers = 0;
+    Nanos wire;  // of all of them together
+    uint64_t gaps = 0;
+    Nanos gap;  // of those that have one
+  };
+  std::map<std::string, Whole> whole_by_op;
 
   // Of each request of the program, in the order of answers: which op, and whether in the window.
   struct Answer {

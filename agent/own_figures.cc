@@ -18,6 +18,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr double kMostNs = 9e18;
+constexpr double kAllOfLatency = 0.99;  // clat over lat, above which clat is all of it
+constexpr size_t kReadOver = 16;        // how often text may be gone through for an object in it
 
 // "latency_us" as {latency, 1000}.
 std::optional<std::pair<std::string, double>> Quantity(absl::string_view column) {
@@ -152,45 +154,82 @@ std::optional<double> PercentileAt(const Json& latency, const char* name) {
 bool TakeDirection(const Json& direction, const char* op, const std::string& name,
                    OwnFigure* figure) {
   const double count = NumberAt(direction, "total_ios");
-  if (count <= 0) return false;
-  const char* which = "lat_ns";
-  auto latency = direction.find("lat_ns");
+  const auto latency = direction.find("lat_ns");
+  if (count <= 0 || latency == direction.end() || !latency->is_object()) return false;
+  const Json* percentiles = &*latency;
+  absl::string_view whose;
   const auto completion = direction.find("clat_ns");
-  const bool has_percentiles = latency != direction.end() && latency->contains("percentile");
-  if (!has_percentiles && completion != direction.end() && completion->contains("percentile")) {
-    latency = completion;
-    which = "clat_ns";
+  const double mean = NumberAt(*latency, "mean");
+  if (!latency->contains("percentile") && completion != direction.end() &&
+      completion->is_object() && completion->contains("percentile") &&
+      NumberAt(*completion, "mean") >= kAllOfLatency * mean) {
+    percentiles = &*completion;
+    whose = ", percentiles of clat_ns";
   }
-  if (latency == direction.end() || !latency->is_object()) return false;
   *figure = {.op = op,
              .count = static_cast<uint64_t>(count),
-             .mean_ns = NumberAt(*latency, "mean"),
-             .p50_ns = PercentileAt(*latency, "50.000000"),
-             .p99_ns = PercentileAt(*latency, "99.000000"),
+             .mean_ns = mean,
+             .p50_ns = PercentileAt(*percentiles, "50.000000"),
+             .p99_ns = PercentileAt(*percentiles, "99.000000"),
              .each_ns = {},
-             .source = absl::StrCat("fio, ", which, " of ", name)};
+             .source = absl::StrCat("fio, lat_ns of ", name, whose)};
   return true;
+}
+
+// Where the object that begins at `begin` ends, behind its brace; npos: it does not.
+size_t EndOfObject(absl::string_view text, size_t begin) {
+  int depth = 0;
+  bool quoted = false;
+  for (size_t i = begin; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      quoted = c != '"';
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '{') {
+      ++depth;
+    } else if (c == '}' && --depth == 0) {
+      return i + 1;
+    }
+  }
+  return absl::string_view::npos;
+}
+
+// The last object with `jobs`: one may be printed at every interval of its status. Notes stand
+// before, between and behind, with braces and quotes of their own.
+Json FindJobs(absl::string_view output) {
+  Json found;
+  size_t budget = kReadOver * output.size();
+  for (size_t at = output.find('{'); at != absl::string_view::npos; at = output.find('{', at)) {
+    const size_t end = EndOfObject(output, at);
+    const size_t read = std::min(end, output.size()) - at;
+    Json root;
+    if (end != absl::string_view::npos) {
+      const absl::string_view object = output.substr(at, read);
+      root = Json::parse(object.begin(), object.end(), nullptr, false);
+    }
+    at += root.is_object() ? read : 1;
+    const auto jobs = root.is_object() ? root.find("jobs") : root.end();
+    if (root.is_object() && jobs != root.end() && jobs->is_array()) found = std::move(*jobs);
+    if (read > budget) break;
+    budget -= read;
+  }
+  return found;
 }
 
 OwnFigures ReadFio(absl::string_view output) {
   OwnFigures own;
-  // Notes may stand before and behind it.
-  const size_t begin = output.find('{'), end = output.rfind('}');
-  Json root;
-  if (begin != absl::string_view::npos && end != absl::string_view::npos && end > begin) {
-    const absl::string_view object = output.substr(begin, end - begin + 1);
-    root = Json::parse(object.begin(), object.end(), nullptr, false);
-  }
-  const auto jobs = root.is_object() ? root.find("jobs") : root.end();
-  if (!root.is_object() || jobs == root.end() || !jobs->is_array()) {
+  const Json jobs = FindJobs(output);
+  if (!jobs.is_array()) {
     own.problem = "its output holds no JSON object with `jobs`, as fio --output-format=json writes";
     return own;
   }
   static constexpr std::pair<const char*, const char*> kDirections[] = {
-      {"read", "get"}, {"write", "put"}, {"trim", "delete"}};
+      {"read", "get"}, {"write", "put"}, {"trim", "delete"}, {"mixed", ""}};
   for (const auto& [name, op] : kDirections) {
     std::vector<OwnFigure> of_jobs;
-    for (const Json& job : *jobs) {
+    for (const Json& job : jobs) {
       OwnFigure figure;
       const auto direction = job.is_object() ? job.find(name) : job.end();
       if (!job.is_object() || direction == job.end() || !direction->is_object()) continue;

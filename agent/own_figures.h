@@ -4,8 +4,9 @@
 //         `latency_ms` or `latency_s` each line is one request, in the order of its answers; with
 //         `mean_...` it is a summary, which may have `p50_...` and `p99_...`. Columns `op` and
 //         `count` may stand beside them, others are passed over, as are lines before the names
-//   fio   the object that fio --output-format=json writes: per direction the mean, p50 and p99 of
-//         lat_ns, or of clat_ns where that has the percentiles
+//   fio   the object that fio --output-format=json writes, the last one of several, whatever text
+//         stands around it: per direction the mean of lat_ns, and its p50 and p99, or those of
+//         clat_ns where that is the whole of lat_ns (of an engine that submits apart it is not)
 //
 // What is not known is not guessed: then there are no figures, and a reason.
 #pragma once
@@ -27,7 +28,12 @@ struct OwnFigure {
   std::optional<double> p50_ns;
   std::optional<double> p99_ns;
   std::vector<int64_t> each_ns;  // per request, where it says so
-  std::string source;            // "csv, latency_us of each request", "fio, lat_ns of read"
+
+  // What packets show of the same, of all that the program did (agent/client_requests.h).
+  uint64_t answers_seen = 0;
+  double wire_seen_ns = 0;
+  std::optional<double> sum_seen_ns;
+  std::string source;  // "csv, latency_us of each request", "fio, lat_ns of read"
 };
 
 struct OwnFigures {

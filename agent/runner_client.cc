@@ -118,6 +118,30 @@ void CutToWindow(const ClientRequests& requests, ClientOutcome* client) {
   client->own_of_window = true;
 }
 
+// What packets show of all that each figure is of.
+void TakeWhole(const ClientRequests& requests, std::vector<OwnFigure>* figures) {
+  ClientRequests::Whole all;
+  for (const auto& [op, whole] : requests.whole_by_op) {
+    all.answers += whole.answers;
+    all.wire += whole.wire;
+    all.gaps += whole.gaps;
+    all.gap += whole.gap;
+  }
+  const auto mean = [](Nanos sum, uint64_t count) {
+    return static_cast<double>(sum.count()) / static_cast<double>(count);
+  };
+  for (OwnFigure& figure : *figures) {
+    const auto found = requests.whole_by_op.find(figure.op);
+    if (!figure.op.empty() && found == requests.whole_by_op.end()) continue;
+    const ClientRequests::Whole& whole = figure.op.empty() ? all : found->second;
+    if (whole.answers == 0) continue;
+    figure.answers_seen = whole.answers;
+    figure.wire_seen_ns = mean(whole.wire, whole.answers);
+    if (requests.pipelined || whole.gaps == 0) continue;
+    figure.sum_seen_ns = figure.wire_seen_ns + mean(whole.gap, whole.gaps);
+  }
+}
+
 void TakeRequests(ClientRequests requests, RunOutcome* outcome) {
   ClientOutcome& client = *outcome->client;
   const observer::WireObservation& seen = outcome->wire.seen;
@@ -231,6 +255,7 @@ absl::StatusOr<RunOutcome> Runner::RunClient(MonoTime at) {
                           .duration = spec_.duration,
                           .ended_by_itself = outcome.client->end == ClientOutcome::End::kByItself,
                           .foreign_ports = std::move(watched.foreign_ports)});
+  TakeWhole(requests, &outcome.client->own.figures);
   CutToWindow(requests, &*outcome.client);
   TakeRequests(std::move(requests), &outcome);
   if (!PacketsFault(outcome.wire.seen).empty()) outcome.samples.clear();

@@ -45,11 +45,17 @@ struct OwnOfRun {
   double count = 0;
   double sum_ns = 0;
   std::optional<double> p50_ns, p99_ns;
+  // By packets, of all that it did; none: they do not show as many.
+  std::optional<double> wire_ns, whole_ns;
 };
+
+constexpr double kAsMany = 0.01;  // by how much the two may differ, of what packets show
 
 OwnOfRun OwnOf(const AnalysedRun& run, const std::string& op, ProgramView* view) {
   OwnOfRun own;
   int agents = 0;
+  double said = 0, seen = 0, wire_ns = 0, whole_ns = 0;
+  bool gaps = true;
   for (const result::RunResult& agent : run.evidence->agents) {
     if (!agent.has_client()) continue;
     const Figure* const figure = FigureOf(agent, op);
@@ -60,10 +66,21 @@ OwnOfRun OwnOf(const AnalysedRun& run, const std::string& op, ProgramView* view)
     own.count += weight;
     own.sum_ns += weight * figure->mean_ns();
     view->own_count += figure->count();
+    const auto answers = static_cast<double>(figure->answers_seen());
+    view->answers_seen += figure->answers_seen();
+    said += static_cast<double>(figure->count());
+    seen += answers;
+    wire_ns += answers * figure->wire_seen_ns();
+    whole_ns += answers * figure->sum_seen_ns();
+    gaps = gaps && figure->has_sum_seen_ns();
     view->source = figure->source();
     view->of_window = view->of_window && agent.client().figures_of_window();
     if (figure->has_p50_ns()) own.p50_ns = figure->p50_ns();
     if (figure->has_p99_ns()) own.p99_ns = figure->p99_ns();
+  }
+  if (seen > 0 && std::fabs(said - seen) <= kAsMany * seen) {
+    own.wire_ns = wire_ns / seen;
+    if (gaps) own.whole_ns = whole_ns / seen;
   }
   if (agents > 1) own.p50_ns = own.p99_ns = std::nullopt;  // percentiles do not add up
   return own;
@@ -79,9 +96,9 @@ OwnClock Judge(const ProgramView& view) {
   // Of the same requests, times from answer to answer add up to one length, whichever clock read
   // the answers: then the mean is worth more than the median, into which goes how late each was
   // read. Otherwise what else the program did is in the mean.
-  const bool medians = !view.of_window && view.own_p50_ns && view.sum_p50_ns;
+  const bool medians = !view.of_window && !view.of_whole && view.own_p50_ns && view.sum_p50_ns;
   const double own = medians ? *view.own_p50_ns : *view.own_mean_ns;
-  if (view.wire_ns &&
+  if (!medians && view.wire_ns &&
       *view.own_mean_ns < *view.wire_ns - std::max(kOwnClockShare * *view.wire_ns, kOwnClockNs)) {
     return OwnClock::kLeavesOut;
   }
@@ -93,6 +110,16 @@ OwnClock Judge(const ProgramView& view) {
 }
 
 std::string Human(double ns) { return HumanDuration(ns); }
+
+// Of which requests its figures are, and whether packets show as many.
+std::string WhichRequests(const ProgramView& view) {
+  if (view.of_window) return "the requests of the window";
+  if (view.own_count == 0) return "all that it did";
+  return absl::StrCat("all ", view.own_count, " that it did; packets show ",
+                      view.answers_seen == view.own_count
+                          ? "as many"
+                          : absl::StrCat(view.answers_seen, " answers"));
+}
 
 }  // namespace
 
@@ -146,13 +173,12 @@ std::string ProgramView::Sentence() const {
     return absl::StrCat("the program ", name, " says nothing of its requests that is recognised");
   }
   std::string text =
-      absl::StrCat("by its own clock (", source,
-                   of_window ? ", the requests of the window) " : ", all that it did) ",
-                   "a request of ", name, " took ", Human(*own_mean_ns), " on average");
-  if (own_p50_ns) absl::StrAppend(&text, ", ", Human(*own_p50_ns), " at p50");
+      absl::StrCat("by its own clock (", source, ", ", WhichRequests(*this), ") a request of ",
+                   name, " took ", Human(*own_mean_ns), " on average");
+  if (own_p50_ns && !of_whole) absl::StrAppend(&text, ", ", Human(*own_p50_ns), " at p50");
   if (sum_ns) {
     absl::StrAppend(&text, "; packets show ", Human(*sum_ns), " from answer to answer");
-    if (sum_p50_ns) absl::StrAppend(&text, ", ", Human(*sum_p50_ns), " at p50");
+    if (sum_p50_ns && !of_whole) absl::StrAppend(&text, ", ", Human(*sum_p50_ns), " at p50");
   }
   switch (verdict) {
     case OwnClock::kAgrees:
@@ -163,19 +189,25 @@ std::string ProgramView::Sentence() const {
                           " between its requests are outside of its clock");
     case OwnClock::kSaysMore:
       return absl::StrCat(text, ": its clock holds more than lies between two answers",
-                          of_window ? "" : " of the window");
+                          of_window || of_whole ? "" : " of the window");
     case OwnClock::kLeavesOut:
       return absl::StrCat(text, "; on the wire alone they were ", Human(*wire_ns),
                           ": its clock leaves out part of that");
     default:
-      return absl::StrCat(text, "; what the program took between requests is not known");
+      if (!inside_ns) {
+        return absl::StrCat(text, "; what the program took between requests is not known");
+      }
+      return absl::StrCat(text, "; ", Human(*wire_ns), " of that on the wire, and ",
+                          Human(*inside_ns),
+                          " inside of the program, before its first byte left or behind its last "
+                          "one; what it took between requests is not known");
   }
 }
 
 std::optional<ProgramView> ProgramViewOf(const CellOp& row) {
   ProgramView view;
   view.of_window = true;
-  std::vector<double> wire, sum, own_mean, own_p50, own_p99;
+  std::vector<double> wire, sum, own_mean, own_p50, own_p99, whole_wire, whole_sum;
   for (const AnalysedRun* run : row.runs) {
     const OpSummary* const op = OpOf(*run, row.op);
     for (const result::RunResult& agent : run->evidence->agents) {
@@ -191,6 +223,8 @@ std::optional<ProgramView> ProgramViewOf(const CellOp& row) {
     if (op->answered.count() > 0) sum.push_back(op->answered.mean_ns());
     const OwnOfRun own = OwnOf(*run, row.op, &view);
     if (own.count > 0) own_mean.push_back(own.sum_ns / own.count);
+    if (own.wire_ns) whole_wire.push_back(*own.wire_ns);
+    if (own.whole_ns) whole_sum.push_back(*own.whole_ns);
     if (own.p50_ns) own_p50.push_back(*own.p50_ns);
     if (own.p99_ns) own_p99.push_back(*own.p99_ns);
   }
@@ -206,9 +240,21 @@ std::optional<ProgramView> ProgramViewOf(const CellOp& row) {
       if (part.name == kClientPart) view.client_ns = part.mean_ns.value;
     }
     if (row.p50_ns.n() > 0) view.sum_p50_ns = row.p50_ns.value;
-    if (view.sum_ns && view.own_mean_ns) view.outside_ns = *view.sum_ns - *view.own_mean_ns;
   }
+  const bool sums = !view.sum_ns || whole_sum.size() == n;
+  if (!view.of_window && whole_wire.size() == n && sums) {
+    view.of_whole = true;
+    view.wire_ns = Median(std::move(whole_wire));
+    if (view.sum_ns) {
+      view.sum_ns = Median(std::move(whole_sum));
+      view.client_ns = *view.sum_ns - *view.wire_ns;
+    }
+  }
+  if (view.sum_ns && view.own_mean_ns) view.outside_ns = *view.sum_ns - *view.own_mean_ns;
   view.verdict = Judge(view);
+  if (view.verdict == OwnClock::kNotKnown && view.wire_ns && *view.own_mean_ns > *view.wire_ns) {
+    view.inside_ns = *view.own_mean_ns - *view.wire_ns;
+  }
   return view;
 }
 

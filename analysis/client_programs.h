@@ -28,18 +28,23 @@ struct ProgramView {
   std::string name;
   std::string ended;      // "by itself, exit code 0"
   uint64_t requests = 0;  // answered in the window, all repetitions
-  // Medians over repetitions; none: not known.
+  // Medians over repetitions; none: not known. Of the window, or with of_whole of all it did.
   std::optional<double> wire_ns;    // mean, first byte out to last byte in
   std::optional<double> client_ns;  // mean, from an answer's last byte to the next one's first
   std::optional<double> sum_ns;     // mean of both
   std::optional<double> sum_p50_ns;
-  uint64_t own_count = 0;
   std::optional<double> own_mean_ns;
   std::optional<double> own_p50_ns;
   std::optional<double> own_p99_ns;
   std::optional<double> outside_ns;  // sum - own, of the means
+  std::optional<double> inside_ns;   // own - wire, where the sum is not known and it says more
+  uint64_t own_count = 0;            // requests that it says it made, where it says so
+  uint64_t answers_seen = 0;         // what packets show of these
   std::string source;                // "csv, latency_us of each request"
-  bool of_window = false;            // the same requests as the packets'
+  // Packets and its own clock are of the same requests: of the window, each with its own, or of
+  // all that it did, of which both count as many. Else packets are of the window, its own of all.
+  bool of_window = false;
+  bool of_whole = false;
   OwnClock verdict = OwnClock::kNoFigures;
 
   std::string Says() const;  // a few words

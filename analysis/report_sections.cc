@@ -281,13 +281,14 @@ TableSection ClientPrograms(const CampaignAnalysis& analysis) {
   TableSection section{
       .title = "Client programs, by packets and by their own clock",
       .note =
-          "medians over repetitions, us. wire: first byte out to last byte in; client: from an "
-          "answer's last byte to the next request's first; sum: both, answer to answer; own: what "
-          "the program says; sum - own: what is outside of its own clock. All of the full pass: a "
-          "program has no other"};
-  section.table = {.header = {"op", "cell", "program", "ended", "requests", "wire mean",
-                              "client mean", "sum mean", "own mean", "sum - own", "sum p50",
-                              "own p50", "own is", "what that says"},
+          "means in us, medians over repetitions; of the window's requests where its own clock "
+          "tells them apart, else of all that it did when packets show as many. wire: first byte "
+          "out to last byte in; client: from an answer's last byte to the next request's first; "
+          "sum: both, answer to answer; own: what the program says of itself; sum - own: what is "
+          "outside of its own clock; own - wire: where the sum is not known, how long a request "
+          "was inside of the program. All of the full pass: a program has no other"};
+  section.table = {.header = {"op", "cell", "what that says", "ended", "requests", "wire", "client",
+                              "sum", "own", "sum - own", "own - wire"},
                    .text_columns = 4};
   for (const CellOp& row : analysis.rows) {
     const std::optional<ProgramView> view = ProgramViewOf(row);
@@ -295,11 +296,11 @@ TableSection ClientPrograms(const CampaignAnalysis& analysis) {
     const auto us = [](const std::optional<double>& ns) {
       return ns ? FormatUs(*ns) : std::string("-");
     };
-    section.table.rows.push_back({row.op, ShortName(analysis, row), Printable(view->name),
-                                  Printable(view->ended), absl::StrCat(view->requests),
-                                  us(view->wire_ns), us(view->client_ns), us(view->sum_ns),
-                                  us(view->own_mean_ns), us(view->outside_ns), us(view->sum_p50_ns),
-                                  us(view->own_p50_ns), Printable(view->source), view->Says()});
+    section.table.rows.push_back(
+        {row.op, ShortName(analysis, row), view->Says(), Printable(view->ended),
+         absl::StrCat(view->of_whole ? view->answers_seen : view->requests), us(view->wire_ns),
+         us(view->client_ns), us(view->sum_ns), us(view->own_mean_ns), us(view->outside_ns),
+         us(view->inside_ns)});
   }
   return section;
 }

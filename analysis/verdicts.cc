@@ -113,8 +113,8 @@ std::string ProgramSentence(const CellOp& row) {
                   row.samples_used, " requests)");
   if (!row.boundaries.gap) {
     absl::StrAppend(&text,
-                    "; what the program took is not known: it does not wait for one answer "
-                    "before its next request");
+                    "; what the program took between requests is not known: it has several "
+                    "unanswered, or a connection for each");
   }
   return text;
 }

@@ -84,6 +84,22 @@ TEST(ClientRequests, OfAClosedLoopTakeTheGapAndTheWire) {
   EXPECT_EQ(r.intervals[0].progress.completed, 500u);
 }
 
+// What is held against figures of all that a program did must not be of the window alone.
+TEST(ClientRequests, AreSummedUpByOpOverAllThatTheProgramDid) {
+  std::vector<Planted> requests = ClosedLoop(1000);
+  requests[999].type = kinetic::MessageType::kPut;
+  requests[500].in = Nanos();  // no answer was seen, and so nothing is known before the next one
+  const ClientRequests r =
+      CountRequests(Seen(requests), {.warmup = Millis(10), .duration = Millis(50)});
+  ASSERT_EQ(r.whole_by_op.size(), 2u);
+  const ClientRequests::Whole& gets = r.whole_by_op.at("get");
+  EXPECT_EQ(gets.answers, 998u);
+  EXPECT_EQ(gets.wire, Micros(70) * 998);
+  EXPECT_EQ(gets.gaps, 996u) << "all but the first and the one behind the lost one";
+  EXPECT_EQ(gets.gap, Micros(30) * 996);
+  EXPECT_EQ(r.whole_by_op.at("put").answers, 1u);
+}
+
 TEST(ClientRequests, OfAPipelineHaveNoGap) {
   std::vector<Planted> requests;
   for (int i = 0; i < 100; ++i) {

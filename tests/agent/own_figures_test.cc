@@ -56,7 +56,8 @@ TEST(OwnFigures, OfFioAreThoseOfItsDirections) {
 {"jobs": [{"read": {"total_ios": 100, "clat_ns": {"mean": 900}, "lat_ns": {"mean": 1000,
    "percentile": {"50.000000": 950, "99.000000": 2000}}}, "write": {"total_ios": 0}},
   {"read": {"total_ios": 300, "lat_ns": {"mean": 2000}}, "write": {"total_ios": 5,
-   "lat_ns": {"mean": 7000}, "clat_ns": {"mean": 6000, "percentile": {"50.000000": 5000}}}}]}
+   "lat_ns": {"mean": 7000}, "clat_ns": {"mean": 6950, "percentile": {"50.000000": 5000}}},
+   "mixed": 3}]}
 )",
       FigureFormat::kAuto);
   ASSERT_EQ(own.figures.size(), 2u);
@@ -65,9 +66,54 @@ TEST(OwnFigures, OfFioAreThoseOfItsDirections) {
   EXPECT_EQ(own.figures[0].mean_ns, 1750);
   EXPECT_FALSE(own.figures[0].p50_ns.has_value()) << "percentiles of two jobs do not add up";
   EXPECT_EQ(own.figures[1].op, "put");
-  EXPECT_EQ(own.figures[1].mean_ns, 6000) << "mean and p50 are of one kind of latency";
+  EXPECT_EQ(own.figures[1].mean_ns, 7000);
   EXPECT_EQ(own.figures[1].p50_ns, 5000);
-  EXPECT_EQ(own.figures[1].source, "fio, clat_ns of write");
+  EXPECT_EQ(own.figures[1].source, "fio, lat_ns of write, percentiles of clat_ns");
+}
+
+// An engine that submits apart: what passes before is in lat_ns alone.
+TEST(OwnFigures, OfFioHaveNoPercentilesOfAPartOfTheirTime) {
+  const OwnFigures own = ReadOwnFigures(
+      R"({"jobs": [{"write": {"total_ios": 5, "slat_ns": {"mean": 2000}, "lat_ns": {"mean": 8000},
+          "clat_ns": {"mean": 6000, "percentile": {"50.000000": 5000}}}}]})",
+      FigureFormat::kFio);
+  ASSERT_EQ(own.figures.size(), 1u);
+  EXPECT_EQ(own.figures[0].mean_ns, 8000);
+  EXPECT_FALSE(own.figures[0].p50_ns.has_value());
+  EXPECT_EQ(own.figures[0].source, "fio, lat_ns of write");
+}
+
+TEST(OwnFigures, OfFioAreThoseOfDirectionsTogetherWhereItMixesThem) {
+  const OwnFigures own = ReadOwnFigures(
+      R"({"jobs": [{"mixed": {"total_ios": 5, "lat_ns": {"mean": 8000}}}]})", FigureFormat::kAuto);
+  ASSERT_EQ(own.figures.size(), 1u);
+  EXPECT_EQ(own.figures[0].op, "");
+  EXPECT_EQ(own.figures[0].count, 5u);
+}
+
+TEST(OwnFigures, OfFioAreFoundInWhateverTextStandsAround) {
+  const auto json = [](const char* mean) {
+    return std::string(
+               R"({"note": "a \"brace\" } in a string", "jobs": [{"write": {"total_ios": 5,)") +
+           R"( "lat_ns": {"mean": )" + mean + "}}}]}";
+  };
+  const auto mean = [](const std::string& text) {
+    const OwnFigures own = ReadOwnFigures(text, FigureFormat::kAuto);
+    return own.figures.empty() ? 0 : own.figures[0].mean_ns;
+  };
+  EXPECT_EQ(mean("warning: {host} is \"odd\n" + json("7") + "\ndone {1}\n"), 7);
+  EXPECT_EQ(mean("result: " + json("7") + " (ok)"), 7);
+  EXPECT_EQ(mean("{unfinished: { \n" + json("7")), 7);
+  EXPECT_EQ(mean("{}\n{\"jobs\": 3}\n" + json("7") + "\n{\"other\": 1}"), 7);
+  EXPECT_EQ(mean(json("5") + "\n" + json("7")), 7) << "of several the last";
+  EXPECT_EQ(mean(json("7") + "\n" + json("9").substr(0, 60)), 7) << "the last whole one";
+}
+
+// However hostile: it is read in time that grows with its length.
+TEST(OwnFigures, AreNotLookedForForeverInBraces) {
+  const OwnFigures own = ReadOwnFigures(std::string(4 << 20, '{'), FigureFormat::kFio);
+  EXPECT_TRUE(own.figures.empty());
+  EXPECT_THAT(own.problem, HasSubstr("jobs"));
 }
 
 TEST(OwnFigures, AreNoneWhereNothingIsKnownAndSayWhy) {

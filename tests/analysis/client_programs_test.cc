@@ -7,6 +7,7 @@
 
 #include "analysis/findings.h"
 #include "analysis/report.h"
+#include "analysis/table.h"
 #include "analysis/verdicts.h"
 #include "tests/analysis/synthetic.h"
 
@@ -24,6 +25,8 @@ struct Program {
   double own_mean_ns = 0;  // 0: it says nothing
   bool pipelined = false;
   int exit_code = 0;
+  uint64_t seen = 0;          // by packets, of all that it did: how many, ...
+  int64_t seen_wire = kWire;  // ... and how long
 };
 
 // As an agent makes it: of a request only when it left and when its answer came, and the gap.
@@ -48,6 +51,9 @@ result::RunResult MakeProgram(const Program& program) {
     result::ExternalClient::Figure& figure = *client.add_figures();
     figure.set_op("get");
     figure.set_count(200);
+    figure.set_answers_seen(program.seen);
+    figure.set_wire_seen_ns(static_cast<double>(program.seen_wire));
+    if (!program.pipelined) figure.set_sum_seen_ns(static_cast<double>(program.seen_wire + kGap));
     figure.set_mean_ns(program.own_mean_ns);
     figure.set_source("csv, latency_us of each request");
   }
@@ -120,6 +126,57 @@ TEST(ClientPrograms, ThatPipelineHaveNoPartOfTheirOwnAndAreNotCompared) {
   const auto view = ProgramViewOf(analysis.rows[0]);
   EXPECT_EQ(view->verdict, OwnClock::kNotKnown);
   EXPECT_FALSE(view->sum_ns.has_value());
+  EXPECT_NEAR(view->inside_ns.value_or(0), 900'000 - kWire, 1000)
+      << "what it says beyond the wire it had in its hands";
+  EXPECT_THAT(view->Sentence(), HasSubstr("540 us of that on the wire, and 360 us inside"));
+  // It says less than the wire: nothing is left to be inside of it.
+  const CampaignEvidence hasty = Campaign({.own_mean_ns = 100'000, .pipelined = true});
+  const CampaignAnalysis less = Analyse(hasty);
+  EXPECT_FALSE(ProgramViewOf(less.rows[0])->inside_ns.has_value());
+}
+
+TEST(ClientPrograms, SayHowManyRequestsTheyMadeBesideWhatPacketsShow) {
+  const auto sentence = [](uint64_t seen) {
+    const CampaignEvidence campaign = Campaign({.own_mean_ns = kGap + kWire, .seen = seen});
+    return ProgramViewOf(Analyse(campaign).rows[0])->Sentence();
+  };
+  EXPECT_THAT(sentence(200), HasSubstr("all 600 that it did; packets show as many)"));
+  EXPECT_THAT(sentence(210), HasSubstr("all 600 that it did; packets show 630 answers)"));
+}
+
+// Its figures are of all that it did, of which the window was another half: what is held against
+// them is of the same requests, when there are as many.
+TEST(ClientPrograms, AreHeldAgainstPacketsOfTheSameRequests) {
+  constexpr int64_t kSlow = 3 * kWire;
+  const auto view = [](uint64_t seen, bool pipelined) {
+    const CampaignEvidence campaign = Campaign(
+        {.own_mean_ns = kGap + kSlow, .pipelined = pipelined, .seen = seen, .seen_wire = kSlow});
+    return *ProgramViewOf(Analyse(campaign).rows[0]);
+  };
+  const ProgramView same = view(200, false);
+  EXPECT_TRUE(same.of_whole);
+  EXPECT_EQ(same.verdict, OwnClock::kAgrees) << same.Sentence();
+  EXPECT_EQ(same.wire_ns, kSlow);
+  EXPECT_EQ(same.client_ns, kGap);
+  EXPECT_EQ(same.sum_ns, kGap + kSlow);
+  const ProgramView others = view(300, false);
+  EXPECT_FALSE(others.of_whole) << "packets show more than it says it made";
+  EXPECT_EQ(others.verdict, OwnClock::kSaysMore);
+  EXPECT_NEAR(others.wire_ns.value_or(0), kWire, 1000) << "those of the window";
+  const ProgramView deep = view(200, true);
+  EXPECT_EQ(deep.verdict, OwnClock::kNotKnown);
+  EXPECT_EQ(deep.inside_ns, kGap) << "of the same requests, too";
+}
+
+TEST(TextTables, CutWhatIsLongButNeverSoThatRowsLookAlike) {
+  const Table table = {.header = {"cell", "program", "n"},
+                       .rows = {{"external 4KiB", "kinetic-program", "1"},
+                                {"external 64KiB", "kinetic-program", "2"}},
+                       .text_columns = 2};
+  EXPECT_EQ(TextTable(table, 10),
+            "cell         progr~  n\n"
+            "external 4~  kinet~  1\n"
+            "external 6~  kinet~  2\n");
 }
 
 TEST(ClientPrograms, AreJudgedByTheirOwnClock) {

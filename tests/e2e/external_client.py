@@ -3,10 +3,12 @@
 gets in a closed loop of one request, and says by its own clock what each took.
 
   external_client.py --host H --port P --op put|get --value-size N --keys N --milliseconds N
-                     --identity N --key-file FILE [--think-us N] [--depth N] [--format csv|fio]
+                     --identity N --key-file FILE [--think-us N] [--depth N] [--connections N]
+                     [--format csv|fio]
 
 Its latencies begin before a request is encoded and end when its answer is decoded; with --think-us
-it sleeps after each, outside of them. With --depth it keeps that many requests unanswered.
+it sleeps after each, outside of them. With --depth it keeps that many requests unanswered on each
+of its connections, which a thread has for itself, and takes answers in whatever order they come.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import os
 import socket
 import struct
 import sys
+import threading
 import time
 
 GET, PUT, SUCCESS = 2, 4, 1
@@ -117,11 +120,36 @@ class Client:
         self.socket.sendall(frame)
 
     def answered(self):
-        command, value = self.receive()
+        """The sequence of the request that has its answer now."""
+        command, _ = self.receive()
         code = fields(command.get(3, b"")).get(1)
         if code != SUCCESS:
             raise SystemExit(f"the server answered with status {code}")
-        return value
+        return fields(command[1])[6]
+
+
+def measure(client, message_type, keys, body, options):
+    """Latencies of the requests that it makes, in the order of their answers."""
+    latencies, started, n, clock = [], {}, 0, time.perf_counter_ns
+    now = clock()
+    end = now + options.milliseconds * 1_000_000
+    while now < end:
+        start = now
+        client.send(message_type, keys[n % len(keys)], body)
+        n += 1
+        started[client.sequence] = start
+        now = clock()
+        if len(started) >= options.depth:
+            which = client.answered()
+            now = clock()
+            latencies.append(now - started.pop(which))
+            if options.think_us:
+                time.sleep(options.think_us / 1e6)
+                now = clock()
+    while started:
+        which = client.answered()
+        latencies.append(clock() - started.pop(which))
+    return latencies
 
 
 def percentile(ordered, share):
@@ -140,7 +168,7 @@ def print_fio(op, latencies):
     empty = {"total_ios": 0}
     done = {"total_ios": len(ordered), "lat_ns": lat}
     read, write = (done, empty) if op == "get" else (empty, done)
-    print("note: lines before the object are usual")
+    print('note: {lines} before the object, with braces and a " of their own, are usual')
     print(json.dumps({"fio version": "fio-3.33", "jobs": [{"read": read, "write": write}]}))
 
 
@@ -152,39 +180,40 @@ def main():
         parser.add_argument("--" + name, type=int, required=True)
     parser.add_argument("--think-us", type=int, default=0)
     parser.add_argument("--depth", type=int, default=1)
+    parser.add_argument("--connections", type=int, default=1)
     parser.add_argument("--format", default="csv")
     options = parser.parse_args()
     with open(options.key_file, "rb") as file:
-        client = Client(options.host, options.port, options.identity, file.read())
+        hmac_key = file.read()
+    clients = [
+        Client(options.host, options.port, options.identity, hmac_key)
+        for _ in range(options.connections)
+    ]
     print("connected", file=sys.stderr, flush=True)
     value = os.urandom(options.value_size)
     keys = [b"other-%08d" % i for i in range(options.keys)]
     message_type = PUT if options.op == "put" else GET
     body = value if message_type == PUT else b""
 
-    latencies = []
-    clock = time.perf_counter_ns
     if message_type == GET:  # what is read must be there
         for key in keys:
-            client.send(PUT, key, value)
-            client.answered()
-    waiting, n, now = [], 0, clock()
-    end = now + options.milliseconds * 1_000_000
-    while now < end:
-        start = now
-        client.send(message_type, keys[n % len(keys)], body)
-        n += 1
-        waiting.append(start)
-        if len(waiting) >= options.depth:
-            client.answered()
-            now = clock()
-            latencies.append(now - waiting.pop(0))
-            if options.think_us:
-                time.sleep(options.think_us / 1e6)
-                now = clock()
-    for start in waiting:
-        client.answered()
-        latencies.append(clock() - start)
+            clients[0].send(PUT, key, value)
+            clients[0].answered()
+    latencies = []
+    threads = [
+        threading.Thread(
+            target=lambda one=one: latencies.extend(
+                measure(one, message_type, keys, body, options)
+            )
+        )
+        for one in clients[1:]
+    ]
+    for thread in threads:
+        thread.start()
+    own = measure(clients[0], message_type, keys, body, options)
+    for thread in threads:
+        thread.join()
+    latencies.extend(own)
 
     if options.format == "fio":
         print_fio(options.op, latencies)

@@ -244,6 +244,49 @@ TEST_F(OtherClients, ThatPipelineAreNotGivenAGap) {
   EXPECT_TRUE(row.at("client_program").at("sum_mean_ns").is_null());
 }
 
+// A summary with a count, after a line with braces: of all that it did, and packets show as much.
+TEST_F(OtherClients, ThatSumUpAreHeldAgainstAllThatTheyDid) {
+  const CampaignRun run = RunOne(PythonClient(dir_), absl::StrCat(kCommand, ", --format, fio]"));
+  if (const std::string why = Missing(run); !why.empty()) GTEST_SKIP() << why;
+  ASSERT_EQ(run.finished.code, 0) << run.finished.err;
+  const nlohmann::json row = GetRow(Summary(run).at("cells").at(0));
+  const nlohmann::json& program = row.at("client_program");
+  EXPECT_EQ(program.at("own_source"), "fio, lat_ns of read");
+  EXPECT_EQ(program.at("packets_of_whole"), true) << program;
+  EXPECT_EQ(program.at("answers_seen"), program.at("own_count"));
+  EXPECT_GT(program.at("own_count"), program.at("requests")) << "the warm-up's are in it, too";
+  EXPECT_GT(program.at("sum_mean_ns"), program.at("wire_mean_ns"));
+  EXPECT_THAT(program.at("sentence").get<std::string>(), HasSubstr("packets show as many"));
+}
+
+// As a real drive answers, out of order, on several connections: every request has its answer, and
+// what is not on the wire is in the program.
+TEST_F(OtherClients, ThatKeepDeepPipelinesHaveWhatIsNotOnTheWireInsideOfThem) {
+  Daemon server("kbench-server", {"--dialect", "kineticd"});
+  const CampaignRun run =
+      RunCampaign(dir_,
+                  absl::StrCat("name: deep\ntransport: external\nserver: {address: '",
+                               server.address(), "'}\nclient: {command: ", kCommand,
+                               ", --depth, '16', --connections, '3', --format, fio]}\n"
+                               "workload: {op: put, value_size: 4KiB, keys: 100}\n"
+                               "run: {warmup: 100ms, duration: 1s, repetitions: 1}\n"
+                               "probes: {passes: [full], baselines: none}\n"),
+                  {"--local", "1", "--allow-client", absl::StrCat("py=", PythonClient(dir_))});
+  if (const std::string why = Missing(run); !why.empty()) GTEST_SKIP() << why;
+  ASSERT_EQ(run.finished.code, 0) << run.finished.err;
+  const nlohmann::json summary = Summary(run);
+  EXPECT_EQ(ClientOf(run).at("connections"), 3);
+  EXPECT_NE(Caveat(summary, "client_pipelined"), "");
+  const nlohmann::json& row = summary.at("cells").at(0).at("ops").at(0);
+  EXPECT_EQ(row.at("op"), "put");
+  const nlohmann::json& program = row.at("client_program");
+  EXPECT_EQ(program.at("answers_seen"), program.at("own_count")) << program;
+  EXPECT_TRUE(program.at("sum_mean_ns").is_null());
+  // Its clock begins before the first byte is out and ends after the last is in, of each.
+  EXPECT_GT(program.at("inside_program_ns"), 0);
+  EXPECT_THAT(program.at("sentence").get<std::string>(), HasSubstr("inside of the program"));
+}
+
 TEST_F(OtherClients, ThatOwnersDoNotAllowAreNotRun) {
   const std::string marker = dir_.path() + "/was-run";
   const std::string program =
