@@ -116,7 +116,7 @@ void Pump::AwaitHandshakes(MonoTime deadline, const std::atomic<bool>& stop) {
 }
 
 void Pump::Publish(const Stage& stage) const {
-  const Progress& p = stage.recorder->progress();
+  const ProgressCounts& p = stage.recorder->progress();
   stage.progress->completed.store(p.completed, std::memory_order_relaxed);
   stage.progress->failed.store(p.failed, std::memory_order_relaxed);
   stage.progress->due.store(p.due, std::memory_order_relaxed);

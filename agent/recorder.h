@@ -127,7 +127,7 @@ struct Completion {
 };
 
 // What interval reports are made of: what happened within the window.
-struct Progress {
+struct ProgressCounts {
   uint64_t due = 0;        // sent, or counted as unsent
   uint64_t completed = 0;  // good answers decoded
   uint64_t failed = 0;     // other answers, and requests given up
@@ -160,7 +160,7 @@ class Recorder {
   const std::vector<OpStats>& ops() const { return ops_; }
   const std::vector<OpRecord>& samples() const { return samples_; }
   uint64_t samples_dropped() const { return samples_dropped_; }
-  const Progress& progress() const { return progress_; }
+  const ProgressCounts& progress() const { return progress_; }
   Counts totals() const;
 
  private:
@@ -175,7 +175,7 @@ class Recorder {
   ClockPair clocks_;
   MonoTime window_from_;
   MonoTime window_until_;
-  Progress progress_;
+  ProgressCounts progress_;
 };
 
 }  // namespace kbench

@@ -30,7 +30,7 @@ struct Caveat {
 struct Interval {
   Nanos start_offset;  // since the start of the measured window
   Nanos length;
-  Progress progress;  // within the interval alone
+  ProgressCounts progress;  // within the interval alone
 };
 
 // Of the measured window, all workers together.

@@ -31,7 +31,7 @@ bool AllReady(const std::vector<std::future<Result>>& futures, MonoTime deadline
   });
 }
 
-Progress Difference(const Progress& later, const Progress& earlier) {
+ProgressCounts Difference(const ProgressCounts& later, const ProgressCounts& earlier) {
   return {.due = later.due - earlier.due,
           .completed = later.completed - earlier.completed,
           .failed = later.failed - earlier.failed,
@@ -152,10 +152,10 @@ absl::StatusOr<RunOutcome> Runner::Run(MonoTime at,
   // The workers are on their way; what this reads of the host must not keep them.
   HostMonitor monitor(MonitorOptions(measure_from, end));
 
-  Progress reported;
+  ProgressCounts reported;
   Nanos offset;
   const auto report = [&](Nanos upto) {
-    const Progress now = SumProgress();
+    const ProgressCounts now = SumProgress();
     outcome.intervals.push_back(
         {.start_offset = offset, .length = upto - offset, .progress = Difference(now, reported)});
     on_interval(outcome.intervals.back());
@@ -276,8 +276,8 @@ HostMonitor::Options Runner::MonitorOptions(MonoTime from, MonoTime until) const
   return options;
 }
 
-Progress Runner::SumProgress() const {
-  Progress sum;
+ProgressCounts Runner::SumProgress() const {
+  ProgressCounts sum;
   for (const auto& worker : workers_) {
     const SharedProgress& p = worker->progress();
     sum.completed += p.completed.load(std::memory_order_relaxed);

@@ -68,7 +68,7 @@ class Runner {
   void FinishObserver(RunOutcome* outcome);
   void TakeRelay(RunOutcome* outcome) const;
   HostMonitor::Options MonitorOptions(MonoTime from, MonoTime until) const;
-  Progress SumProgress() const;
+  ProgressCounts SumProgress() const;
   void Merge(std::vector<WorkerYield> yields, RunOutcome* outcome) const;
 
   const RunSpec spec_;

@@ -118,19 +118,19 @@ absl::Status CheckIdle(const std::string& address, const control::HelloReply& re
       address, reply.active_run(), reply.active_owner(), Nanos(reply.active_for_ns()).seconds()));
 }
 
-RunStream::RunStream(control::Agent::Stub* stub, const std::string& address, size_t index,
-                     RunInbox* inbox, Nanos timeout) {
+RunCall::RunCall(control::Agent::Stub* stub, const std::string& address, size_t index,
+                 RunInbox* inbox, Nanos timeout) {
   context_.set_deadline(After(timeout));
   stream_ = stub->Run(&context_);
   reader_ = std::thread([this, address, index, inbox] { ReadAll(address, index, inbox); });
 }
 
-RunStream::~RunStream() {
+RunCall::~RunCall() {
   Cancel();
   reader_.join();
 }
 
-void RunStream::ReadAll(const std::string& address, size_t index, RunInbox* inbox) {
+void RunCall::ReadAll(const std::string& address, size_t index, RunInbox* inbox) {
   control::RunEvent message;
   while (stream_->Read(&message)) {
     inbox->Put({.agent = index, .message = std::move(message)});
@@ -145,12 +145,12 @@ void RunStream::ReadAll(const std::string& address, size_t index, RunInbox* inbo
   inbox->Put({.agent = index, .end = FromGrpc(status, address)});
 }
 
-bool RunStream::Send(const control::RunCommand& command) {
+bool RunCall::Send(const control::RunCommand& command) {
   std::lock_guard lock(write_mutex_);
   return !finished_ && !closed_ && stream_->Write(command);
 }
 
-void RunStream::CloseCommands() {
+void RunCall::CloseCommands() {
   std::lock_guard lock(write_mutex_);
   if (!finished_ && !closed_) stream_->WritesDone();
   closed_ = true;
@@ -237,8 +237,8 @@ absl::StatusOr<AgentClockMap> AgentLink::MeasureClock(int pings, Nanos timeout) 
   return map;
 }
 
-std::unique_ptr<RunStream> AgentLink::StartRun(size_t index, RunInbox* inbox, Nanos timeout) {
-  return std::make_unique<RunStream>(stub_.get(), address_, index, inbox, timeout);
+std::unique_ptr<RunCall> AgentLink::StartRun(size_t index, RunInbox* inbox, Nanos timeout) {
+  return std::make_unique<RunCall>(stub_.get(), address_, index, inbox, timeout);
 }
 
 absl::StatusOr<control::ResultsReply> AgentLink::Results(Nanos timeout) {

@@ -27,14 +27,14 @@ absl::Status CheckIdle(const std::string& address, const control::HelloReply& re
 
 // One run on one agent. Events go to the inbox from a thread of its own; the last one says how the
 // stream ended. Destroying it cancels what still runs, which stops the agent's load.
-class RunStream {
+class RunCall {
  public:
   // `timeout` bounds the whole run.
-  RunStream(control::Agent::Stub* stub, const std::string& address, size_t index, RunInbox* inbox,
-            Nanos timeout);
-  ~RunStream();
-  RunStream(const RunStream&) = delete;
-  RunStream& operator=(const RunStream&) = delete;
+  RunCall(control::Agent::Stub* stub, const std::string& address, size_t index, RunInbox* inbox,
+          Nanos timeout);
+  ~RunCall();
+  RunCall(const RunCall&) = delete;
+  RunCall& operator=(const RunCall&) = delete;
 
   // False: the stream has ended; the inbox says why.
   bool Send(const control::RunCommand& command);
@@ -94,7 +94,7 @@ class AgentLink {
   // DataLoss when nobody answers, or somebody is silent.
   absl::StatusOr<control::HelloReply> Hello(Nanos timeout);
   absl::StatusOr<AgentClockMap> MeasureClock(int pings, Nanos timeout);
-  std::unique_ptr<RunStream> StartRun(size_t index, RunInbox* inbox, Nanos timeout);
+  std::unique_ptr<RunCall> StartRun(size_t index, RunInbox* inbox, Nanos timeout);
   // Results that the agent keeps because nobody has acknowledged them, oldest first.
   absl::StatusOr<control::ResultsReply> Results(Nanos timeout);
   // A serialised RunResult of those.

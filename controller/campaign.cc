@@ -515,7 +515,7 @@ class Parser {
 bool Settings::LoadsKeys() const {
   if (IsExternal() || transport == "null") return false;
   if (load != LoadKeys::kAuto) return load == LoadKeys::kYes;
-  return std::any_of(ops.begin(), ops.end(), [](const OpWeight& share) {
+  return std::any_of(ops.begin(), ops.end(), [](const WeightedOp& share) {
     return share.op == "get" || share.op == "next" || share.op == "previous" ||
            share.op == "version" || share.op == "range";
   });

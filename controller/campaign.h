@@ -26,7 +26,7 @@
 
 namespace kbench {
 
-struct OpWeight {
+struct WeightedOp {
   std::string op;
   double weight = 1;
 };
@@ -46,7 +46,7 @@ struct Settings {
   std::string service_time;   // "": none; embedded server only
   std::string service_model = "sleep";
 
-  std::vector<OpWeight> ops = {{"get", 1}};
+  std::vector<WeightedOp> ops = {{"get", 1}};
   ValueSizes value_sizes = ValueSizes::Fixed(4096);
   double compressible = 0;  // share of the bytes behind a value's label
   int64_t keys = 1000;      // per agent

@@ -166,7 +166,7 @@ void CheckTls(const Settings& s, std::vector<CampaignComplaint>* complaints) {
 
 bool Uses(const Settings& s, absl::string_view op) {
   return std::any_of(s.ops.begin(), s.ops.end(),
-                     [op](const OpWeight& share) { return share.op == op; });
+                     [op](const WeightedOp& share) { return share.op == op; });
 }
 
 bool ReadsValues(const Settings& s) {
@@ -378,7 +378,7 @@ std::string WhyUseless(const analysis::Gate& gate, const std::vector<Cell>& cell
   const auto is_open = [](const Cell& cell) { return cell.settings.open_loop; };
   const auto has_op = [&gate](const Cell& cell) {
     return std::any_of(cell.settings.ops.begin(), cell.settings.ops.end(),
-                       [&gate](const OpWeight& share) { return share.op == gate.op; });
+                       [&gate](const WeightedOp& share) { return share.op == gate.op; });
   };
   const bool of_open_loop = gate.what == What::kAchieved || gate.what == What::kUnsent;
   if (of_open_loop && std::none_of(cells.begin(), cells.end(), is_open)) {

@@ -192,7 +192,7 @@ CampaignField ServiceTime() {
 
 std::string ShowOps(const Settings& s) {
   if (s.ops.size() == 1) return s.ops[0].op;
-  return absl::StrJoin(s.ops, "+", [](std::string* out, const OpWeight& share) {
+  return absl::StrJoin(s.ops, "+", [](std::string* out, const WeightedOp& share) {
     absl::StrAppend(out, share.op, ":", share.weight);
   });
 }
@@ -224,7 +224,7 @@ CampaignField Mix() {
                       .expects = "a map from operation to weight, like {get: 0.7, put: 0.3}",
                       .takes_map = true};
   field.apply = [](absl::string_view text, Settings* s) -> Text {
-    std::vector<OpWeight> ops;
+    std::vector<WeightedOp> ops;
     std::set<std::string> seen;
     for (absl::string_view part : absl::StrSplit(text, ',')) {
       const std::pair<std::string, std::string> pair =

@@ -46,7 +46,7 @@ std::string NewRunId() {
 }
 
 // For the progress line only; reports compute theirs from the evidence.
-std::string Summarize(const RunOutcome& outcome) {
+std::string Summarize(const DispatchOutcome& outcome) {
   double ops_per_second = 0;
   uint64_t failed = 0;
   for (const result::RunResult& agent : outcome.evidence.agents) {
@@ -320,10 +320,11 @@ class CampaignRun {
       RETURN_IF_ERROR(Annotate(WarmUp(run, cell.settings, request, &warmed),
                                absl::StrCat("warm-up of run ", run.ordinal + 1)));
     }
-    keys_there_->Decide(cell.settings.reuse_keys, &request);
-    RunOutcome outcome = dispatcher_.Execute(request);
+    keys_there_->Decide(cell.settings.reuse_keys, &request.specs);
+    DispatchOutcome outcome = dispatcher_.Execute(request);
     analysis::RunEvidence& evidence = outcome.evidence;
-    keys_there_->Take(request, outcome, outcome.status.ok(), &evidence.caveats);
+    keys_there_->Take(request.specs, outcome.loaded, outcome.evidence.agents, outcome.status.ok(),
+                      &evidence.caveats);
     evidence.caveats.insert(evidence.caveats.end(), warmed.begin(), warmed.end());
     for (result::Caveat& passed_over : PassedOver(cell.settings)) {
       evidence.caveats.push_back(std::move(passed_over));
@@ -403,7 +404,7 @@ class CampaignRun {
       MakeWarmUp(Mix64(run.seed ^ kWarmUpStream), settings.warmup_most, &spec);
       spec.set_run_id(request.run_id);
     }
-    keys_there_->Decide(settings.reuse_keys, &request);
+    keys_there_->Decide(settings.reuse_keys, &request.specs);
     WarmUpWatch watch({.agents = request.agents.size(),
                        .ops = settings.warmup_ops,
                        .steady = settings.warmup_steady});
@@ -414,10 +415,11 @@ class CampaignRun {
       watch.Take(agent, interval);
       if (watch.over()) ended.count = 1;
     });
-    const RunOutcome outcome = Dispatcher(options_.limits, &ended, progress_).Execute(request);
+    const DispatchOutcome outcome = Dispatcher(options_.limits, &ended, progress_).Execute(request);
     progress_->set_on_interval(nullptr);
     fleet_->Acknowledge(request.run_id, fleet_->present());
-    keys_there_->Take(request, outcome, outcome.status.ok() || ended.count > 0, said);
+    keys_there_->Take(request.specs, outcome.loaded, outcome.evidence.agents,
+                      outcome.status.ok() || ended.count > 0, said);
     if (interrupts_->stop()) return absl::CancelledError("interrupted");
     // An agent that was lost in it is lost in the run that follows, which is where it is kept.
     const bool goes_on = settings.lost_agent == "continue" && !outcome.lost.empty();

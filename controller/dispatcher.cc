@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "base/units.h"
-#include "controller/in_parallel.h"
 #include "controller/live_status.h"
 #include "controller/run_attempt.h"
 
@@ -39,27 +38,8 @@ void JudgeSkew(analysis::RunEvidence* evidence) {
 Dispatcher::Dispatcher(PhaseLimits limits, const Interrupts* interrupts, Progress* progress)
     : limits_(limits), interrupts_(interrupts), progress_(progress) {}
 
-absl::StatusOr<std::vector<control::HelloReply>> Dispatcher::HelloAll(
-    const std::vector<AgentLink*>& agents, Nanos timeout) {
-  std::vector<absl::StatusOr<control::HelloReply>> answers(agents.size(),
-                                                           absl::UnknownError("not asked"));
-  InParallel(agents.size(), kHellosAtOnce,
-             [&](size_t i) { answers[i] = agents[i]->Hello(timeout); });
-  std::vector<control::HelloReply> replies;
-  absl::Status first;
-  for (absl::StatusOr<control::HelloReply>& one : answers) {
-    if (one.ok()) {
-      replies.push_back(*std::move(one));
-    } else if (first.ok()) {
-      first = Annotate(one.status(), "phase hello");
-    }
-  }
-  if (!first.ok()) return first;
-  return replies;
-}
-
-RunOutcome Dispatcher::Execute(const RunRequest& request) {
-  RunOutcome outcome;
+DispatchOutcome Dispatcher::Execute(const RunRequest& request) {
+  DispatchOutcome outcome;
   RunRequest armed = request;
   std::optional<ServerObservation> observation;
   if (request.observer) {
@@ -70,7 +50,7 @@ RunOutcome Dispatcher::Execute(const RunRequest& request) {
   }
   int armings = 0;
   while (true) {
-    outcome = RunOutcome();
+    outcome = DispatchOutcome();
     RunAttempt attempt(limits_, interrupts_, progress_, armed,
                        observation ? &*observation : nullptr, armings);
     outcome.status = attempt.Run();

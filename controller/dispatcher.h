@@ -23,26 +23,12 @@
 #include "base/clock.h"
 #include "controller/agent_link.h"
 #include "controller/interrupts.h"
+#include "controller/phase_limits.h"
 #include "controller/progress.h"
 #include "controller/server_observation.h"
 #include "proto/agent.pb.h"
 
 namespace kbench {
-
-// Bounds of what an agent may take beyond what the spec itself asks for.
-struct PhaseLimits {
-  Nanos hello = Seconds(5);
-  Nanos prepare = Seconds(5);               // beyond the connect time-out
-  Nanos load = Seconds(30);                 // beyond the time for the bytes
-  int64_t load_bytes_per_second = 2 << 20;  // slower than this is stuck
-  int64_t load_keys_per_second = 100;
-  Nanos clock = Seconds(20);    // as long as the lease
-  Nanos measure = Seconds(40);  // beyond warm-up, window and op time-out: fetching records, results
-  Nanos stop = Seconds(5);      // beyond the op time-out (at most 10 s of it)
-  Nanos goodbye = Seconds(2);   // from the last chunk to the stream's end
-  Nanos life = Seconds(5);      // for a ping of an agent of which a phase had no word
-  ObserverLimits observer;
-};
 
 struct RunRequest {
   std::string run_id;
@@ -54,7 +40,7 @@ struct RunRequest {
   std::optional<ServerObserver> observer;
 };
 
-struct RunOutcome {
+struct DispatchOutcome {
   analysis::RunEvidence evidence;
   std::vector<std::string> spec_sha256;  // per agent
   absl::Status status;                   // exit_codes.h; OK means a complete run
@@ -66,17 +52,12 @@ struct RunOutcome {
 class Dispatcher {
  public:
   static constexpr int kPings = 21;
-  static constexpr size_t kHellosAtOnce = 64;
   static constexpr int kArmings = 4;  // the first and three more
 
   // All are borrowed and outlive the dispatcher.
   Dispatcher(PhaseLimits limits, const Interrupts* interrupts, Progress* progress);
 
-  // Versions, facts, and who is busy; agents in parallel. The first failure, by agent order.
-  static absl::StatusOr<std::vector<control::HelloReply>> HelloAll(
-      const std::vector<AgentLink*>& agents, Nanos timeout);
-
-  RunOutcome Execute(const RunRequest& request);
+  DispatchOutcome Execute(const RunRequest& request);
 
  private:
   const PhaseLimits limits_;

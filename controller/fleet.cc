@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "controller/hello.h"
 #include "controller/in_parallel.h"
 
 namespace kbench {
@@ -113,7 +114,7 @@ std::string Fleet::ServerFor(const Settings& settings) const {
 
 absl::Status Fleet::MeetAgents() {
   ASSIGN_OR_RETURN(const std::vector<control::HelloReply> replies,
-                   Dispatcher::HelloAll(agents(), options_.limits.hello));
+                   HelloAll(agents(), options_.limits.hello));
   places_.resize(links_.size());
   members_.resize(links_.size());
   for (size_t i = 0; i < replies.size(); ++i) {
@@ -179,7 +180,7 @@ std::vector<std::string> Fleet::absent() const {
 std::vector<std::string> Fleet::AskAgain(const std::string& our_run) {
   std::vector<absl::StatusOr<control::HelloReply>> answers(links_.size(),
                                                            absl::UnknownError("not asked"));
-  InParallel(links_.size(), Dispatcher::kHellosAtOnce, [&](size_t i) {
+  InParallel(links_.size(), kHellosAtOnce, [&](size_t i) {
     answers[i] = links_[i]->Hello(options_.limits.hello);
     const bool ours = answers[i].ok() && answers[i]->active_run() == our_run;
     if (ours && BecomesIdle(links_[i].get(), our_run)) answers[i]->clear_active_run();

@@ -14,8 +14,8 @@
 #include "controller/agent_link.h"
 #include "controller/campaign.h"
 #include "controller/cpu_placement.h"
-#include "controller/dispatcher.h"
 #include "controller/local_fleet.h"
+#include "controller/phase_limits.h"
 
 namespace kbench {
 

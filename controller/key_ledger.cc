@@ -45,8 +45,8 @@ void KeyLedger::Decide(bool trust, control::RunSpec* spec) const {
                        (known == Known::kThere || (known == Known::kNothing && trust)));
 }
 
-void KeyLedger::Decide(bool trust, RunRequest* request) const {
-  for (control::RunSpec& spec : request->specs) Decide(trust, &spec);
+void KeyLedger::Decide(bool trust, std::vector<control::RunSpec>* specs) const {
+  for (control::RunSpec& spec : *specs) Decide(trust, &spec);
 }
 
 void KeyLedger::Take(const control::RunSpec& spec, const control::Loaded* loaded, bool sound) {
@@ -62,21 +62,20 @@ void KeyLedger::Take(const control::RunSpec& spec, const control::Loaded* loaded
   }
 }
 
-void KeyLedger::Take(const RunRequest& request, const RunOutcome& outcome, bool sound,
+void KeyLedger::Take(const std::vector<control::RunSpec>& specs,
+                     const std::vector<std::optional<control::Loaded>>& loaded,
+                     const std::vector<result::RunResult>& results, bool sound,
                      std::vector<result::Caveat>* caveats) {
   uint64_t found = 0, looked = 0;
   // Of one agent: then nobody's keys are taken for granted.
-  const bool missed =
-      std::any_of(outcome.evidence.agents.begin(), outcome.evidence.agents.end(), Missed);
-  for (size_t i = 0; i < request.specs.size(); ++i) {
-    const control::RunSpec& spec = request.specs[i];
-    const control::Loaded* loaded =
-        i < outcome.loaded.size() && outcome.loaded[i] ? &*outcome.loaded[i] : nullptr;
-    if (loaded != nullptr && Of(spec) == Known::kNothing) {
-      found += loaded->reused();
-      if (loaded->reused() > 0) looked += loaded->looked();
+  const bool missed = std::any_of(results.begin(), results.end(), Missed);
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const control::Loaded* said = i < loaded.size() && loaded[i] ? &*loaded[i] : nullptr;
+    if (said != nullptr && Of(specs[i]) == Known::kNothing) {
+      found += said->reused();
+      if (said->reused() > 0) looked += said->looked();
     }
-    Take(spec, loaded, sound && !missed);
+    Take(specs[i], said, sound && !missed);
   }
   if (found == 0) return;
   result::Caveat& caveat = caveats->emplace_back();

@@ -14,12 +14,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
 #include <vector>
 
-#include "controller/dispatcher.h"
 #include "proto/agent.pb.h"
 #include "proto/result.pb.h"
 
@@ -37,14 +37,16 @@ class KeyLedger {
   // Sets reuse_keys of a spec that asks for keys: they are there, or, when nothing is known of them
   // and `trust` is set, they may be there from an earlier campaign.
   void Decide(bool trust, control::RunSpec* spec) const;
-  void Decide(bool trust, RunRequest* request) const;
+  void Decide(bool trust, std::vector<control::RunSpec>* specs) const;
 
   // A run was made. `loaded` is what its agent said of its keys, null when it said nothing; `sound`
   // tells whether the run came to its end.
   void Take(const control::RunSpec& spec, const control::Loaded* loaded, bool sound);
-  // The same for all agents. Adds the caveat `keys_reused` when keys were taken over that this
-  // campaign has not written.
-  void Take(const RunRequest& request, const RunOutcome& outcome, bool sound,
+  // The same for all agents, in one order; `results` are of those that gave one, in any. Adds the
+  // caveat `keys_reused` when keys were taken over that this campaign has not written.
+  void Take(const std::vector<control::RunSpec>& specs,
+            const std::vector<std::optional<control::Loaded>>& loaded,
+            const std::vector<result::RunResult>& results, bool sound,
             std::vector<result::Caveat>* caveats);
 
  private:

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "base/digest.h"
 #include "base/status_macros.h"
+#include "controller/hello.h"
 #include "controller/in_parallel.h"
 #include "controller/live_status.h"
 
@@ -315,7 +316,7 @@ absl::Status RunAttempt::OutOfTime(absl::string_view phase, Nanos timeout, Reach
   }
   std::vector<absl::Status> alive(late.size());
   if (!stopping_) {
-    InParallel(late.size(), Dispatcher::kHellosAtOnce,
+    InParallel(late.size(), kHellosAtOnce,
                [&](size_t i) { alive[i] = late[i]->link->MeasureClock(1, limits_.life).status(); });
   }
   // When nobody has reached it, it is not the agents that are to blame.
@@ -334,7 +335,7 @@ absl::Status RunAttempt::OutOfTime(absl::string_view phase, Nanos timeout, Reach
                                           ": is its process frozen, or its host gone?"));
 }
 
-void RunAttempt::MoveInto(RunOutcome* outcome) {
+void RunAttempt::MoveInto(DispatchOutcome* outcome) {
   MonoTime first, last;
   int measured = 0;
   for (AgentState& agent : agents_) {

@@ -37,12 +37,12 @@ class RunAttempt {
     return loaded && loaded->reused() < loaded->keys();
   }
   // Moves what was collected into `outcome`.
-  void MoveInto(RunOutcome* outcome);
+  void MoveInto(DispatchOutcome* outcome);
 
  private:
   struct AgentState {
     AgentLink* link = nullptr;
-    std::unique_ptr<RunStream> stream;
+    std::unique_ptr<RunCall> stream;
     std::string spec;
     std::string spec_sha256;
     AgentClockMap clock;

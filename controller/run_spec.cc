@@ -64,7 +64,7 @@ control::RunSpec MakeRunSpec(const Settings& s, const RunSpecInputs& inputs) {
   } else {
     spec.mutable_closed();
   }
-  for (const OpWeight& share : s.ops) {
+  for (const WeightedOp& share : s.ops) {
     control::OpShare* op = spec.add_ops();
     op->set_op(share.op);
     op->set_weight(share.weight);

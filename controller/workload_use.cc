@@ -11,7 +11,7 @@ namespace {
 
 // Whether one of the operations is among `names`.
 bool Does(const Settings& s, std::initializer_list<absl::string_view> names) {
-  return std::any_of(s.ops.begin(), s.ops.end(), [names](const OpWeight& share) {
+  return std::any_of(s.ops.begin(), s.ops.end(), [names](const WeightedOp& share) {
     return std::find(names.begin(), names.end(), share.op) != names.end();
   });
 }

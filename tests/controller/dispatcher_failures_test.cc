@@ -39,7 +39,7 @@ TEST_P(SilentAgent, IsNamedWithThePhaseAndHoldsTheBarrier) {
   FakeScript script = SilentFrom(GetParam().from);
   if (GetParam().frozen) script.pings = 0;
   FakeAgent& silent = Add(std::move(script));
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status),
             GetParam().frozen ? ExitCode::kIncomplete : ExitCode::kPhaseTimeout)
       << outcome.status;
@@ -64,7 +64,7 @@ TEST_F(DispatcherTest, AnAgentThatIsSilentWhileMeasuringCostsOnlyItsOwnResult) {
   limits_.measure = limits_.stop = kSilenceLimit;
   FakeAgent& good = Add();
   FakeAgent& silent = Add(SilentFrom(RunCommand::kStart));
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kPhaseTimeout) << outcome.status;
   EXPECT_SAYS(outcome.status, "phase measure");
   EXPECT_SAYS(outcome.status, absl::StrCat("no word from agent ", silent.address()));
@@ -82,7 +82,7 @@ TEST_F(DispatcherTest, AnAgentThatIsFrozenWhileMeasuringIsLostAlsoWhenItIsTheOnl
   FakeScript script = SilentFrom(RunCommand::kStart);
   script.pings = Dispatcher::kPings;
   FakeAgent& frozen = Add(std::move(script));
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kIncomplete) << outcome.status;
   EXPECT_SAYS(outcome.status, "phase measure");
   EXPECT_SAYS(outcome.status, absl::StrCat("no answer to a ping from agent ", frozen.address()));
@@ -92,7 +92,7 @@ TEST_F(DispatcherTest, AnAgentThatIsFrozenWhileMeasuringIsLostAlsoWhenItIsTheOnl
 TEST_F(DispatcherTest, AnAgentThatNeverHangsUpCostsNothing) {
   limits_.goodbye = Millis(50);
   Add({.lingers = true});
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_EQ(outcome.evidence.agents.size(), 1u);
 }
@@ -183,7 +183,7 @@ TEST_F(DispatcherTest, ABusyAgentNamesItsOwner) {
     return std::optional(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
                                       "busy with run r1 of alice@lab 7 since 12 s"));
   }});
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kIncomplete) << outcome.status;
   EXPECT_SAYS(outcome.status, agent.address());
   EXPECT_SAYS(outcome.status, "busy with run r1 of alice@lab 7 since 12 s");
@@ -202,7 +202,7 @@ TEST_P(RefusingAgent, GivesItsOwnWordsAndTheDocumentedCode) {
   FakeAgent& agent =
       Add(Instead(RunCommand::kPrepare, FailedWith(GetParam().kind, "why it said no")));
   FakeAgent& good = Add();
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), GetParam().code) << outcome.status;
   EXPECT_SAYS(outcome.status, "phase connect");
   EXPECT_SAYS(outcome.status, absl::StrCat("agent ", agent.address(), ": why it said no"));
@@ -233,7 +233,7 @@ TEST_F(DispatcherTest, AnAgentThatDiesHalfWayIsNamedAndTheOthersAreKept) {
     victim.AwaitHeard(RunCommand::kStart);
     victim.Die();
   });
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kIncomplete) << outcome.status;
   EXPECT_SAYS(outcome.status, "phase measure");
   EXPECT_SAYS(outcome.status, absl::StrCat("agent ", victim.address()));
@@ -245,7 +245,7 @@ TEST_F(DispatcherTest, AnAgentThatDiesHalfWayIsNamedAndTheOthersAreKept) {
 
 TEST_F(DispatcherTest, AServerLostHalfWayIsToldByTheAgent) {
   Add(Instead(RunCommand::kStart, FailedWith(Failed::SERVER_LOST, "server x went away")));
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kIncomplete) << outcome.status;
   EXPECT_SAYS(outcome.status, "phase measure");
   EXPECT_SAYS(outcome.status, "server x went away");
@@ -269,7 +269,7 @@ TEST_F(DispatcherTest, AServerThatRefusesIsToldFromOneThatIsLost) {
     };
   };
   Add({.answer = ends("SERVER_REFUSED: server x said Tag required")});
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kServerUnreachable) << outcome.status;
   EXPECT_SAYS(outcome.status, "phase measure");
   EXPECT_SAYS(outcome.status, "Tag required");
@@ -289,7 +289,7 @@ TEST_F(DispatcherTest, OneAgentThatHeardWhyTheServerEndedSpeaksForAll) {
   };
   Add({.answer = ends("SERVER_LOST: server x closed the connection", "")});
   Add({.answer = ends(nullptr, "SERVER_REFUSED: server x said Tag required")});
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kServerUnreachable) << outcome.status;
   EXPECT_SAYS(outcome.status, "Tag required");
   EXPECT_TRUE(outcome.lost.empty());
@@ -299,7 +299,7 @@ TEST_F(DispatcherTest, AnAgentThatHoldsAnotherSpecIsNotStarted) {
   Events other(1);
   other[0].mutable_prepared()->set_spec_sha256("0000");
   FakeAgent& agent = Add(Instead(RunCommand::kPrepare, other));
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kIncomplete) << outcome.status;
   EXPECT_SAYS(outcome.status, absl::StrCat("agent ", agent.address(), " echoed another spec"));
   EXPECT_SAYS(outcome.status, "0000");
@@ -310,7 +310,7 @@ TEST_F(DispatcherTest, AResultOfAnotherRunIsRefused) {
   result::RunResult other;
   other.set_run_id("abc-0000");
   FakeAgent& agent = Add(Instead(RunCommand::kStart, ResultEvents(other.SerializeAsString())));
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kIncomplete) << outcome.status;
   EXPECT_SAYS(outcome.status, agent.address());
   EXPECT_SAYS(outcome.status, "of another run than abc-0001");
@@ -320,7 +320,7 @@ TEST_F(DispatcherTest, AResultOfAnotherRunIsRefused) {
 TEST_F(DispatcherTest, GarbageInPlaceOfAResultIsRefused) {
   FakeAgent& agent =
       Add(Instead(RunCommand::kStart, ResultEvents(std::string(5000, '\xff'), 1000)));
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kIncomplete) << outcome.status;
   EXPECT_SAYS(outcome.status, agent.address());
   EXPECT_SAYS(outcome.status, "cannot be read");
@@ -331,7 +331,7 @@ TEST_F(DispatcherTest, AResultWithoutItsEndIsNoResult) {
   FakeAgent& agent = Add({.hang_up = [](const RunCommand& command) {
     return command.has_start() ? std::optional(grpc::Status::OK) : std::nullopt;
   }});
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kIncomplete) << outcome.status;
   EXPECT_SAYS(outcome.status,
               absl::StrCat("agent ", agent.address(), " ended the run without a result"));
@@ -343,7 +343,7 @@ TEST_F(DispatcherTest, AnAgentThatStopsByItselfMakesThePartialResultAborted) {
   partial.set_aborted(true);
   partial.set_abort_reason("its rate cap");
   Add(Instead(RunCommand::kStart, ResultEvents(partial.SerializeAsString())));
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kIncomplete) << outcome.status;
   EXPECT_SAYS(outcome.status, "its rate cap");
   EXPECT_EQ(outcome.evidence.status, analysis::RunStatus::kAborted);
@@ -352,7 +352,7 @@ TEST_F(DispatcherTest, AnAgentThatStopsByItselfMakesThePartialResultAborted) {
 
 TEST_F(DispatcherTest, AnEventOfANewerAgentAsksForTheSameRelease) {
   FakeAgent& agent = Add(Instead(RunCommand::kPrepare, Events(1)));  // no event that we know
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kVersionMismatch) << outcome.status;
   EXPECT_SAYS(outcome.status, agent.address());
   EXPECT_SAYS(outcome.status, "install the same release on both");

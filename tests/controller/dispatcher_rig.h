@@ -11,6 +11,7 @@
 
 #include "controller/dispatcher.h"
 #include "controller/exit_codes.h"
+#include "controller/hello.h"
 #include "tests/controller/fake_agent.h"
 
 namespace kbench {
@@ -49,9 +50,9 @@ class DispatcherTest : public ::testing::Test {
     return links;
   }
   absl::StatusOr<std::vector<control::HelloReply>> HelloAll() const {
-    return Dispatcher::HelloAll(Links(), limits_.hello);
+    return kbench::HelloAll(Links(), limits_.hello);
   }
-  RunOutcome Execute(const control::RunSpec& spec = Spec()) {
+  DispatchOutcome Execute(const control::RunSpec& spec = Spec()) {
     RunRequest request{
         .run_id = "abc-0001", .cell = 3, .repetition = 1, .pass = analysis::Pass::kFull};
     request.agents = Links();
@@ -66,7 +67,7 @@ class DispatcherTest : public ::testing::Test {
   static bool Says(const absl::Status& status, const std::string& part) {
     return std::string(status.message()).find(part) != std::string::npos;
   }
-  static bool HasCaveat(const RunOutcome& outcome, const std::string& code) {
+  static bool HasCaveat(const DispatchOutcome& outcome, const std::string& code) {
     for (const result::Caveat& caveat : outcome.evidence.caveats) {
       if (caveat.code() == code) return true;
     }

@@ -31,7 +31,7 @@ std::vector<RunCommand::CommandCase> Kinds(const FakeAgent& agent) {
 TEST_F(DispatcherTest, CollectsTheResultOfEveryAgentUnderItsIndex) {
   FakeAgent& a = Add();
   FakeAgent& b = Add();
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   ASSERT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kDone);
   const analysis::RunEvidence& evidence = outcome.evidence;
@@ -52,7 +52,7 @@ TEST_F(DispatcherTest, CollectsTheResultOfEveryAgentUnderItsIndex) {
 TEST_F(DispatcherTest, TellsEachAgentItsOwnSpecAndKeepsItsHash) {
   FakeAgent& a = Add();
   FakeAgent& b = Add();
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   const std::string spec_a = a.heard()[0].prepare().spec();
   const std::string spec_b = b.heard()[0].prepare().spec();
   EXPECT_NE(spec_a, spec_b);
@@ -83,7 +83,7 @@ TEST_F(DispatcherTest, StartsEveryAgentAtOneInstantOfItsOwnClock) {
   FakeAgent& ahead = Add({.clock_offset = day});
   FakeAgent& behind = Add({.clock_offset = -hour});
   const MonoTime before = MonoNow();
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   ASSERT_TRUE(outcome.status.ok()) << outcome.status;
   const MonoTime at_a = MonoTime(ahead.heard().back().start().at()) - day;
   const MonoTime at_b = MonoTime(behind.heard().back().start().at()) + hour;
@@ -97,7 +97,7 @@ TEST_F(DispatcherTest, MeasuresTheSkewOfTheFirstSends) {
   Add({.clock_offset = Seconds(1000), .first_send_offset = Millis(250)});
   Add({.first_send_offset = Millis(50)});
   Add({.first_send_offset = Millis(90)});
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   const int64_t bound = 2 * outcome.evidence.clock_error_bound_ns;
   EXPECT_NEAR(static_cast<double>(outcome.evidence.first_send_skew_ns),
               static_cast<double>(Millis(200).count()), static_cast<double>(bound));
@@ -107,7 +107,7 @@ TEST_F(DispatcherTest, MeasuresTheSkewOfTheFirstSends) {
 TEST_F(DispatcherTest, ASmallSkewIsNoCaveat) {
   Add();
   Add();
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_LE(outcome.evidence.first_send_skew_ns, 2 * outcome.evidence.clock_error_bound_ns);
   EXPECT_FALSE(HasCaveat(outcome, "start_skew"));
   EXPECT_FALSE(HasCaveat(outcome, "rearmed"));
@@ -118,7 +118,7 @@ TEST_F(DispatcherTest, PutsAResultOfManyPiecesTogether) {
          if (!command.has_start()) return good;
          return ResultEvents(good[0].result().data(), /*piece=*/1000);
        }});
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   ASSERT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_EQ(outcome.evidence.agents[0].samples_size(), 20'000);
   EXPECT_EQ(outcome.evidence.agents[0].samples(19'999).sequence(), 100u + 19'999);
@@ -131,7 +131,7 @@ TEST_F(DispatcherTest, ArmsTheRunAgainWhenAnAgentMissedTheStart) {
     if (!command.has_start() || ++starts > 2) return good;
     return FailedWith(control::Failed::MISSED_START, "the start was 3 ms ago");
   }});
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   ASSERT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_TRUE(HasCaveat(outcome, "rearmed"));
   EXPECT_EQ(outcome.evidence.agents.size(), 2u) << "of the last arming only";
@@ -169,7 +169,7 @@ TEST_F(DispatcherTest, WhoseKeysWereNotThereWritesThemAgainWhenTheRunIsArmedAgai
 TEST_F(DispatcherTest, GivesUpOnAnAgentThatMissesEveryStart) {
   FakeAgent& agent = Add(Instead(
       RunCommand::kStart, FailedWith(control::Failed::MISSED_START, "the start was 3 ms ago")));
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kIncomplete) << outcome.status;
   EXPECT_TRUE(Says(outcome.status, agent.address())) << outcome.status;
   EXPECT_TRUE(Says(outcome.status, "the start was 3 ms ago")) << outcome.status;
@@ -192,7 +192,7 @@ TEST_F(DispatcherTest, AnInterruptStopsTheAgentsAndKeepsWhatTheyMeasured) {
   };
   FakeAgent& a = Add({.answer = measures_until_stop});
   Add({.answer = measures_until_stop});
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kInterrupted) << outcome.status;
   EXPECT_TRUE(Says(outcome.status, "phase measure")) << outcome.status;
   EXPECT_EQ(outcome.evidence.status, analysis::RunStatus::kAborted);
@@ -211,7 +211,7 @@ TEST_F(DispatcherTest, ASecondInterruptWaitsForNobody) {
          interrupts_.count = command.has_start() ? 1 : 2;
          return Events();
        }});
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kInterrupted) << outcome.status;
   EXPECT_EQ(outcome.evidence.status, analysis::RunStatus::kFailed);
   EXPECT_TRUE(outcome.evidence.agents.empty());
@@ -222,7 +222,7 @@ TEST_F(DispatcherTest, AnInterruptBeforeTheStartMeasuresNothing) {
     if (command.has_load()) interrupts_.count = 1;
     return command.has_load() ? Events() : std::move(good);
   }});
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kInterrupted) << outcome.status;
   EXPECT_TRUE(Says(outcome.status, "phase load")) << outcome.status;
   EXPECT_EQ(agent.CountHeard(RunCommand::kStart), 0);

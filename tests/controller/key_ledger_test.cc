@@ -151,49 +151,44 @@ TEST_F(Ledger, AnAgentThatDoesNotSayHasWrittenAll) {
 }
 
 TEST_F(Ledger, KeysThatNobodyHereHasWrittenAreACaveatOnce) {
-  RunRequest request;
-  request.specs = {Spec(), Spec()};
-  request.specs[1].set_agent_index(1);
-  RunOutcome outcome;
-  outcome.loaded = {Found(), Found()};
+  std::vector<control::RunSpec> specs = {Spec(), Spec()};
+  specs[1].set_agent_index(1);
+  const std::vector<std::optional<control::Loaded>> loaded = {Found(), Found()};
   std::vector<result::Caveat> caveats;
-  ledger_.Take(request, outcome, kSound, &caveats);
+  ledger_.Take(specs, loaded, {}, kSound, &caveats);
   ASSERT_THAT(caveats, SizeIs(1));
   EXPECT_EQ(caveats[0].code(), "keys_reused");
   EXPECT_THAT(caveats[0].text(), HasSubstr("200 keys were not written by this campaign"));
   EXPECT_THAT(caveats[0].text(), HasSubstr("128 of them were read"));
   caveats.clear();
-  ledger_.Take(request, outcome, kSound, &caveats);
+  ledger_.Take(specs, loaded, {}, kSound, &caveats);
   EXPECT_THAT(caveats, IsEmpty()) << "from then on it is known";
 }
 
 // A sample does not tell what is missing between its keys; the run's own reads do.
 TEST_F(Ledger, KeysThatAReadHasMissedAreWrittenAgain) {
-  RunRequest request;
-  request.specs = {Spec()};
-  RunOutcome outcome;
-  outcome.loaded = {Found()};
+  const std::vector<control::RunSpec> specs = {Spec()};
+  const std::vector<std::optional<control::Loaded>> loaded = {Found()};
   std::vector<result::Caveat> caveats;
-  result::OpResult* op = outcome.evidence.agents.emplace_back().add_ops();
+  std::vector<result::RunResult> results(1);
+  result::OpResult* op = results[0].add_ops();
   op->set_op("get_miss");
   (*op->mutable_statuses())["NOT_FOUND"] = 5;
-  ledger_.Take(request, outcome, kSound, &caveats);
+  ledger_.Take(specs, loaded, results, kSound, &caveats);
   EXPECT_EQ(ledger_.Of(Spec()), Known::kThere) << "they are to be missed";
   op->set_op("get");
-  ledger_.Take(request, outcome, kSound, &caveats);
+  ledger_.Take(specs, loaded, results, kSound, &caveats);
   EXPECT_EQ(ledger_.Of(Spec()), Known::kSpoilt);
 }
 
 TEST_F(Ledger, AnAgentThatWasLostBeforeItLoadedHasSaidNothing) {
-  RunRequest request;
-  request.specs = {Spec(), Spec()};
-  request.specs[1].set_agent_index(1);
-  RunOutcome outcome;
-  outcome.loaded = {Wrote(), std::nullopt};
+  std::vector<control::RunSpec> specs = {Spec(), Spec()};
+  specs[1].set_agent_index(1);
+  const std::vector<std::optional<control::Loaded>> loaded = {Wrote(), std::nullopt};
   std::vector<result::Caveat> caveats;
-  ledger_.Take(request, outcome, kSound, &caveats);
-  EXPECT_EQ(ledger_.Of(request.specs[0]), Known::kThere);
-  EXPECT_EQ(ledger_.Of(request.specs[1]), Known::kNothing);
+  ledger_.Take(specs, loaded, {}, kSound, &caveats);
+  EXPECT_EQ(ledger_.Of(specs[0]), Known::kThere);
+  EXPECT_EQ(ledger_.Of(specs[1]), Known::kNothing);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ using control::ObserveCommand;
 class ServerObservationTest : public DispatcherTest {
  protected:
   // A complete run whose trace says that there is none, and why.
-  std::string ReasonOf(const RunOutcome& outcome) {
+  std::string ReasonOf(const DispatchOutcome& outcome) {
     EXPECT_TRUE(outcome.status.ok()) << outcome.status;
     EXPECT_EQ(outcome.evidence.agents.size(), links_.size());
     if (!outcome.evidence.server_wire) return "no trace at all";
@@ -43,7 +43,7 @@ TEST_F(ServerObservationTest, IsAskedForExactlyWhatTheAgentsSampled) {
   Add({.samples = 5});
   Add({.samples = 3});
   FakeAgent& observer = AddObserver();
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   ASSERT_TRUE(outcome.status.ok()) << outcome.status;
   ASSERT_TRUE(outcome.evidence.server_wire);
   const result::WireTrace& trace = *outcome.evidence.server_wire;
@@ -176,7 +176,7 @@ TEST_F(ServerObservationTest, AnObserverThatSawNothingSaysWhyItself) {
 TEST_F(ServerObservationTest, AFailedRunKeepsNoTraceAndSaysWhy) {
   Add(Instead(control::RunCommand::kStart, FailedWith(control::Failed::INTERNAL, "broken")));
   FakeAgent& observer = AddObserver();
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   EXPECT_FALSE(outcome.status.ok());
   ASSERT_TRUE(outcome.evidence.server_wire);
   EXPECT_FALSE(outcome.evidence.server_wire->available());
@@ -196,7 +196,7 @@ TEST_F(ServerObservationTest, ARearmedRunHasAnotherWindow) {
     return good;
   }});
   FakeAgent& observer = AddObserver();
-  const RunOutcome outcome = Execute();
+  const DispatchOutcome outcome = Execute();
   ASSERT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_TRUE(outcome.evidence.server_wire->available());
   const std::vector<ObserveCommand> heard = observer.heard_observe();
