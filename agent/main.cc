@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "agent/agent_service.h"
-#include "agent/caps.h"
-#include "agent/host_facts.h"
-#include "agent/server_credentials.h"
-#include "agent/service_manager.h"
+#include "agent/host/host_facts.h"
+#include "agent/run/caps.h"
+#include "agent/service/agent_service.h"
+#include "agent/service/server_credentials.h"
+#include "agent/service/service_manager.h"
 #include "base/address.h"
 #include "base/lease.h"
 #include "base/status_macros.h"

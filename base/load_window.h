@@ -3,7 +3,8 @@
 // (load.flows, load.depth) has no part in it.
 //
 // These are its bounds. Within them each connection begins with one request in flight and finds its
-// depth by how fast answers come (agent/session.h, Stage::widens); a server's own limit holds, too.
+// depth by how fast answers come (agent/load/session.h, Stage::widens); a server's own limit holds,
+// too.
 #pragma once
 
 #include <algorithm>

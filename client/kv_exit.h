@@ -1,5 +1,5 @@
 // How kbench-kv ends, for the script that started it. The codes are part of the interface: a test
-// asserts each one. They contradict none of kbench's own (controller/exit_codes.h).
+// asserts each one. They contradict none of kbench's own (controller/fleet/exit_codes.h).
 //
 // Inside, an absl::Status says why there is no answer:
 //

@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/version.h"
-#include "controller/commands.h"
-#include "controller/local_fleet.h"
+#include "controller/command/commands.h"
+#include "controller/fleet/local_fleet.h"
 
 namespace kbench {
 namespace {

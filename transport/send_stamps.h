@@ -1,4 +1,4 @@
-// What a transport writes down of a request while it carries it: agent/op_record.h shows where
+// What a transport writes down of a request while it carries it: agent/load/op_record.h shows where
 // these points lie among the others.
 #pragma once
 

@@ -1,7 +1,7 @@
 // A small, valid run for tests to bend.
 #pragma once
 
-#include "agent/run_spec.h"
+#include "agent/load/run_spec.h"
 #include "base/address.h"
 
 namespace kbench {

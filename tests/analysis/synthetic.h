@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/evidence.h"
+#include "analysis/evidence/evidence.h"
 
 namespace kbench::analysis {
 

@@ -7,9 +7,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "agent/reply_reader.h"
-#include "agent/request_maker.h"
-#include "agent/workload.h"
+#include "agent/load/reply_reader.h"
+#include "agent/load/request_maker.h"
+#include "agent/load/workload.h"
 #include "kinetic/crc32c.h"
 
 namespace kbench {

@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "controller/dispatcher.h"
-#include "controller/exit_codes.h"
-#include "controller/hello.h"
+#include "controller/fleet/exit_codes.h"
+#include "controller/fleet/hello.h"
+#include "controller/run/dispatcher.h"
 #include "tests/controller/fake_agent.h"
 
 namespace kbench {

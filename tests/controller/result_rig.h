@@ -12,9 +12,9 @@
 
 #include "base/durable_files.h"
 #include "base/histogram.h"
-#include "controller/campaign.h"
-#include "controller/plan.h"
-#include "controller/result_store.h"
+#include "controller/campaign/campaign.h"
+#include "controller/campaign/plan.h"
+#include "controller/store/result_store.h"
 #include "tests/base/scratch_files.h"
 
 namespace kbench {

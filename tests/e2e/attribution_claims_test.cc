@@ -15,7 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "analysis/statistics.h"
+#include "analysis/evidence/statistics.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "tests/base/judge.h"

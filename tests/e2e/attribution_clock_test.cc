@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "analysis/decomposition.h"
-#include "analysis/run_summary.h"
+#include "analysis/evidence/run_summary.h"
+#include "analysis/split/decomposition.h"
 #include "tests/analysis/synthetic.h"
 #include "tests/e2e/acceptance.h"
 

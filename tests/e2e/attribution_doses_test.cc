@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "agent/delay_relay.h"
+#include "agent/path/delay_relay.h"
 #include "base/address.h"
 #include "tests/e2e/acceptance.h"
 #include "tests/e2e/lab_run.h"

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "agent/runner.h"
+#include "agent/run/runner.h"
 #include "base/address.h"
 #include "kinetic/hmac.h"
 #include "tests/base/foreign_cpu.h"

@@ -16,7 +16,7 @@
 #include <map>
 #include <set>
 
-#include "agent/delay_relay.h"
+#include "agent/path/delay_relay.h"
 #include "tests/base/judge.h"
 #include "tests/e2e/campaign_run.h"
 #include "tests/e2e/one_awake_cpu.h"

@@ -1,8 +1,8 @@
 // Time on a path, for tests: every packet that passes is held back for a while and goes on
 // unchanged and in order, so that the hosts' own TCP lives with the round trip. (A relay of bytes,
-// like agent/delay_relay, ends the connections of both sides, and each of them sees a short path.)
-// The kernels that this is written for have no netem: packets are routed into a TUN device, and a
-// thread writes them back to it when their time has come.
+// like agent/path/delay_relay, ends the connections of both sides, and each of them sees a short
+// path.) The kernels that this is written for have no netem: packets are routed into a TUN device,
+// and a thread writes them back to it when their time has come.
 #pragma once
 
 #include <atomic>

@@ -20,9 +20,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "agent/recorder.h"
-#include "agent/session.h"
-#include "agent/workload.h"
+#include "agent/load/recorder.h"
+#include "agent/load/session.h"
+#include "agent/load/workload.h"
 #include "client/dialogue.h"
 #include "client/requests.h"
 #include "kinetic/codec.h"
