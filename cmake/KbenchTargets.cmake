@@ -9,6 +9,7 @@ function(kbench_library name)
   add_library(${name} STATIC ${ARG_SOURCES})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PUBLIC ${ARG_DEPS})
+  set_property(GLOBAL APPEND PROPERTY KBENCH_LIBRARIES ${name})
 endfunction()
 
 function(kbench_program name)
