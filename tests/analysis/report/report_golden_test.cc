@@ -23,7 +23,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 void ExpectGolden(const std::string& actual, const std::string& file) {
-  const std::string path = std::string(KBENCH_SOURCE_DIR) + "/tests/analysis/golden/" + file;
+  const std::string path = std::string(KBENCH_SOURCE_DIR) + "/tests/analysis/report/golden/" + file;
   if (std::getenv("KBENCH_UPDATE_GOLDEN") != nullptr) {
     std::ofstream(path, std::ios::binary) << actual;
     GTEST_SKIP() << "wrote " << path;

@@ -96,7 +96,10 @@ TEST(ClientCampaign, RefusesWhatNobodyCanHoldAProgramTo) {
   EXPECT_THAT(with("load: {mode: open, rate_total: 5k/s}\n"), HasSubstr("load.mode: open"));
   EXPECT_THAT(with("inject: {encode: 1ms}\n"), HasSubstr("inject.encode"));
   EXPECT_THAT(with("inject: {decode: 1ms}\n"), HasSubstr("inject.decode"));
-  EXPECT_THAT(with("workload: {op: get, verify: true}\n"), HasSubstr("workload.verify"));
+  EXPECT_EQ(with("workload: {op: get, verify: true}\n"), "") << "the sockets verify";
+  EXPECT_THAT(
+      Errors(absl::StrCat("transport: external\n", kClient, "workload: {op: get, verify: true}\n")),
+      HasSubstr("workload.verify"));
   EXPECT_THAT(with("run: {warmup_ops: 100}\n"), HasSubstr("use run.warmup"));
   EXPECT_THAT(with("run: {warmup_steady: 5%}\n"), HasSubstr("use run.warmup"));
   EXPECT_THAT(with("probes: {passes: [bare, sampled]}\n"), HasSubstr("add full to probes.passes"));
