@@ -39,7 +39,8 @@ std::string ReadWhole(const std::string& path) {
 // Each campaign of tests/controller/campaign/campaign_errors.txt with what is said about it.
 // Rewritten by KBENCH_UPDATE_GOLDEN=1 and reviewed as a diff.
 TEST(CampaignGolden, ErrorsNamePlaceAndRemedy) {
-  const std::string path = std::string(KBENCH_SOURCE_DIR) + "/tests/controller/campaign/campaign_errors.txt";
+  const std::string path =
+      std::string(KBENCH_SOURCE_DIR) + "/tests/controller/campaign/campaign_errors.txt";
   std::stringstream golden(ReadWhole(path));
   std::string line, head, yaml, said, actual;
   bool in_said = false;
