@@ -155,14 +155,15 @@ absl::Status FlowSet::Connect(const Shape& shape) {
 
 absl::Status FlowSet::AwaitGreetings() {
   pump_->AwaitHandshakes(MonoNow() + spec_.connect_timeout, options_.control->stopped());
+  if (options_.control->stopped()) return absl::CancelledError(options_.control->reason());
   for (const auto& session : sessions_) {
-    if (options_.control->stopped()) return absl::CancelledError(options_.control->reason());
     const SessionFindings& findings = session->findings();
+    if (session->ready() || findings.unsolicited == 0) continue;
+    return absl::PermissionDeniedError(
+        absl::StrCat(ServerName(), " refused the connection: ", findings.unsolicited_text));
+  }
+  for (const auto& session : sessions_) {
     if (session->ready()) continue;
-    if (findings.unsolicited > 0) {
-      return absl::PermissionDeniedError(
-          absl::StrCat(ServerName(), " refused the connection: ", findings.unsolicited_text));
-    }
     const std::string accepted =
         absl::StrCat(ServerName(), " accepted the connection but sent no Kinetic handshake");
     if (session->closed()) {
@@ -175,6 +176,7 @@ absl::Status FlowSet::AwaitGreetings() {
 }
 
 absl::Status FlowSet::Health(absl::string_view when) const {
+  const Session* lost = nullptr;
   for (const auto& session : sessions_) {
     const SessionFindings& findings = session->findings();
     const bool refused = findings.unsolicited > 0 && IsRefusal(findings.unsolicited_status);
@@ -186,10 +188,11 @@ absl::Status FlowSet::Health(absl::string_view when) const {
                                            ", and is its HMAC key right?")
                             : TagRemedy(spec_, findings.unsolicited_text)));
     }
-    if (session->closed()) {
-      return absl::AbortedError(
-          absl::StrCat(FlowName(spec_, *session), ", during ", when, ": ", session->closed_text()));
-    }
+    if (lost == nullptr && session->closed()) lost = session.get();
+  }
+  if (lost != nullptr) {
+    return absl::AbortedError(
+        absl::StrCat(FlowName(spec_, *lost), ", during ", when, ": ", lost->closed_text()));
   }
   if (options_.control->stopped()) return absl::CancelledError(options_.control->reason());
   return absl::OkStatus();

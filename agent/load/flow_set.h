@@ -50,7 +50,8 @@ class FlowSet {
   absl::Status Prove();
   // Ends the run when a flow has gone away.
   void TellLost();
-  // Why flows are gone, when one is: that the server refused us, or its own last words; else OK.
+  // Why flows are gone, when one is: that the server refused us, on whichever of them, or else the
+  // last words of the first one; else OK.
   absl::Status Health(absl::string_view when) const;
 
   // "server 10.0.0.1:8123"

@@ -46,18 +46,34 @@ void FlowTender::Tend(MonoTime now) {
       session->GiveUp("opened again, but the server sent no Kinetic handshake");
     }
     if (!session->closed() || now < attempts.next || now < next_attempt_) continue;
-    if (attempts.made == spec_.reconnects) {
-      control_->Stop(attempts.unreachable ? RunControl::Why::kServerLost : WhyGone(*session),
-                     absl::StrCat(FlowName(spec_, *session), ": ", session->closed_text(), "; ",
-                                  attempts.made, " attempts to open it again were made",
-                                  attempts.failure.empty() ? "" : ", the last failure: ",
-                                  attempts.failure, TagRemedy(spec_, session->closed_text())));
-      return;
-    }
+    if (attempts.made == spec_.reconnects) return Stop(Refused(i) ? i : RefusedOr(i));
     tend_first_ = i + 1;
     TryReopen(i, std::min({spec_.connect_timeout, kLongestReopen, end - now}));
     return;
   }
+}
+
+void FlowTender::Conclude() {
+  if (control_->why() != RunControl::Why::kServerLost) return;
+  const size_t refused = RefusedOr(sessions_.size());
+  if (refused < sessions_.size()) Stop(refused);
+}
+
+size_t FlowTender::RefusedOr(size_t otherwise) const {
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    if (Refused(i)) return i;
+  }
+  return otherwise;
+}
+
+void FlowTender::Stop(size_t i) {
+  const Session& session = *sessions_[i];
+  const Attempts& attempts = attempts_[i];
+  control_->Stop(Refused(i) ? RunControl::Why::kServerRefused : RunControl::Why::kServerLost,
+                 absl::StrCat(FlowName(spec_, session), ": ", session.closed_text(), "; ",
+                              attempts.made, " attempts to open it again were made",
+                              attempts.failure.empty() ? "" : ", the last failure: ",
+                              attempts.failure, TagRemedy(spec_, session.closed_text())));
 }
 
 void FlowTender::TryReopen(size_t i, Nanos timeout) {

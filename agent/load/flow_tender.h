@@ -28,8 +28,12 @@ class FlowTender {
   FlowTender(const RunSpec* spec, const SocketAddress& server, RunControl* control,
              Transport* transport, const std::vector<std::unique_ptr<Session>>* sessions);
 
-  // At a tick. Stops the run when the attempts of a flow are used up.
+  // At a tick. Stops the run when the attempts of a flow are used up: refused, when the server has
+  // said so on this or another flow that is closed now.
   void Tend(MonoTime now);
+  // After the run. When another worker took the server for lost, and a flow of this one was
+  // refused, that is why.
+  void Conclude();
 
   // Time that the worker spent in it and did nothing else.
   Nanos reopening() const { return reopening_; }
@@ -44,6 +48,12 @@ class FlowTender {
     bool unreachable = false;  // the last one failed
   };
 
+  // The last attempt reached the server, and it said no.
+  bool Refused(size_t i) const { return sessions_[i]->refused() && !attempts_[i].unreachable; }
+  // A flow that is refused; else `otherwise`.
+  size_t RefusedOr(size_t otherwise) const;
+  // Ends the run with what is known of that flow.
+  void Stop(size_t i);
   void TryReopen(size_t i, Nanos timeout);
 
   const RunSpec& spec_;

@@ -267,7 +267,7 @@ void Session::TakeUnsolicited(const Reply& reply) {
     RenewCredits(now);
     return;
   }
-  said_last_ = true;
+  said_last_ = !welcome;
   said_at_ = options_.now();
   ++findings_.unsolicited;
   findings_.unsolicited_status = reply.status;

@@ -218,6 +218,7 @@ absl::StatusOr<WorkerYield> Worker::RunWindow(const Window& window) {
                            [&](MonoTime now) {
                              if (spec_.reconnects > 0) tender.Tend(now);
                            }});
+  if (spec_.reconnects > 0) tender.Conclude();
   yield.reopening = tender.reopening();
   yield.transport_facts = transport->facts();
   yield.pinned = pinned_;

@@ -39,6 +39,14 @@ ProgressCounts Difference(const ProgressCounts& later, const ProgressCounts& ear
           .response_bytes = later.response_bytes - earlier.response_bytes};
 }
 
+// How much the end of one worker tells of why all end: one that was only cancelled says nothing,
+// and what the server said to one is why it ended others without a word (decision 055).
+int Weight(const absl::Status& status) {
+  if (status.ok()) return 0;
+  if (absl::IsCancelled(status)) return 1;
+  return absl::IsPermissionDenied(status) ? 3 : 2;
+}
+
 }  // namespace
 
 Runner::Runner(RunSpec spec) : spec_(std::move(spec)) {}
@@ -218,13 +226,12 @@ absl::Status Runner::OfAll(const Phase& phase, MonoTime end) {
   control_.PlanEnd(end);
   std::vector<std::future<absl::Status>> futures;
   for (const auto& worker : workers_) futures.push_back(phase(worker.get()));
-  absl::Status first;
+  absl::Status decisive;
   for (auto& future : futures) {
-    const absl::Status status = future.get();
-    // One that was only cancelled says nothing of why.
-    if (first.ok() || (absl::IsCancelled(first) && !status.ok())) first = status;
+    absl::Status status = future.get();
+    if (Weight(status) > Weight(decisive)) decisive = std::move(status);
   }
-  return first;
+  return decisive;
 }
 
 void Runner::StartObserver() {

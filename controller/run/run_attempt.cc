@@ -90,7 +90,7 @@ absl::Status RunAttempt::Run() {
   absl::Status status = Phases();
   if (!status.ok() && started_) Salvage();
   // Of a server that one agent finds gone without a word, another one may have heard why.
-  if (server_lost_ && !refusal_.ok()) status = Annotate(refusal_, "phase measure");
+  if (server_lost_ && !refusal_.ok()) status = refusal_;
   SayGoodbye();
   for (AgentState& agent : agents_) agent.stream.reset();
   return status;
@@ -223,10 +223,28 @@ absl::Status RunAttempt::Await(absl::string_view phase, Nanos timeout, Reached r
     if (left <= Nanos(0)) return OutOfTime(phase, timeout, reached);
     std::optional<AgentEvent> event = inbox_.Take(std::min(left, kSlice));
     if (!event) continue;
+    if (!stopping_) phase_ = std::string(phase);
     const absl::Status status = Apply(*std::move(event));
-    if (!status.ok() && !stopping_) return Annotate(status, absl::StrCat("phase ", phase));
+    if (status.ok() || stopping_) continue;
+    // Once they have been started, all agents are heard when they are stopped.
+    if (server_lost_ && !started_) HearOthers(reached);
+    return Annotate(status, absl::StrCat("phase ", phase));
   }
   return absl::OkStatus();
+}
+
+void RunAttempt::HearOthers(Reached reached) {
+  const MonoTime deadline = MonoNow() + limits_.goodbye;
+  const auto may_say_more = [reached](const AgentState& agent) {
+    return !reached(agent) && !agent.failed && !agent.ended;
+  };
+  while (refusal_.ok() && std::any_of(agents_.begin(), agents_.end(), may_say_more)) {
+    const Nanos left = deadline - MonoNow();
+    if (left <= Nanos(0) || interrupts_->stop()) return;
+    std::optional<AgentEvent> event = inbox_.Take(std::min(left, kSlice));
+    // The first failure is already on its way up.
+    if (event) (void)Apply(*std::move(event));
+  }
 }
 
 absl::Status RunAttempt::Apply(AgentEvent event) {
@@ -304,8 +322,12 @@ absl::Status RunAttempt::ApplyResult(AgentState* agent, const control::ResultChu
 }
 
 absl::Status RunAttempt::Gone(control::Failed::Kind kind, absl::Status why) {
-  server_lost_ |= kind == control::Failed::SERVER_LOST && !stopping_;
-  if (kind == control::Failed::SERVER_REFUSED && refusal_.ok()) refusal_ = why;
+  using control::Failed;
+  const bool gone = kind == Failed::SERVER_LOST || kind == Failed::SERVER_UNREACHABLE;
+  server_lost_ |= gone && !stopping_;
+  if (kind == Failed::SERVER_REFUSED && refusal_.ok()) {
+    refusal_ = Annotate(why, absl::StrCat("phase ", phase_));
+  }
   return why;
 }
 

@@ -70,6 +70,9 @@ class RunAttempt {
   // Takes events until every agent has reached the phase's end, for `timeout` at most; a failure of
   // any agent and an interrupt end the wait.
   absl::Status Await(absl::string_view phase, Nanos timeout, Reached reached);
+  // After an agent has lost the server before the start: for as long as a goodbye takes, until one
+  // has heard why, or none that has not reached the phase's end can say more.
+  void HearOthers(Reached reached);
   // Names those that have not reached it. DataLoss when one of them does not answer a ping either,
   // whatever it was that fell silent first; DeadlineExceeded when all are alive.
   absl::Status OutOfTime(absl::string_view phase, Nanos timeout, Reached reached);
@@ -91,6 +94,7 @@ class RunAttempt {
   bool stopping_ = false;
   bool missed_start_ = false;
   bool server_lost_ = false;  // what went wrong first is that an agent lost the server
+  std::string phase_;         // that it is in, or in which something went wrong
   absl::Status refusal_;      // the server's, as the first agent tells it that has met one
 };
 

@@ -17,6 +17,8 @@
 namespace kbench {
 namespace {
 
+constexpr int64_t kFirstConnection = 5000;
+
 bool SendAll(int fd, absl::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -62,7 +64,7 @@ RecordingServer::~RecordingServer() {
 }
 
 void RecordingServer::Accept() {
-  for (int64_t id = 5000;; ++id) {
+  for (int64_t id = kFirstConnection;; ++id) {
     pollfd waited[2] = {{.fd = listener_.get(), .events = POLLIN},
                         {.fd = wake_.get(), .events = POLLIN}};
     ::poll(waited, 2, -1);
@@ -81,6 +83,10 @@ void RecordingServer::Accept() {
 
 void RecordingServer::Greet(int fd, int64_t connection_id) {
   if (options_.silent) return;
+  if (options_.locked && IsWordless(connection_id)) {
+    ::shutdown(fd, SHUT_RDWR);
+    return;
+  }
   if (options_.garbage) {
     SendAll(fd, "HTTP/1.1 400 Bad Request\r\n\r\n");
     return;
@@ -113,6 +119,10 @@ std::string RecordingServer::Refusal(int64_t connection_id) const {
   return Unasked(&command, connection_id);
 }
 
+bool RecordingServer::IsWordless(int64_t connection_id) const {
+  return connection_id - kFirstConnection < options_.wordless;
+}
+
 void RecordingServer::Serve(Connection* connection, int64_t connection_id) {
   const int fd = connection->fd.get();
   Greet(fd, connection_id);
@@ -139,8 +149,8 @@ void RecordingServer::Serve(Connection* connection, int64_t connection_id) {
         break;
       }
       if (number == options_.warn_at) answers += Refusal(connection_id);
-      if (options_.refuse_after != 0 && number > options_.refuse_after) {
-        SendAll(fd, answers + Refusal(connection_id));
+      if (options_.refuse_after && number > *options_.refuse_after) {
+        SendAll(fd, IsWordless(connection_id) ? answers : answers + Refusal(connection_id));
         open = false;
         break;
       }

@@ -29,9 +29,10 @@ class RecordingServer {
     bool garbage = false;      // greets with what is no PDU
     bool record = true;        // keep the streams
     uint64_t close_after = 0;  // requests of one connection; 0: never
-    // Requests of one connection, then an unsolicited status that says why, and its end; 0: never.
-    uint64_t refuse_after = 0;
+    // Requests of one connection, then an unsolicited status that says why, and its end.
+    std::optional<uint64_t> refuse_after;
     kinetic::StatusCode refusal = kinetic::StatusCode::kInvalidRequest;
+    int64_t wordless = 0;             // connections, the first ones, that end so without the status
     uint64_t warn_at = 0;             // request of one connection: `refusal`, and it goes on
     uint64_t refuse_puts_after = 0;   // of one connection: NO_SPACE from then on; 0: never
     uint64_t swallow_after = 0;       // requests of one connection: read, never answered; 0: never
@@ -40,7 +41,7 @@ class RecordingServer {
     bool forget_tags = false;         // answers without them
     bool want_tags = false;           // refuses a PUT without one
     uint64_t greetings = UINT64_MAX;  // connections after so many are closed at once
-    bool locked = false;              // DEVICE_LOCKED in the greeting
+    bool locked = false;              // DEVICE_LOCKED in the greeting; to the wordless: their end
     bool commandless = false;         // answers without a command
     // Changes every answer before it is signed.
     std::function<void(kinetic::Command* answer)> twist;
@@ -84,6 +85,7 @@ class RecordingServer {
   // What nobody asked for: a greeting, or why the connection ends.
   std::string Unasked(kinetic::Command* command, int64_t connection_id) const;
   std::string Refusal(int64_t connection_id) const;
+  bool IsWordless(int64_t connection_id) const;
   std::string Answer(const kinetic::Message& request, Bytes value, uint64_t number);
   // What the store does with a request, and the answer but for its header. Needs mutex_.
   kinetic::StatusCode Do(const kinetic::Command& request, Bytes value, bool full,

@@ -117,6 +117,7 @@ class Rig {
   void EndNow() { end_ns_ = SimClock::Now().ns(); }
   FakeTransport& transport() { return transport_; }
   Session& session(uint32_t i = 0) { return *sessions_[i]; }
+  const std::vector<std::unique_ptr<Session>>& sessions() const { return sessions_; }
   const SharedProgress& progress() const { return progress_; }
   std::function<void()> on_lost;
 

@@ -61,11 +61,12 @@ TEST(Runner, IsRefusedAtItsFirstNoopWhateverTheStatus) {
 }
 
 // What it said before it answered other requests is not why it is gone; and a server that says that
-// it shuts down refuses nobody.
+// it shuts down, or that all is well, refuses nobody.
 TEST(Runner, LosesAServerThatRefusesNothing) {
   for (const RecordingServer::Options& options :
        {RecordingServer::Options{.close_after = 201, .warn_at = 20},
-        RecordingServer::Options{.refuse_after = 201, .refusal = kinetic::StatusCode::kShutdown}}) {
+        RecordingServer::Options{.refuse_after = 201, .refusal = kinetic::StatusCode::kShutdown},
+        RecordingServer::Options{.refuse_after = 201, .refusal = kinetic::StatusCode::kSuccess}}) {
     RecordingServer server(options);
     RunSpec spec = SmallSpec(server.address());
     spec.ops = {{.kind = OpKind::kPut}};
@@ -76,6 +77,36 @@ TEST(Runner, LosesAServerThatRefusesNothing) {
     ASSERT_TRUE(outcome.ok()) << outcome.status();
     EXPECT_THAT(outcome->abort_reason, HasSubstr("SERVER_LOST: server 127.0.0.1"));
     EXPECT_THAT(outcome->abort_reason, HasSubstr("it had said"));
+  }
+}
+
+// Of one worker: connections are made in the order of its sessions.
+TEST(Runner, IsRefusedWhereOneOfSeveralConnectionsHearsWhy) {
+  for (const RecordingServer::Options& options :
+       {RecordingServer::Options{.refuse_after = 0, .wordless = 2},
+        RecordingServer::Options{.wordless = 2, .locked = true}}) {
+    RecordingServer server(options);
+    RunSpec spec = SmallSpec(server.address());
+    spec.flows = 3;
+    Runner runner(spec);
+    const absl::Status prepared = runner.Prepare();
+    EXPECT_EQ(prepared.code(), absl::StatusCode::kPermissionDenied) << prepared;
+    EXPECT_THAT(std::string(prepared.message()),
+                HasSubstr(options.locked ? "DEVICE_LOCKED" : "not from you"));
+  }
+}
+
+// Which worker's connection is the last one, which alone is told, is chance: of eight, one in eight
+// runs it is the first worker's.
+TEST(Runner, IsRefusedWhereOneOfSeveralWorkersHearsWhy) {
+  for (int run = 0; run < 3; ++run) {
+    RecordingServer server({.refuse_after = 0, .wordless = 7});
+    RunSpec spec = SmallSpec(server.address());
+    spec.flows = spec.workers = 8;
+    Runner runner(spec);
+    const absl::Status prepared = runner.Prepare();
+    EXPECT_EQ(prepared.code(), absl::StatusCode::kPermissionDenied) << prepared;
+    EXPECT_THAT(std::string(prepared.message()), HasSubstr("not from you"));
   }
 }
 

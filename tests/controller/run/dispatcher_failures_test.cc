@@ -296,6 +296,53 @@ TEST_F(DispatcherTest, OneAgentThatHeardWhyTheServerEndedSpeaksForAll) {
   EXPECT_TRUE(outcome.lost.empty());
 }
 
+// Before the start nobody is stopped, and each phase ends with its first failure. This one says so
+// much before that the other agent's word is heard first.
+Events LateWord(Events word) {
+  Events events(2000);
+  for (control::RunEvent& event : events) event.mutable_interval();
+  events.insert(events.end(), word.begin(), word.end());
+  return events;
+}
+
+TEST_F(DispatcherTest, OneAgentThatHeardWhyBeforeTheStartSpeaksForAll) {
+  for (const auto& [command, phase] : {std::pair(RunCommand::kPrepare, "phase connect"),
+                                       std::pair(RunCommand::kLoad, "phase load")}) {
+    for (const Failed::Kind kind : {Failed::SERVER_LOST, Failed::SERVER_UNREACHABLE}) {
+      links_.clear();
+      agents_.clear();
+      limits_.goodbye = Seconds(60);
+      Add(Instead(command, FailedWith(kind, "server x closed the connection")));
+      Add(Instead(command, LateWord(FailedWith(Failed::SERVER_REFUSED, "Tag required"))));
+      const DispatchOutcome outcome = Execute();
+      EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kServerUnreachable) << outcome.status;
+      EXPECT_SAYS(outcome.status, phase);
+      EXPECT_SAYS(outcome.status, "Tag required");
+    }
+  }
+}
+
+// Nor is one waited for that has reached the phase's end: the test would not end.
+TEST_F(DispatcherTest, AnAgentThatHasNoMoreToSayIsNotWaitedFor) {
+  limits_.goodbye = Seconds(3600);
+  Add();
+  Add(Instead(RunCommand::kPrepare, LateWord(FailedWith(Failed::SERVER_LOST, "server x is gone"))));
+  Add(Instead(RunCommand::kPrepare, FailedWith(Failed::SERVER_LOST, "server x is gone")));
+  const DispatchOutcome outcome = Execute();
+  EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kIncomplete) << outcome.status;
+  EXPECT_SAYS(outcome.status, "server x is gone");
+}
+
+TEST_F(DispatcherTest, AnAgentThatSaysNothingOfALostServerCostsAGoodbye) {
+  limits_.goodbye = Millis(50);
+  Add(Instead(RunCommand::kPrepare, FailedWith(Failed::SERVER_LOST, "server x is gone")));
+  Add(SilentFrom(RunCommand::kPrepare));
+  const DispatchOutcome outcome = Execute();
+  EXPECT_EQ(ExitCodeOf(outcome.status), ExitCode::kIncomplete) << outcome.status;
+  EXPECT_SAYS(outcome.status, "server x is gone");
+  EXPECT_TRUE(outcome.lost.empty());
+}
+
 TEST_F(DispatcherTest, AnAgentThatHoldsAnotherSpecIsNotStarted) {
   Events other(1);
   other[0].mutable_prepared()->set_spec_sha256("0000");
