@@ -133,7 +133,7 @@ Json ProgramJson(const ProgramView& view) {
           {"own_source", view.source},
           {"own_of_window", view.of_window},
           {"packets_of_whole", view.of_whole},
-          {"answers_seen", view.of_window ? view.own_count : view.answers_seen},
+          {"answers_seen", view.answers_seen},
           {"outside_own_clock_ns", number(view.outside_ns)},
           {"inside_program_ns", number(view.inside_ns)},
           {"verdict", std::string(Name(view.verdict))},

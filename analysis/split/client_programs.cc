@@ -208,6 +208,7 @@ std::optional<ProgramView> ProgramViewOf(const CellOp& row) {
   ProgramView view;
   view.of_window = true;
   std::vector<double> wire, sum, own_mean, own_p50, own_p99, whole_wire, whole_sum;
+  uint64_t answers_in_window = 0;
   for (const AnalysedRun* run : row.runs) {
     const OpSummary* const op = OpOf(*run, row.op);
     for (const result::RunResult& agent : run->evidence->agents) {
@@ -219,6 +220,7 @@ std::optional<ProgramView> ProgramViewOf(const CellOp& row) {
     }
     if (view.name.empty()) return std::nullopt;
     view.requests += op->counts.answered;
+    answers_in_window += op->counts.answered + op->counts.failed;
     if (op->service.count() > 0) wire.push_back(op->service.mean_ns());
     if (op->answered.count() > 0) sum.push_back(op->answered.mean_ns());
     const OwnOfRun own = OwnOf(*run, row.op, &view);
@@ -228,6 +230,7 @@ std::optional<ProgramView> ProgramViewOf(const CellOp& row) {
     if (own.p50_ns) own_p50.push_back(*own.p50_ns);
     if (own.p99_ns) own_p99.push_back(*own.p99_ns);
   }
+  if (view.of_window) view.answers_seen = answers_in_window;
   const size_t n = row.runs.size();
   view.wire_ns = MedianIfAll(std::move(wire), n);
   view.own_mean_ns = MedianIfAll(std::move(own_mean), n);

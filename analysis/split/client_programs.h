@@ -39,8 +39,9 @@ struct ProgramView {
   std::optional<double> outside_ns;  // sum - own, of the means
   std::optional<double> inside_ns;   // own - wire, where the sum is not known and it says more
   uint64_t own_count = 0;            // requests that it says it made, where it says so
-  uint64_t answers_seen = 0;         // what packets show of these
-  std::string source;                // "csv, latency_us of each request"
+  // What packets show of these: of the window with of_window, else of all that it did.
+  uint64_t answers_seen = 0;
+  std::string source;  // "csv, latency_us of each request"
   // Packets and its own clock are of the same requests: of the window, each with its own, or of
   // all that it did, of which both count as many. Else packets are of the window, its own of all.
   bool of_window = false;

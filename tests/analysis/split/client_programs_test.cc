@@ -27,6 +27,8 @@ struct Program {
   int exit_code = 0;
   uint64_t seen = 0;          // by packets, of all that it did: how many, ...
   int64_t seen_wire = kWire;  // ... and how long
+  uint64_t said = 200;        // by itself: how many,
+  bool of_window = false;     // of the window alone
 };
 
 // As an agent makes it: of a request only when it left and when its answer came, and the gap.
@@ -50,7 +52,8 @@ result::RunResult MakeProgram(const Program& program) {
   if (program.own_mean_ns > 0) {
     result::ExternalClient::Figure& figure = *client.add_figures();
     figure.set_op("get");
-    figure.set_count(200);
+    figure.set_count(program.said);
+    client.set_figures_of_window(program.of_window);
     figure.set_answers_seen(program.seen);
     figure.set_wire_seen_ns(static_cast<double>(program.seen_wire));
     if (!program.pipelined) figure.set_sum_seen_ns(static_cast<double>(program.seen_wire + kGap));
@@ -142,6 +145,14 @@ TEST(ClientPrograms, SayHowManyRequestsTheyMadeBesideWhatPacketsShow) {
   };
   EXPECT_THAT(sentence(200), HasSubstr("all 600 that it did; packets show as many)"));
   EXPECT_THAT(sentence(210), HasSubstr("all 600 that it did; packets show 630 answers)"));
+}
+
+TEST(ClientPrograms, AreCountedByPacketsInTheWindowToo) {
+  const CampaignEvidence campaign =
+      Campaign({.own_mean_ns = kGap + kWire, .seen = 900, .said = 190, .of_window = true});
+  const auto view = ProgramViewOf(Analyse(campaign).rows[0]);
+  EXPECT_EQ(view->own_count, 570u);
+  EXPECT_EQ(view->answers_seen, 600u) << "neither what it says, nor of all that it did";
 }
 
 // Its figures are of all that it did, of which the window was another half: what is held against
