@@ -13,21 +13,22 @@ bool Says(absl::string_view text, absl::string_view word) {
 
 // PINs go over TLS alone, whose port a server tells in its greeting.
 std::string UnlockCommand(const Target& target, const Greeting& greeting) {
-  constexpr absl::string_view kUnlock = " --tls pin unlock --pin-file FILE";
+  const std::string unlock = absl::StrCat(" --tls", target.flags, " pin unlock --pin-file FILE");
   HostPort door = target.address;
-  if (target.tls != nullptr) return absl::StrCat("kbench kv --server ", door.ToString(), kUnlock);
+  if (target.tls != nullptr) return absl::StrCat("kbench kv --server ", door.ToString(), unlock);
   const int32_t told = greeting.configuration().tls_port.value_or(0);
   if (told > 0 && told <= UINT16_MAX) {
     door.port = static_cast<uint16_t>(told);
-    return absl::StrCat("kbench kv --server ", door.ToString(), kUnlock);
+    return absl::StrCat("kbench kv --server ", door.ToString(), unlock);
   }
-  return absl::StrCat("kbench kv --server HOST:PORT", kUnlock,
+  return absl::StrCat("kbench kv --server HOST:PORT", unlock,
                       " with its port for TLS, which it does not tell");
 }
 
 }  // namespace
 
-absl::Status Admitted(const Target& target, const Greeting& greeting, const std::string& noop) {
+absl::Status Admitted(const Target& target, const Greeting& greeting, const std::string& noop,
+                      bool chosen) {
   if (Says(greeting.text, "DEVICE_LOCKED") || Says(noop, "DEVICE_LOCKED")) {
     return absl::FailedPreconditionError(
         absl::StrCat("the device is locked and answers to its PIN alone, so no case was tried; "
@@ -37,15 +38,21 @@ absl::Status Admitted(const Target& target, const Greeting& greeting, const std:
   if (Says(noop, "HIBERNATE")) {
     return absl::FailedPreconditionError(absl::StrCat(
         "the device sleeps (HIBERNATE), so no case was tried; wake it: kbench kv --server ",
-        target.address.ToString(), target.tls != nullptr ? " --tls" : "", " power operational"));
+        target.address.ToString(), target.tls != nullptr ? " --tls" : "", target.flags,
+        " power operational"));
   }
-  const bool no_command = Says(noop, "no-command");  // the simulator's word to strangers
-  if (no_command || Says(noop, "HMAC_FAILURE")) {
+  constexpr absl::string_view kLookAt =
+      "; does it know that identity (--identity), and is its HMAC key right (--key-file)?";
+  if (Says(noop, "HMAC_FAILURE")) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the server takes no request of identity ", target.identity,
+                     " (HMAC_FAILURE), so no case was tried", kLookAt));
+  }
+  if (Says(noop, "no-command") && !chosen) {
     return absl::FailedPreconditionError(absl::StrCat(
-        "the server takes no request of identity ", target.identity, " (",
-        no_command ? "its answer has no command" : "HMAC_FAILURE",
-        "), so no case was tried; does it know that identity (--identity), and is its HMAC key "
-        "right (--key-file)?"));
+        "the server's answer to a NOOP has no command: it takes no request of identity ",
+        target.identity, ", or its answers have no command at all, so no case was tried", kLookAt,
+        " Cases that --only names are tried in spite of it"));
   }
   return absl::OkStatus();
 }

@@ -80,6 +80,8 @@ struct Case {
   bool destructive = false;
   std::string not_tried;             // why it is not, if it is not
   std::optional<Expected> greeting;  // if it is what is looked at
+  // Of steps, the one whose answer tells the dialects apart; none: where each parts from ours.
+  std::optional<size_t> telling;
   // Before, on a connection of its own; when that fails, the case differs.
   std::vector<Step> prepare;
   std::vector<Step> steps;

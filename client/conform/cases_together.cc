@@ -37,12 +37,15 @@ void AddOrder(CaseBook* book) {
                    put(other, Synchronization::kWriteBack, {.usual = "SUCCESS ?keyValue"})};
   Join(&writes->steps, 1);
   Case* flush =
-      book->Add("order.flush", "a flush is not answered before the writes that came before it");
+      book->Add("order.flush",
+                "a flush (#4) is not answered before the writes that came before it (where a "
+                "dialect promises it); shown is the answer to the write (#2)");
   Expected before_flush = done;
   before_flush.kineticd = "SUCCESS ?keyValue ?after=#3|after=#5|after=#3,#5";
   flush->steps = {book->Given(held, "one"), put(held, Synchronization::kWriteThrough, before_flush),
                   get(InAnyOrder(found)), book->Ask(client::FlushRequest(), InAnyOrder("SUCCESS")),
                   get({.usual = found})};
+  flush->telling = 1;
   Join(&flush->steps, 1);
 }
 

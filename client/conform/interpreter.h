@@ -26,6 +26,7 @@ struct Target {
   const TlsContext* tls = nullptr;  // null: plain TCP
   int64_t identity = kinetic::kFactoryIdentity;
   std::string key = std::string(kinetic::kFactoryKey);
+  std::string flags;           // by which a command line says both, and whom to trust; " --ca FILE"
   Nanos connect = Seconds(5);  // of connecting with the greeting, also while a server is busy
   Nanos answer = Seconds(5);   // of every answer
   Nanos quiet = Seconds(1);    // after which a server that says nothing to nonsense waits for more

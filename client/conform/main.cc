@@ -48,7 +48,7 @@ Exit codes:
     6  nothing to compare: no server greets; it was lost or fell silent half-way (three cases in a
        row, or the last ones, without a connection or an answer, and none to a NOOP after them; what
        was found until then is printed); or it does nothing for who asks, as a device that is locked
-       (the message says what to do, no case was tried)
+       (the message says what to do, no case was tried; where answers have no command, --only is)
     8  it differs: the differences are named
   130  interrupted (143: terminated): what was found until then is printed
 )";
@@ -108,6 +108,15 @@ void Declare(Flags* flags, CLI::App* app) {
   app->footer(kFooter);
 }
 
+// Those by which another of our programs asks as the same one. Identity 1 need not be said.
+std::string FlagsOfAsker(const Flags& flags) {
+  return absl::StrCat(flags.ca_file.empty() ? "" : absl::StrCat(" --ca ", flags.ca_file),
+                      flags.identity == kinetic::kFactoryIdentity
+                          ? ""
+                          : absl::StrCat(" --identity ", flags.identity),
+                      flags.key_file.empty() ? "" : absl::StrCat(" --key-file ", flags.key_file));
+}
+
 // `tls` outlives what is made.
 absl::StatusOr<SurveyOptions> ToOptions(const Flags& flags, std::optional<TlsContext>* tls) {
   SurveyOptions options;
@@ -125,6 +134,7 @@ absl::StatusOr<SurveyOptions> ToOptions(const Flags& flags, std::optional<TlsCon
   options.target.connect = options.target.answer = *timeout;
   options.target.quiet = std::min(options.target.quiet, *timeout);
   options.target.identity = flags.identity;
+  options.target.flags = FlagsOfAsker(flags);
   if (!flags.key_file.empty()) {
     absl::StatusOr<std::string> key = client::ReadSecret(flags.key_file);
     if (!key.ok()) return Annotate(key.status(), "--key-file");

@@ -198,9 +198,10 @@ std::string Dump(const ordered_json& json) { return json.dump(2) + "\n"; }
 
 size_t StepsOf(const Case& one) { return one.steps.size() + (one.greeting.has_value() ? 1 : 0); }
 
-// What a dialect does in a case: where it last parts from ours, else at the end. Behind an answer
-// that closes nothing is asked.
+// What a dialect does in a case: in the step that tells them apart, or where it last parts from
+// ours, else at the end. Behind an answer that closes nothing is asked.
 std::string Does(const Case& one, Dialect dialect) {
+  if (one.telling.has_value()) return one.steps[*one.telling].expected.of(dialect);
   std::string does;
   bool parts = false;
   for (size_t i = 0; i < StepsOf(one); ++i) {

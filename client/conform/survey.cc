@@ -178,7 +178,7 @@ absl::StatusOr<Survey> RunSurvey(const SurveyOptions& options) {
   survey.book = std::make_unique<CaseBook>(options.target, greeting, survey.names.get());
   RETURN_IF_ERROR(survey.book->Choose(options.only));
   const std::string noop = AskNoop(options.target, *survey.names, std::move(link), greeting);
-  RETURN_IF_ERROR(Admitted(options.target, greeting, noop));
+  RETURN_IF_ERROR(Admitted(options.target, greeting, noop, !options.only.empty()));
   RunCases(options, noop == kNoAnswer, &survey);
   const bool none = absl::c_none_of(survey.results, [](const CaseResult& r) { return r.tried(); });
   if (none && survey.cut_short.empty()) {

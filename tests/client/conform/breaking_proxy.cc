@@ -123,6 +123,11 @@ std::string WithAnotherAck(const kinetic::Message& message, absl::string_view pd
   return Resigned(message, command, pdu);
 }
 
+std::string WithoutCommand(const kinetic::Message& message, absl::string_view pdu) {
+  if (!message.command.header.ack_sequence.has_value()) return std::string(pdu);
+  return std::string("F\0\0\0\x02\0\0\0\0\x20\x01", 11);  // authType HMACAUTH, no more
+}
+
 std::string WithAForgedSignature(const kinetic::Message& message, absl::string_view pdu) {
   std::string forged(pdu);
   if (message.command.header.message_type != MessageType::kGetResponse) return forged;

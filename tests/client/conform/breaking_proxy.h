@@ -51,6 +51,8 @@ std::string Resigned(const kinetic::Message& message, const kinetic::Command& co
 std::string WithoutKeyValue(const kinetic::Message& message, absl::string_view pdu);
 // NOOP answers that acknowledge a sequence nobody sent.
 std::string WithAnotherAck(const kinetic::Message& message, absl::string_view pdu);
+// Answers that are a Message without commandBytes; greetings are as they were.
+std::string WithoutCommand(const kinetic::Message& message, absl::string_view pdu);
 // GET answers whose signature is nobody's.
 std::string WithAForgedSignature(const kinetic::Message& message, absl::string_view pdu);
 

@@ -121,6 +121,23 @@ TEST(Conform, ASignatureOfNobodyIsADifference) {
   EXPECT_THAT(Of(*survey, "get.object").steps.back().did, StartsWith("SUCCESS wrong-signature"));
 }
 
+// It may be that it does not know us, as the simulator says that. It may be broken: who names cases
+// is told what becomes of them.
+TEST(Conform, AServerThatLeavesTheCommandOutForEverybodyIsTriedWhereItIsAsked) {
+  RunningServer server;
+  const BreakingProxy proxy(server.address(), WithoutCommand);
+  SurveyOptions options = At(proxy.address());
+  options.target.answer = Seconds(3);  // what never matches takes it whole, thrice
+  const absl::Status all = RunSurvey(options).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(all)) << all;
+  EXPECT_THAT(std::string(all.message()), HasSubstr("or its answers have no command at all"));
+  options.only = {"noop"};
+  const auto survey = RunSurvey(options);
+  ASSERT_TRUE(survey.ok()) << survey.status();
+  EXPECT_THAT(Differing(*survey), ::testing::ElementsAre("noop"));
+  EXPECT_THAT(Of(*survey, "noop").steps.front().did, StartsWith("no-command"));
+}
+
 // Any order is good but this one: what was flushed had not been acknowledged.
 TEST(Conform, AFlushThatIsAnsweredBeforeAWriteIsADifferenceWhereWritesAreHeld) {
   RunningServer server;

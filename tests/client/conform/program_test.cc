@@ -269,6 +269,13 @@ TEST(ConformCommand, ALockedDeviceIsOneSentenceWithTheCommandThatUnlocksIt) {
       EXPECT_THAT(locked.err, HasSubstr("the device is locked"));
       EXPECT_THAT(locked.err, EndsWith("unlock it: kbench kv " + unlock));
       EXPECT_EQ(absl::c_count(locked.err, '\n'), 1) << locked.err;
+      if (absl::string_view(dialect) == "kbench" && !tls) {  // its greeting says so, to whomever
+        arguments.insert(arguments.end(), {"--identity", "4712", "--key-file", pin});
+        EXPECT_THAT(Conform(arguments).err,
+                    HasSubstr(absl::StrCat(" --tls --identity 4712 --key-file ", pin,
+                                           " pin unlock --pin-file FILE\n")));
+        arguments.resize(arguments.size() - 4);
+      }
 
       std::vector<std::string> told = absl::StrSplit(absl::StripSuffix(unlock, " FILE\n"), ' ');
       told.insert(told.begin(), Program("kbench-kv"));
@@ -305,6 +312,10 @@ TEST(ConformCommand, WhoIsTakenForNobodyIsToldSoInsteadOfDifferences) {
     const Finished asleep = Conform({server.address(false)});
     EXPECT_EQ(asleep.code, 6);
     EXPECT_THAT(asleep.err, EndsWith(" power operational\n"));
+    std::ofstream(key) << "asdfasdf\n";  // the factory's
+    EXPECT_THAT(Conform({server.address(false), "--key-file", key}).err,
+                EndsWith(absl::StrCat(" --key-file ", key, " power operational\n")));
+    std::ofstream(key) << "of nobody\n";
     ASSERT_EQ(power("operational"), 0);
     EXPECT_EQ(Conform({server.address(false), "--only", "noop"}).code, 0);
   }
