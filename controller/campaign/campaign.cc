@@ -386,11 +386,12 @@ class Parser {
     CheckWhole({.local_agents = options_.local_agents, .agents = campaign_.agents.size()},
                &complaints);
     const auto is_given = [this](absl::string_view path) { return IsGiven(path); };
-    CheckCells(campaign_.cells, &complaints);
+    const auto is_meant = [this](absl::string_view path) { return IsMeant(path); };
+    CheckCells(campaign_.cells, is_meant, &complaints);
     if (!options_.takes_unused_workload) {
-      CheckWorkloadUse(
-          campaign_.cells, [this](absl::string_view path) { return IsMeant(path); }, &complaints);
+      CheckWorkloadUse(campaign_.cells, is_meant, &complaints);
     }
+    NoteUntold(is_given, &campaign_.cells);
     if (!options_.takes_unused_probes) {
       const auto is_chosen = [this](absl::string_view path) {
         return IsGiven(path) && IsBySet(path) == IsBySet("probes.passes");
@@ -427,11 +428,21 @@ class Parser {
 
   // Given, and no --set has taken away for once what would use it.
   bool IsMeant(absl::string_view path) const {
-    const auto is_by_set = [this](const char* decisive) { return IsBySet(decisive); };
-    constexpr const char* kDecisive[] = {"workload.op", "workload.mix", "workload.load",
-                                         "transport"};
+    const std::vector<absl::string_view> decisive = DecisiveOf(path);
     return IsGiven(path) &&
-           (IsBySet(path) || std::none_of(std::begin(kDecisive), std::end(kDecisive), is_by_set));
+           (IsBySet(path) || std::none_of(decisive.begin(), decisive.end(),
+                                          [this](absl::string_view by) { return IsBySet(by); }));
+  }
+
+  // The fields whose values decide whether one is used.
+  static std::vector<absl::string_view> DecisiveOf(absl::string_view path) {
+    if (path == "workload.zipf_theta" || absl::StartsWith(path, "workload.hot_")) {
+      return {"workload.key_order"};
+    }
+    if (path == "load.burst_size") return {"load.arrival", "load.mode"};
+    if (path == "server.ca_file") return {"server.tls"};
+    if (path == "client.command") return {"transport"};
+    return {"workload.op", "workload.mix", "workload.load", "transport", "client.command"};
   }
 
   // Given by --set, the last word.

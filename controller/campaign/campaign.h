@@ -148,6 +148,9 @@ struct Factor {
 struct Cell {
   analysis::CellInfo info;
   Settings settings;
+  // Fields that stand in the campaign and that other cells use, of which this one's client program
+  // is not told.
+  std::vector<std::string> untold;
 };
 
 struct Campaign {

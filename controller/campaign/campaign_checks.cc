@@ -208,16 +208,18 @@ void CheckWorkload(const Settings& s, const IsGiven& is_given,
 }
 
 // Cells that read nothing check nothing; one at least must.
-void CheckVerify(const std::vector<Cell>& cells, std::vector<CampaignComplaint>* complaints) {
+void CheckVerify(const std::vector<Cell>& cells, const IsGiven& is_meant,
+                 std::vector<CampaignComplaint>* complaints) {
   const auto checks = [](const Cell& cell) { return Verifies(cell.settings); };
   const bool useless = std::none_of(cells.begin(), cells.end(), checks);
   bool asked = false, reads = false, external = false;
-  for (const auto& [info, s] : cells) {
+  for (const Cell& cell : cells) {
+    const Settings& s = cell.settings;
     asked |= s.verify;
     reads |= s.verify && ReadsValues(s);
     external |= s.verify && ReadsValues(s) && s.IsExternal();
   }
-  if (asked && useless) {
+  if (asked && useless && is_meant("workload.verify")) {
     complaints->push_back(
         {"workload.verify",
          !reads ? "workload.verify has nothing to check: no operation reads a value; add "
@@ -327,37 +329,34 @@ void CheckWhole(const CampaignAgents& agents, std::vector<CampaignComplaint>* co
   }
 }
 
-void CheckCells(const std::vector<Cell>& cells, std::vector<CampaignComplaint>* complaints) {
-  CheckVerify(cells, complaints);
-  CheckLatest(cells, complaints);
+void CheckCells(const std::vector<Cell>& cells, const IsGiven& is_meant,
+                std::vector<CampaignComplaint>* complaints) {
+  CheckVerify(cells, is_meant, complaints);
+  if (is_meant("workload.key_order")) CheckLatest(cells, complaints);
   const auto has_burst = [](const Cell& cell) { return cell.settings.burst_size > 0; };
   const auto has_bursts = [](const Cell& cell) { return cell.settings.arrival == "bursts"; };
-  if (std::any_of(cells.begin(), cells.end(), has_burst) &&
+  if (is_meant("load.burst_size") && std::any_of(cells.begin(), cells.end(), has_burst) &&
       std::none_of(cells.begin(), cells.end(), has_bursts)) {
     complaints->push_back(
         {"load.burst_size",
          "load.burst_size has no effect without bursts; add load.arrival: bursts"});
   }
-  CheckClients(cells, complaints);
+  CheckClients(cells, is_meant, complaints);
   const auto any = [&cells](bool (*has)(const Settings&)) {
     return std::any_of(cells.begin(), cells.end(),
                        [has](const Cell& cell) { return has(cell.settings); });
   };
-  if (any([](const Settings& s) { return s.zipf_theta > 0; }) &&
-      !any([](const Settings& s) { return s.IsZipf(); })) {
+  if (is_meant("workload.zipf_theta") && !any([](const Settings& s) { return s.IsZipf(); })) {
     complaints->push_back({"workload.zipf_theta",
                            "workload.zipf_theta has no effect without workload.key_order: zipf or "
                            "latest"});
   }
-  for (const auto& [path, has] :
-       {std::pair<const char*, bool (*)(const Settings&)>{
-            "workload.hot_keys", [](const Settings& s) { return s.hot_keys > 0; }},
-        {"workload.hot_requests", [](const Settings& s) { return s.hot_requests > 0; }}}) {
-    if (!any(has) || any([](const Settings& s) { return s.IsHotspot(); })) continue;
+  for (const char* path : {"workload.hot_keys", "workload.hot_requests"}) {
+    if (!is_meant(path) || any([](const Settings& s) { return s.IsHotspot(); })) continue;
     complaints->push_back(
         {path, absl::StrCat(path, " has no effect without workload.key_order: hotspot")});
   }
-  if (any([](const Settings& s) { return s.reuse_keys; }) &&
+  if (is_meant("load.reuse") && any([](const Settings& s) { return s.reuse_keys; }) &&
       !any([](const Settings& s) { return s.LoadsKeys(); })) {
     complaints->push_back({"load.reuse",
                            "load.reuse has no effect where no keys are loaded; add an operation "
@@ -366,7 +365,7 @@ void CheckCells(const std::vector<Cell>& cells, std::vector<CampaignComplaint>* 
   }
   const auto has_tls = [](const Cell& cell) { return cell.settings.tls; };
   const auto has_authorities = [](const Cell& cell) { return !cell.settings.ca_file.empty(); };
-  if (std::any_of(cells.begin(), cells.end(), has_authorities) &&
+  if (is_meant("server.ca_file") && std::any_of(cells.begin(), cells.end(), has_authorities) &&
       std::none_of(cells.begin(), cells.end(), has_tls)) {
     complaints->push_back(
         {"server.ca_file", "server.ca_file has no effect without TLS; add server.tls: true"});

@@ -23,8 +23,12 @@ struct CampaignAgents {
 
 void CheckWhole(const CampaignAgents& agents, std::vector<CampaignComplaint>* complaints);
 
-// What no cell can tell alone: something that is of use to none of them.
-void CheckCells(const std::vector<Cell>& cells, std::vector<CampaignComplaint>* complaints);
+// What no cell can tell alone: something that is of use to none of them. `is_meant` tells whether
+// a field stands in the campaign: one in the file does not count when --set takes away for once
+// what uses it.
+void CheckCells(const std::vector<Cell>& cells,
+                const std::function<bool(absl::string_view)>& is_meant,
+                std::vector<CampaignComplaint>* complaints);
 
 // An observer, and fields of probes, that no pass of any cell can use. `is_chosen` tells whether a
 // field stands where the passes stand: one in the campaign is no mistake when --set takes its pass

@@ -37,13 +37,6 @@ bool HoldsUntold(const std::string& path) {
   return holds->contains(path);
 }
 
-bool IsTold(const Settings& s, const std::string& placeholder) {
-  return std::any_of(s.client_command.begin(), s.client_command.end(),
-                     [&](const std::string& word) {
-                       return absl::StrContains(word, absl::StrCat("{", placeholder, "}"));
-                     });
-}
-
 void CheckWords(const Settings& s, std::vector<CampaignComplaint>* complaints) {
   Words words;
   for (const char* name : kClientPlaceholders) words.emplace_back(name, "");
@@ -55,6 +48,18 @@ void CheckWords(const Settings& s, std::vector<CampaignComplaint>* complaints) {
 }
 
 }  // namespace
+
+std::string PlaceholderFor(absl::string_view path) {
+  const auto found = PlaceholderOf().find(std::string(path));
+  return found == PlaceholderOf().end() ? "" : absl::StrCat("{", found->second, "}");
+}
+
+bool IsTold(const Settings& s, absl::string_view path) {
+  const std::string placeholder = PlaceholderFor(path);
+  return !placeholder.empty() &&
+         std::any_of(s.client_command.begin(), s.client_command.end(),
+                     [&](const std::string& word) { return absl::StrContains(word, placeholder); });
+}
 
 void CheckClient(const Settings& s, const std::function<bool(absl::string_view)>& is_given,
                  std::vector<CampaignComplaint>* complaints) {
@@ -80,13 +85,15 @@ void CheckClient(const Settings& s, const std::function<bool(absl::string_view)>
          "only the full pass has packets, and so requests; add full to probes.passes");
 }
 
-void CheckClients(const std::vector<Cell>& cells, std::vector<CampaignComplaint>* complaints) {
+void CheckClients(const std::vector<Cell>& cells,
+                  const std::function<bool(absl::string_view)>& is_meant,
+                  std::vector<CampaignComplaint>* complaints) {
   std::vector<const Settings*> external;
   for (const Cell& cell : cells) {
     if (cell.settings.IsExternal()) external.push_back(&cell.settings);
   }
   if (external.empty()) {
-    if (!cells.front().settings.client_command.empty()) {
+    if (is_meant("client.command")) {
       complaints->push_back({"client.command",
                              "client.command has no effect without transport: external, alone or "
                              "in a sweep like [external, socket]"});
@@ -100,17 +107,17 @@ void CheckClients(const std::vector<Cell>& cells, std::vector<CampaignComplaint>
     if (HoldsUntold(field.path) || std::none_of(external.begin(), external.end(), differs)) {
       continue;
     }
-    const auto placeholder = PlaceholderOf().find(field.path);
-    if (placeholder == PlaceholderOf().end()) {
+    const std::string placeholder = PlaceholderFor(field.path);
+    if (placeholder.empty()) {
       complaints->push_back(
           {field.path, absl::StrCat("the client program cannot be told of ", field.path,
                                     ": its cells would be alike; sweep it in a campaign "
                                     "without transport external")});
-    } else if (!IsTold(*external.front(), placeholder->second)) {
+    } else if (!IsTold(*external.front(), field.path)) {
       complaints->push_back({field.path, absl::StrCat(field.path,
                                                       " is swept, and client.command does not "
-                                                      "tell the program of it; add {",
-                                                      placeholder->second, "} to its arguments")});
+                                                      "tell the program of it; add ",
+                                                      placeholder, " to its arguments")});
     }
   }
 }

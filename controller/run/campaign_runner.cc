@@ -326,7 +326,7 @@ class CampaignRun {
     keys_there_->Take(request.specs, outcome.loaded, outcome.evidence.agents, outcome.status.ok(),
                       &evidence.caveats);
     evidence.caveats.insert(evidence.caveats.end(), warmed.begin(), warmed.end());
-    for (result::Caveat& passed_over : PassedOver(cell.settings)) {
+    for (result::Caveat& passed_over : PassedOver(cell)) {
       evidence.caveats.push_back(std::move(passed_over));
     }
     evidence.caveats.insert(evidence.caveats.end(), placement.caveats.begin(),

@@ -62,16 +62,20 @@ class OtherClients : public ::testing::Test {
     if (!HasPython()) GTEST_SKIP() << "no /usr/bin/python3 to run the other client with";
   }
 
-  // A campaign of one external cell; `program` is allowed as py.
+  // A campaign of one external cell; `program` is allowed as py. It has the fields that the command
+  // tells it of.
   CampaignRun RunOne(const std::string& program, const std::string& command,
                      const std::string& more = "") {
-    return RunCampaign(dir_,
-                       absl::StrCat("name: one\ntransport: external\nclient: {command: ", command,
-                                    "}\nworkload: {op: get, value_size: 4KiB, keys: 10}\n"
-                                    "run: {warmup: 100ms, duration: 1s, repetitions: 1}\n"
-                                    "probes: {passes: [full], baselines: none}\n",
-                                    more),
-                       {"--local", "1", "--allow-client", absl::StrCat("py=", program)});
+    const bool told = command.find("{value_size}") != std::string::npos;
+    return RunCampaign(
+        dir_,
+        absl::StrCat("name: one\ntransport: external\nclient: {command: ", command,
+                     "}\nworkload: {op: get", told ? ", value_size: 4KiB, keys: 10" : "",
+                     "}\n"
+                     "run: {warmup: 100ms, duration: 1s, repetitions: 1}\n"
+                     "probes: {passes: [full], baselines: none}\n",
+                     more),
+        {"--local", "1", "--allow-client", absl::StrCat("py=", program)});
   }
 
   // summary.json of the only result.
@@ -313,7 +317,7 @@ TEST_F(OtherClients, ThatFailOrSayNothingAreSaidToHave) {
     const CampaignRun run = RunCampaign(
         dir,
         absl::StrCat("name: one\ntransport: external\nclient: {command: [py], grace: ", grace,
-                     ", memory: 64MiB}\nworkload: {op: get, value_size: 4KiB}\n"
+                     ", memory: 64MiB}\nworkload: {op: get}\n"
                      "run: {warmup: 50ms, duration: 100ms, repetitions: 1}\n"
                      "probes: {passes: [full], baselines: none}\n"),
         {"--local", "1", "--allow-client", absl::StrCat("py=", Executable(dir_, "p", script))});

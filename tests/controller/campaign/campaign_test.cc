@@ -286,6 +286,8 @@ TEST(Campaign, AFieldOfTheWorkloadIsOfUseWhereOneCellUsesIt) {
     Good(absl::StrCat("name: u\nworkload: {", op, tag));
   }
   Good("name: u\nworkload: {op: get_miss, keys: 5, key_size: 20B, key_order: zipf}\n");
+  Good("name: u\nworkload: {op: put_new, key_size: 20B}\n");
+  Good("name: u\nworkload: {op: put_new, load: true, keys: 5}\n");
   Good("name: u\nworkload: {op: delete, synchronization: flush}\n");
   Good("name: u\nworkload: {op: get, synchronization: flush}\n");
   Good("name: u\ntransport: [null, socket]\nworkload: {load: true, tag: none}\n");
@@ -304,6 +306,48 @@ TEST(Campaign, AFieldOfTheWorkloadIsNoMistakeWhenSetTakesItsUseAway) {
   EXPECT_THAT(Errors(old, {.local_agents = 1}), HasSubstr("c.yaml:2:27: workload.tag"));
   EXPECT_TRUE(
       ParseCampaign("c.yaml", old, {.local_agents = 1, .takes_unused_workload = true}).ok());
+}
+
+// What --set takes away the use of for once: a field of the file is no mistake then.
+TEST(Campaign, SetTakesTheUseOfEveryFieldAwayForOnce) {
+  const auto once = [](const std::string& yaml, std::vector<std::string> overrides) {
+    return ParseCampaign("c.yaml", "name: s\n" + yaml,
+                         {.local_agents = 1, .overrides = std::move(overrides)})
+        .status();
+  };
+  struct Taken {
+    const char* yaml;   // with a field that is of use
+    const char* by;     // this is not any more,
+    const char* again;  // unless it is said again
+    const char* complaint;
+  };
+  for (const Taken& taken : {
+           Taken{"workload: {op: get, verify: true}\n", "workload.op=put", "workload.verify=true",
+                 "no operation reads a value"},
+           Taken{"workload: {op: get, verify: true}\n", "transport=null", "workload.verify=true",
+                 "the null transport keeps no values"},
+           Taken{"load: {reuse: true}\n", "workload.op=put", "load.reuse=true",
+                 "load.reuse has no effect"},
+           Taken{"workload: {op: put, key_order: latest}\n", "workload.op=get",
+                 "workload.key_order=latest", "nothing is written"},
+           Taken{"workload: {key_order: zipf, zipf_theta: 0.8}\n", "workload.key_order=uniform",
+                 "workload.zipf_theta=0.8", "workload.zipf_theta has no effect"},
+           Taken{"workload: {key_order: hotspot, hot_keys: 1%}\n", "workload.key_order=uniform",
+                 "workload.hot_keys=1%", "workload.hot_keys has no effect"},
+           Taken{"workload: {key_order: hotspot, hot_requests: 90%}\n",
+                 "workload.key_order=uniform", "workload.hot_requests=90%",
+                 "workload.hot_requests has no effect"},
+           Taken{"server: {address: 'h:1', tls: true, ca_file: f}\n", "server.tls=false",
+                 "server.ca_file=f", "server.ca_file has no effect"},
+           Taken{"transport: external\nclient: {command: [mine]}\n", "transport=socket",
+                 "client.command=[mine]", "client.command has no effect"},
+       }) {
+    SCOPED_TRACE(taken.yaml);
+    EXPECT_TRUE(once(taken.yaml, {}).ok()) << once(taken.yaml, {});
+    EXPECT_TRUE(once(taken.yaml, {taken.by}).ok()) << once(taken.yaml, {taken.by});
+    EXPECT_THAT(std::string(once(taken.yaml, {taken.by, taken.again}).message()),
+                HasSubstr(taken.complaint));
+  }
 }
 
 TEST(Campaign, PassesAskForTheirOwnStamps) {

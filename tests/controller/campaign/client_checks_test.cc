@@ -10,13 +10,17 @@
 #include "absl/strings/str_cat.h"
 #include "controller/campaign/plan.h"
 #include "controller/campaign/run_spec.h"
+#include "controller/campaign/workload_use.h"
 
 namespace kbench {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
+using testing::UnorderedElementsAre;
 
 constexpr char kClient[] =
     "client: {command: [mine, '--to', '{host}:{port}', '{value_size}', x, x]}\n";
@@ -120,6 +124,36 @@ TEST(ClientCampaign, RefusesCellsThatWouldBeAlike) {
               HasSubstr("cannot be told of workload.key_order"));
   // Of fields that a program cannot be told of, one value is no sweep.
   EXPECT_EQ(with("poll: spin\n"), "");
+}
+
+TEST(ClientCampaign, UsesWhatItsCommandTellsIt) {
+  const auto errors = [](const std::string& told, const std::string& workload) {
+    return Errors(absl::StrCat("transport: external\nclient: {command: [mine, '", told,
+                               "']}\nworkload: {op: put, ", workload, "}\n"));
+  };
+  EXPECT_EQ(errors("{value_size},{keys},{key_size}", "value_size: 64KiB, keys: 5, key_size: 20B"),
+            "");
+  EXPECT_THAT(errors("{keys}", "value_size: 64KiB, keys: 5"),
+              AllOf(HasSubstr("client.command does not tell the program of it; add {value_size} to "
+                              "its arguments"),
+                    Not(HasSubstr("workload.keys"))));
+  EXPECT_THAT(errors("{keys}", "tag: none"), HasSubstr("cannot be told of it"));
+}
+
+// Where other cells use a field, it is of use; the program's cells say that it was not told.
+TEST(ClientCampaign, SaysWhatItsCommandDoesNotTell) {
+  const auto campaign =
+      Parse(absl::StrCat("transport: [external, socket]\n", kClient,
+                         "workload: {op: put, value_size: 64KiB, tag: none, keys: "
+                         "5}\n"));
+  ASSERT_TRUE(campaign.ok()) << campaign.status();
+  EXPECT_THAT(campaign->cells[0].untold, UnorderedElementsAre("workload.keys", "workload.tag"));
+  EXPECT_THAT(campaign->cells[1].untold, IsEmpty());
+  const std::vector<result::Caveat> caveats = PassedOver(campaign->cells[0]);
+  ASSERT_EQ(caveats.size(), 1u);
+  EXPECT_EQ(caveats[0].code(), "client_untold");
+  EXPECT_THAT(caveats[0].text(), HasSubstr("not told of workload.tag, workload.keys"));
+  EXPECT_THAT(PassedOver(campaign->cells[1]), IsEmpty());
 }
 
 }  // namespace
