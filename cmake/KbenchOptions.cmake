@@ -11,6 +11,8 @@ option(KBENCH_TIDY "Run clang-tidy beside the compiler, warnings as errors" OFF)
 option(KBENCH_FUZZ "Build the fuzz targets with libFuzzer (needs clang)" OFF)
 
 add_compile_options(-Wall -Wextra -Wshadow -Wno-missing-field-initializers -Werror)
+# Whether what a mutex guards is touched under it only (base/mutex.h).
+add_compile_options($<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
 if(KBENCH_SANITIZE STREQUAL "address")
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)

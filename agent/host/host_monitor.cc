@@ -1,18 +1,9 @@
 #include "agent/host/host_monitor.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 namespace kbench {
-namespace {
-
-// CLOCK_MONOTONIC, as the standard library calls it on Linux.
-std::chrono::steady_clock::time_point ToSteady(MonoTime t) {
-  return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(t.ns()));
-}
-
-}  // namespace
 
 HostMonitor::HostMonitor(Options options) : options_(std::move(options)) {
   if (options_.server.has_value()) {
@@ -28,16 +19,18 @@ HostMonitor::~HostMonitor() { Stop(); }
 void HostMonitor::Stop() {
   if (!thread_.joinable()) return;
   {
-    const std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     stopping_ = true;
   }
-  changed_.notify_all();
+  changed_.NotifyAll();
   thread_.join();
 }
 
 bool HostMonitor::WaitUntil(MonoTime when) {
-  std::unique_lock lock(mutex_);
-  return !changed_.wait_until(lock, ToSteady(when), [this] { return stopping_; });
+  MutexLock lock(&mutex_);
+  while (!stopping_ && changed_.WaitUntil(&mutex_, when)) {
+  }
+  return !stopping_;
 }
 
 void HostMonitor::Watch() {

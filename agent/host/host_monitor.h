@@ -2,8 +2,6 @@
 // worker's.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -12,6 +10,7 @@
 #include "agent/host/host_use.h"
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 
 namespace kbench {
 
@@ -40,9 +39,9 @@ class HostMonitor {
   bool WaitUntil(MonoTime when);
 
   const Options options_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool stopping_ = false;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   // The thread's own until it is joined:
   HostUse use_;
   std::optional<LinkWatch> link_;

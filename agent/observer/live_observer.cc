@@ -91,14 +91,14 @@ void LiveObserver::Watch() {
 
 void LiveObserver::SetWindow(MonoTime from, MonoTime until) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     window_ = std::pair(from, until);
   }
   window_changed_ = true;
 }
 
 std::optional<std::pair<RealTime, RealTime>> LiveObserver::Window() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (!window_.has_value()) return std::nullopt;
   const auto real = [&](MonoTime t) { return clocks_.real + (t - clocks_.mono); };
   // What was not observed is not part of a window.

@@ -11,12 +11,12 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "agent/observer/analysis.h"
 #include "agent/observer/packet_observer.h"
 #include "agent/observer/packet_ring.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/mutex.h"
 
 namespace kbench::observer {
 
@@ -47,7 +47,7 @@ class LiveObserver : public PacketObserver {
   Fd stop_;  // an eventfd
   ClockPair clocks_;
   Nanos thread_cpu_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::optional<std::pair<MonoTime, MonoTime>> window_ ABSL_GUARDED_BY(mutex_);
   std::atomic<bool> window_changed_{false};  // and the analysis does not know yet
   std::thread thread_;

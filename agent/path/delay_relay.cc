@@ -234,7 +234,7 @@ class DelayRelay::Loop {
 
   // Whoever has got the bytes finds them in what was added.
   ssize_t Send(const Pipe& p, const Chunk& chunk, bool up, MonoTime leaving) {
-    const std::lock_guard lock(relay_->mutex_);
+    MutexLock lock(&relay_->mutex_);
     const ssize_t n = send(p.to, chunk.bytes.data() + chunk.sent, chunk.bytes.size() - chunk.sent,
                            MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n > 0 && chunk.sent == 0) {
@@ -296,25 +296,25 @@ DelayRelay::~DelayRelay() {
 }
 
 DelayRelay::Added DelayRelay::added() const {
-  const std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   return {.up = up_.Percentile(50),
           .down = down_.Percentile(50),
           .chunks = up_.count() + down_.count()};
 }
 
 void DelayRelay::Forget() {
-  const std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   up_ = Histogram();
   down_ = Histogram();
 }
 
 std::string DelayRelay::failure() const {
-  const std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   return failure_;
 }
 
 void DelayRelay::Failed(std::string why) {
-  const std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   failure_ = std::move(why);
 }
 

@@ -17,7 +17,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 
@@ -26,6 +25,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/histogram.h"
+#include "base/mutex.h"
 
 namespace kbench {
 
@@ -76,10 +76,10 @@ class DelayRelay {
   SocketAddress address_;
   uint16_t port_ = 0;
   std::string name_;
-  mutable std::mutex mutex_;
-  Histogram up_;         // guarded by mutex_
-  Histogram down_;       // guarded by mutex_
-  std::string failure_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  Histogram up_ ABSL_GUARDED_BY(mutex_);
+  Histogram down_ ABSL_GUARDED_BY(mutex_);
+  std::string failure_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

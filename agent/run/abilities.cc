@@ -58,7 +58,7 @@ Abilities TryAbilities() {
 }
 
 Abilities AbilitiesMemory::Get() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   if (!found_ || MonoNow() - at_ > kAbilitiesHold) {
     found_ = TryAbilities();
     at_ = MonoNow();

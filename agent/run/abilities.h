@@ -4,11 +4,11 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 
 namespace kbench {
 
@@ -31,9 +31,9 @@ class AbilitiesMemory {
   Abilities Get();
 
  private:
-  std::mutex mutex_;
-  std::optional<Abilities> found_;
-  MonoTime at_;
+  Mutex mutex_;
+  std::optional<Abilities> found_ ABSL_GUARDED_BY(mutex_);
+  MonoTime at_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace kbench

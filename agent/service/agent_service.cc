@@ -22,12 +22,12 @@ AgentService::~AgentService() {
 }
 
 void AgentService::set_address(std::string address) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   address_ = std::move(address);
 }
 
 std::string AgentService::address() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   return address_;
 }
 
@@ -70,7 +70,7 @@ grpc::ServerUnaryReactor* AgentService::Hello(grpc::CallbackServerContext* conte
   reply->mutable_abilities()->mutable_clients()->insert(clients.begin(), clients.end());
   reply->set_keeps_results(shelf_ != nullptr);
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     if (active_.runner != nullptr) {
       reply->set_active_run(active_.run_id);
       reply->set_active_owner(active_.owner);
@@ -122,7 +122,7 @@ grpc::ServerUnaryReactor* AgentService::Release(grpc::CallbackServerContext* con
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   grpc::Status status = RequireRole(*context, CallerRole::kController);
   if (status.ok()) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     const bool named = request->run_id().empty() || request->run_id() == active_.run_id;
     if (active_.runner != nullptr && named) {
       reply->set_run_id(active_.run_id);
@@ -154,7 +154,7 @@ grpc::ServerUnaryReactor* AgentService::Probe(grpc::CallbackServerContext* conte
 }
 
 AgentService::Turn AgentService::TakeTurn(Side side) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   int& taken = turns_[static_cast<int>(side)];
   const bool granted = taken < kTurnsMost;
   taken += granted;
@@ -162,12 +162,12 @@ AgentService::Turn AgentService::TakeTurn(Side side) {
 }
 
 void AgentService::GiveBackTurn(Side side) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   --turns_[static_cast<int>(side)];
 }
 
 absl::Status AgentService::ClaimPort(uint32_t port, const std::string& owner) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   const auto [place, free] = observed_.try_emplace(port, owner);
   if (free) return absl::OkStatus();
   return absl::ResourceExhaustedError(
@@ -175,19 +175,19 @@ absl::Status AgentService::ClaimPort(uint32_t port, const std::string& owner) {
 }
 
 void AgentService::GiveBackPort(uint32_t port) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   observed_.erase(port);
 }
 
 void AgentService::StopActive(absl::string_view reason) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   if (active_.runner != nullptr) active_.stop(std::string(reason));
 }
 
 absl::Status AgentService::Claim(Runner* runner, const std::string& run_id,
                                  const std::string& owner,
                                  std::function<void(const std::string&)> stop) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   if (active_.runner != nullptr) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "this agent is busy with run ", active_.run_id, " of ", active_.owner, " since ",
@@ -202,7 +202,7 @@ absl::Status AgentService::Claim(Runner* runner, const std::string& run_id,
 }
 
 void AgentService::GiveBack(Runner* runner) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   if (active_.runner == runner) active_ = {};
 }
 
@@ -210,7 +210,7 @@ void AgentService::Retire(std::thread thread) {
   // A retired thread has only to return; those that came before it have most likely done so.
   std::vector<std::thread> before;
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     before.swap(retired_);
     retired_.push_back(std::move(thread));
   }

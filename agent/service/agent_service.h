@@ -6,7 +6,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -18,6 +17,7 @@
 #include "agent/run/caps.h"
 #include "agent/service/result_shelf.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "proto/agent.grpc.pb.h"
 
 namespace kbench {
@@ -115,12 +115,12 @@ class AgentService final : public control::Agent::CallbackService {
   const Caps caps_;
   const std::unique_ptr<ResultShelf> shelf_;
   AbilitiesMemory abilities_;
-  mutable std::mutex mutex_;
-  int turns_[2] = {};                         // taken, by side; guarded by mutex_
-  std::string address_;                       // guarded by mutex_
-  Active active_;                             // guarded by mutex_
-  std::map<uint32_t, std::string> observed_;  // owners by port; guarded by mutex_
-  std::vector<std::thread> retired_;          // guarded by mutex_
+  mutable Mutex mutex_;
+  int turns_[2] ABSL_GUARDED_BY(mutex_) = {};  // taken, by side
+  std::string address_ ABSL_GUARDED_BY(mutex_);
+  Active active_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint32_t, std::string> observed_ ABSL_GUARDED_BY(mutex_);  // owners by port
+  std::vector<std::thread> retired_ ABSL_GUARDED_BY(mutex_);
 };
 
 // FAILED_PRECONDITION, naming both versions, when the controller's major is not ours.

@@ -68,10 +68,10 @@ absl::StatusOr<PathProbe> FromProto(const control::ProbeRequest& request) {
 ProbeCall* ProbeCall::Start(AgentService* service, const grpc::ServerContextBase& context,
                             const control::ProbeRequest* request, NetworkBaseline* reply) {
   auto* call = new ProbeCall(service);
-  std::lock_guard lock(call->mutex_);
+  MutexLock lock(&call->mutex_);
   const grpc::Status allowed = RequireRole(context, CallerRole::kController);
   call->thread_ = std::thread([call, allowed, request, reply] {
-    { std::lock_guard stored(call->mutex_); }
+    { MutexLock stored(&call->mutex_); }
     // Nothing of it may be touched from here on.
     call->Finish(allowed.ok() ? call->Measure(*request, reply) : allowed);
   });

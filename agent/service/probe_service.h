@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "agent/path/path_probe.h"
 #include "agent/service/agent_service.h"
+#include "base/mutex.h"
 #include "proto/agent.grpc.pb.h"
 
 namespace kbench {
@@ -34,7 +35,7 @@ class ProbeCall final : public grpc::ServerUnaryReactor {
 
   AgentService* const service_;
   std::atomic<bool> cancelled_ = false;
-  std::mutex mutex_;  // held until thread_ is stored
+  Mutex mutex_;  // held until thread_ is stored
   std::thread thread_;
 };
 

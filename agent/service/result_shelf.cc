@@ -65,7 +65,7 @@ std::string ResultShelf::PathOf(const std::string& run_id) const {
 
 absl::Status ResultShelf::Put(const std::string& run_id, const std::string& bytes) {
   RETURN_IF_ERROR(CheckId(run_id));
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   MakeRoom(run_id, bytes.size());
   RETURN_IF_ERROR(ReplaceDurably(PathOf(run_id), bytes));
   StayNewest(run_id);
@@ -85,7 +85,7 @@ void ResultShelf::StayNewest(const std::string& run_id) {
 }
 
 std::vector<KeptResult> ResultShelf::List() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   return ListLocked();
 }
 
@@ -109,7 +109,7 @@ std::vector<KeptResult> ResultShelf::ListLocked() const {
 
 absl::StatusOr<std::string> ResultShelf::Read(const std::string& run_id) const {
   RETURN_IF_ERROR(CheckId(run_id));
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   absl::StatusOr<std::string> bytes = ReadFile(PathOf(run_id));
   if (absl::IsNotFound(bytes.status())) {
     return absl::NotFoundError(absl::StrCat("no result of run ", run_id, " is kept here"));
@@ -119,7 +119,7 @@ absl::StatusOr<std::string> ResultShelf::Read(const std::string& run_id) const {
 
 absl::Status ResultShelf::Drop(const std::string& run_id) {
   RETURN_IF_ERROR(CheckId(run_id));
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   if (unlink(PathOf(run_id).c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
   return absl::InternalError(
       absl::StrCat("cannot remove the result of run ", run_id, ": ", strerror(errno)));

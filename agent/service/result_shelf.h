@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/fd.h"
+#include "base/mutex.h"
 
 namespace kbench {
 
@@ -54,8 +54,8 @@ class ResultShelf {
   void StayNewest(const std::string& run_id);
 
   const std::string directory_;
-  const Fd lock_;             // against another agent with the same directory
-  mutable std::mutex mutex_;  // of the directory
+  const Fd lock_;        // against another agent with the same directory
+  mutable Mutex mutex_;  // of the directory
 };
 
 }  // namespace kbench

@@ -52,7 +52,7 @@ void RunStream::Arrived(const control::RunCommand& command) {
 void RunStream::Leave() {
   std::unique_ptr<Runner> runner;
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     runner = std::move(runner_);
   }
   if (runner != nullptr) service_->GiveBack(runner.get());
@@ -120,7 +120,7 @@ grpc::Status RunStream::Prepare(const control::Prepare& prepare) {
     return {grpc::StatusCode::RESOURCE_EXHAUSTED, std::string(claimed.message())};
   }
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     runner_ = std::move(runner);
     if (!stopped_.empty()) runner_->Stop(stopped_);
   }
@@ -136,7 +136,7 @@ grpc::Status RunStream::Prepare(const control::Prepare& prepare) {
     SendFailed(ToProto(prepared));
     service_->GiveBack(
         runner_.get());  // before the lock: whoever stops us holds the service's first
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     runner_.reset();
     return grpc::Status::OK;
   }
@@ -187,7 +187,7 @@ bool RunStream::SendFailed(const control::Failed& failed) {
 }
 
 void RunStream::StopRunner(const std::string& reason) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(&mutex_);
   if (runner_ != nullptr) {
     runner_->Stop(reason);
   } else if (stopped_.empty()) {

@@ -8,11 +8,11 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "agent/run/runner.h"
 #include "agent/service/stream_service.h"
+#include "base/mutex.h"
 #include "proto/agent.grpc.pb.h"
 
 namespace kbench {
@@ -42,8 +42,8 @@ class RunStream final : public ServedStream<control::RunCommand, control::RunEve
 
   std::unique_ptr<Runner> runner_;  // made by the stream's thread; stopped by others under mutex_
   std::string spec_sha256_;
-  std::mutex mutex_;
-  std::string stopped_;  // guarded by mutex_: why, before there is a runner
+  Mutex mutex_;
+  std::string stopped_ ABSL_GUARDED_BY(mutex_);  // why, before there is a runner
 };
 
 }  // namespace kbench

@@ -9,10 +9,8 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <condition_variable>
 #include <deque>
 #include <exception>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -21,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/service/agent_service.h"
 #include "agent/service/caller_service.h"
+#include "base/mutex.h"
 
 namespace kbench {
 
@@ -32,7 +31,7 @@ class ServedStream : public grpc::ServerBidiReactor<Command, Event> {
   // Once, after construction. The thread is stored before OnDone can want it: that needs Finish(),
   // and Serve() calls it only after the stream's mutex was free.
   void Begin() {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     thread_ = std::thread([this] { Serve(); });
     this->StartRead(&incoming_);
   }
@@ -40,23 +39,23 @@ class ServedStream : public grpc::ServerBidiReactor<Command, Event> {
   void OnReadDone(bool ok) final {
     if (!ok) {
       Ended("the controller closed the stream");
-      std::lock_guard lock(mutex_);
+      MutexLock lock(&mutex_);
       over_ = true;
-      changed_.notify_all();
+      changed_.NotifyAll();
       return;
     }
     Arrived(incoming_);
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(&mutex_);
       commands_.push_back(incoming_);
-      changed_.notify_all();
+      changed_.NotifyAll();
     }
     this->StartRead(&incoming_);
   }
   void OnWriteDone(bool ok) final {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     write_ = ok ? Write::kDone : Write::kFailed;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   void OnCancel() final { Ended("the controller cancelled the stream"); }
   void OnDone() final {
@@ -80,8 +79,8 @@ class ServedStream : public grpc::ServerBidiReactor<Command, Event> {
 
   // The next command; nothing when the stream is over.
   std::optional<Command> NextCommand() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return over_ || !commands_.empty(); });
+    MutexLock lock(&mutex_);
+    while (!over_ && commands_.empty()) changed_.Wait(&mutex_);
     if (commands_.empty()) return std::nullopt;
     Command command = std::move(commands_.front());
     commands_.pop_front();
@@ -90,21 +89,21 @@ class ServedStream : public grpc::ServerBidiReactor<Command, Event> {
 
   // As if it had come from the controller.
   void Inject(Command command) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     commands_.push_back(std::move(command));
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
 
   // Blocks until grpc has taken it. False: the controller is gone.
   bool Send(const Event& event) {
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(&mutex_);
       if (write_ == Write::kFailed) return false;
       write_ = Write::kPending;
     }
     this->StartWrite(&event);
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return write_ != Write::kPending; });
+    MutexLock lock(&mutex_);
+    while (write_ == Write::kPending) changed_.Wait(&mutex_);
     return write_ == Write::kDone;
   }
 
@@ -132,7 +131,7 @@ class ServedStream : public grpc::ServerBidiReactor<Command, Event> {
 
  private:
   void Serve() {
-    { std::lock_guard lock(mutex_); }
+    { MutexLock lock(&mutex_); }
     grpc::Status status = allowed_;
     try {
       if (status.ok()) status = Converse();
@@ -148,11 +147,16 @@ class ServedStream : public grpc::ServerBidiReactor<Command, Event> {
   const std::string caller_;
   Command incoming_;  // of the read that is under way
   std::thread thread_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Command> commands_;  // guarded by mutex_
-  bool over_ = false;             // guarded by mutex_: no more commands
-  enum class Write { kIdle, kPending, kDone, kFailed } write_ = Write::kIdle;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar changed_;
+  std::deque<Command> commands_ ABSL_GUARDED_BY(mutex_);
+  bool over_ ABSL_GUARDED_BY(mutex_) = false;  // no more commands
+  enum class Write {
+    kIdle,
+    kPending,
+    kDone,
+    kFailed
+  } write_ ABSL_GUARDED_BY(mutex_) = Write::kIdle;
 };
 
 }  // namespace kbench

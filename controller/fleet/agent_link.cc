@@ -138,7 +138,7 @@ void RunCall::ReadAll(const std::string& address, size_t index, RunInbox* inbox)
   }
   grpc::Status status;
   {
-    std::lock_guard lock(write_mutex_);
+    MutexLock lock(&write_mutex_);
     finished_ = true;
     status = stream_->Finish();
   }
@@ -146,12 +146,12 @@ void RunCall::ReadAll(const std::string& address, size_t index, RunInbox* inbox)
 }
 
 bool RunCall::Send(const control::RunCommand& command) {
-  std::lock_guard lock(write_mutex_);
+  MutexLock lock(&write_mutex_);
   return !finished_ && !closed_ && stream_->Write(command);
 }
 
 void RunCall::CloseCommands() {
-  std::lock_guard lock(write_mutex_);
+  MutexLock lock(&write_mutex_);
   if (!finished_ && !closed_) stream_->WritesDone();
   closed_ = true;
 }

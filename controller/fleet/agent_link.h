@@ -5,7 +5,6 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "controller/fleet/agent_clock.h"
 #include "controller/fleet/agent_credentials.h"
 #include "controller/fleet/run_inbox.h"
@@ -47,9 +47,9 @@ class RunCall {
 
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<control::RunCommand, control::RunEvent>> stream_;
-  std::mutex write_mutex_;  // Write and Finish do not overlap
-  bool finished_ = false;
-  bool closed_ = false;
+  Mutex write_mutex_;  // Write and Finish do not overlap
+  bool finished_ ABSL_GUARDED_BY(write_mutex_) = false;
+  bool closed_ ABSL_GUARDED_BY(write_mutex_) = false;
   std::thread reader_;
 };
 

@@ -3,15 +3,13 @@
 // flag that the dispatcher looks at between them.
 #pragma once
 
-#include <chrono>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "proto/agent.pb.h"
 
 namespace kbench {
@@ -26,17 +24,18 @@ class RunInbox {
  public:
   void Put(AgentEvent&& event) {
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(&mutex_);
       events_.push_back(std::move(event));
     }
-    arrived_.notify_one();
+    arrived_.NotifyOne();
   }
 
   // Waits at most `slice`.
   std::optional<AgentEvent> Take(Nanos slice) {
-    std::unique_lock lock(mutex_);
-    arrived_.wait_for(lock, std::chrono::nanoseconds(slice.count()),
-                      [this] { return !events_.empty(); });
+    const MonoTime end = MonoNow() + slice;
+    MutexLock lock(&mutex_);
+    while (events_.empty() && arrived_.WaitUntil(&mutex_, end)) {
+    }
     if (events_.empty()) return std::nullopt;
     AgentEvent event = std::move(events_.front());
     events_.pop_front();
@@ -44,9 +43,9 @@ class RunInbox {
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  std::deque<AgentEvent> events_;
+  Mutex mutex_;
+  CondVar arrived_;
+  std::deque<AgentEvent> events_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace kbench

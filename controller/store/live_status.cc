@@ -3,7 +3,6 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -16,7 +15,7 @@
 namespace kbench {
 namespace {
 
-constexpr std::chrono::milliseconds kLookEvery(100);
+constexpr Nanos kLookEvery = Millis(100);
 
 std::string StatusPath(const std::string& partial_dir) { return partial_dir + "/status.json"; }
 std::string CancelPath(const std::string& partial_dir) { return partial_dir + "/cancel"; }
@@ -107,16 +106,23 @@ CancelWatch::CancelWatch(const std::string& partial_dir, Interrupts* interrupts)
 
 CancelWatch::~CancelWatch() {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     over_ = true;
   }
-  changed_.notify_all();
+  changed_.NotifyAll();
   thread_.join();
 }
 
+bool CancelWatch::OverWithin(Nanos time) {
+  const MonoTime end = MonoNow() + time;
+  MutexLock lock(&mutex_);
+  while (!over_ && changed_.WaitUntil(&mutex_, end)) {
+  }
+  return over_;
+}
+
 void CancelWatch::Watch() {
-  std::unique_lock lock(mutex_);
-  while (!changed_.wait_for(lock, kLookEvery, [this] { return over_; })) {
+  while (!OverWithin(kLookEvery)) {
     if (access(path_.c_str(), F_OK) != 0) continue;
     const absl::StatusOr<std::string> wish = ReadFile(path_);
     if (wish.ok()) interrupts_->Ask(*wish == "hard" ? 2 : 1);

@@ -8,9 +8,7 @@
 // Neither is part of the result: both go before the directory gets its final name.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "base/mutex.h"
 #include "controller/fleet/interrupts.h"
 
 namespace kbench {
@@ -62,12 +61,13 @@ class CancelWatch {
 
  private:
   void Watch();
+  bool OverWithin(Nanos time);
 
   const std::string path_;
   Interrupts* const interrupts_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool over_ = false;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar changed_;
+  bool over_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 
