@@ -1,6 +1,7 @@
 #include "agent/load/pump.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace kbench {
 namespace {
@@ -17,62 +18,70 @@ Pump::Pump(const Options& options, Transport* transport,
 }
 
 void Pump::Run(const Stage& stage) {
-  bool started = false, measuring = false, ended = false;
-  size_t done = 0;
-  uint32_t lost_told = lost_flows_;
+  Course course = {.now = options_.now(), .lost_told = lost_flows_};
   due_.clear();
-  MonoTime now = options_.now();
-  next_tick_ = now + kTick;
+  next_tick_ = course.now + kTick;
   while (true) {
-    const MonoTime end(stage.end_ns->load(std::memory_order_relaxed));
-    if (!measuring && now >= stage.measure_from && now < end) {
-      measuring = true;
-      if (stage.on_measure) stage.on_measure();
-    }
-    if (!started && (now >= stage.start || now >= end)) {
-      started = true;
-      for (uint32_t i = 0; i < sessions_.size(); ++i) {
-        sessions_[i]->Issue(now, end);
-        const MonoTime next = sessions_[i]->NextDue(end);
-        if (next != kNever) due_.push_back({next, i});
-      }
-      std::make_heap(due_.begin(), due_.end());
-    }
-    IssueDue(now, end);
-    if (!ended && now >= end) {
-      ended = true;
-      if (stage.on_end) stage.on_end();
-    }
-    while (started && done < sessions_.size() && sessions_[done]->Done(now, end)) ++done;
-    if (done == sessions_.size()) break;
-
-    MonoTime next = std::min(next_tick_, std::max(end, now + Nanos(1)));
-    if (now >= end) next = next_tick_;
-    MonoTime due = due_.empty() ? kNever : due_.front().due;
-    if (!started) due = std::min(due, stage.start);
-    if (due <= next) {
-      const bool near = options_.poll == PollMode::kBlock && due - now <= kSpin;
-      next = options_.poll == PollMode::kSpin ? due : near ? now : due - kSpin;
-    }
-    Dispatch(next, started, end);
-    now = options_.now();
-    if (now >= next_tick_) {
-      next_tick_ = now + kTick;
-      if (stage.on_tick && now < end) stage.on_tick(now);
-      for (const auto& session : sessions_) {
-        session->Expire(now);
-        if (started) session->Issue(now, end);
-      }
-    }
+    course.end = MonoTime(stage.end_ns->load(std::memory_order_relaxed));
+    PassInstants(stage, &course);
+    if (course.done == sessions_.size()) break;
+    Dispatch(NextInstant(stage, course), course);
+    course.now = options_.now();
+    if (course.now >= next_tick_) Tick(stage, course);
     if (stage.progress != nullptr) Publish(stage);
-    if (lost_flows_ != lost_told) {
-      lost_told = lost_flows_;
-      if (stage.on_lost) stage.on_lost();
+    if (std::exchange(course.lost_told, lost_flows_) != lost_flows_ && stage.on_lost) {
+      stage.on_lost();
     }
   }
   for (const auto& session : sessions_) session->Finish();
-  if (!ended && stage.on_end) stage.on_end();
+  if (!course.ended && stage.on_end) stage.on_end();
   if (stage.progress != nullptr) Publish(stage);
+}
+
+void Pump::PassInstants(const Stage& stage, Course* course) {
+  const MonoTime now = course->now, end = course->end;
+  if (!course->measuring && now >= stage.measure_from && now < end) {
+    course->measuring = true;
+    if (stage.on_measure) stage.on_measure();
+  }
+  if (!course->started && (now >= stage.start || now >= end)) {
+    course->started = true;
+    for (uint32_t i = 0; i < sessions_.size(); ++i) {
+      sessions_[i]->Issue(now, end);
+      const MonoTime next = sessions_[i]->NextDue(end);
+      if (next != kNever) due_.push_back({next, i});
+    }
+    std::make_heap(due_.begin(), due_.end());
+  }
+  IssueDue(now, end);
+  if (!course->ended && now >= end) {
+    course->ended = true;
+    if (stage.on_end) stage.on_end();
+  }
+  if (!course->started) return;
+  while (course->done < sessions_.size() && sessions_[course->done]->Done(now, end)) {
+    ++course->done;
+  }
+}
+
+MonoTime Pump::NextInstant(const Stage& stage, const Course& course) const {
+  const MonoTime now = course.now;
+  const MonoTime next = now >= course.end ? next_tick_ : std::min(next_tick_, course.end);
+  MonoTime due = due_.empty() ? kNever : due_.front().due;
+  if (!course.started) due = std::min(due, stage.start);
+  if (due > next) return next;
+  if (options_.poll == PollMode::kSpin) return due;
+  return due - now <= kSpin ? now : due - kSpin;
+}
+
+// Of what nobody announces: time-outs, ends of pauses, places of a paced loop.
+void Pump::Tick(const Stage& stage, const Course& course) {
+  next_tick_ = course.now + kTick;
+  if (stage.on_tick && course.now < course.end) stage.on_tick(course.now);
+  for (const auto& session : sessions_) {
+    session->Expire(course.now);
+    if (course.started) session->Issue(course.now, course.end);
+  }
 }
 
 void Pump::IssueDue(MonoTime now, MonoTime end) {
@@ -90,14 +99,15 @@ void Pump::IssueDue(MonoTime now, MonoTime end) {
   }
 }
 
-void Pump::Dispatch(MonoTime deadline, bool started, MonoTime end) {
+void Pump::Dispatch(MonoTime deadline, const Course& course) {
   for (const TransportEvent& event : transport_->Poll(deadline)) {
     Session& session = *sessions_[Index(event.flow)];
     const bool open = !session.closed();
     session.Take(event);
     if (open && session.closed()) ++lost_flows_;
     // In an open loop an answer makes nothing due; a closed loop goes on at once.
-    if (started && event.kind == TransportEvent::Kind::kReceived) session.IssueFreed(end);
+    const bool answer = event.kind == TransportEvent::Kind::kReceived;
+    if (course.started && answer) session.IssueFreed(course.end);
   }
 }
 

@@ -69,7 +69,24 @@ class Pump {
     bool operator<(const DueEntry& other) const { return due > other.due; }  // a min-heap
   };
 
-  void Dispatch(MonoTime deadline, bool started, MonoTime end);
+  // How far a stage has come.
+  struct Course {
+    MonoTime now;
+    MonoTime end;  // as it stands; from outside it may come nearer
+    bool started = false;
+    bool measuring = false;
+    bool ended = false;      // nothing new is sent
+    size_t done = 0;         // sessions, from the first one on
+    uint32_t lost_told = 0;  // flows, of lost_flows_
+  };
+
+  // What `now` has passed: the window's beginning, the start, instants at which requests are due,
+  // the end.
+  void PassInstants(const Stage& stage, Course* course);
+  // When the loop has something to do if no event comes before.
+  MonoTime NextInstant(const Stage& stage, const Course& course) const;
+  void Tick(const Stage& stage, const Course& course);
+  void Dispatch(MonoTime deadline, const Course& course);
   void IssueDue(MonoTime now, MonoTime end);
   void Publish(const Stage& stage) const;
 

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <string>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 
 namespace kbench {
 
@@ -19,14 +19,14 @@ class RunControl {
 
   // A stage will end at `end`, unless the run has been stopped.
   void PlanEnd(MonoTime end) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     if (why_ == Why::kNotStopped) end_ns_.store(end.ns());
   }
 
   // Ends the stage now, from any thread. The first reason stays; but a server that says no to one
   // connection is not lost, and why others ended without a word is what it says.
   void Stop(Why why, std::string reason) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     const bool says_more = why_ == Why::kServerLost && why == Why::kServerRefused;
     if (why_ != Why::kNotStopped && !says_more) return;
     why_ = why;
@@ -36,20 +36,20 @@ class RunControl {
   }
 
   Why why() const {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     return why_;
   }
   std::string reason() const {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(&mutex_);
     return reason_;
   }
   const std::atomic<int64_t>& end_ns() const { return end_ns_; }
   const std::atomic<bool>& stopped() const { return stopped_; }
 
  private:
-  mutable std::mutex mutex_;
-  Why why_ = Why::kNotStopped;
-  std::string reason_;
+  mutable Mutex mutex_;
+  Why why_ ABSL_GUARDED_BY(mutex_) = Why::kNotStopped;
+  std::string reason_ ABSL_GUARDED_BY(mutex_);
   std::atomic<int64_t> end_ns_ = INT64_MAX;
   std::atomic<bool> stopped_ = false;
 };

@@ -11,9 +11,6 @@ namespace kbench {
 namespace {
 
 constexpr uint32_t kHeadRoom = 256;  // frame header and message of a request, beside its key
-// After SERVICE_BUSY. The end of a pause is seen at the pump's next tick.
-constexpr Nanos kFirstPause = Millis(1);
-constexpr Nanos kLongestPause = Millis(128);
 
 // Real time, in a simulation as well: it is the CPU that is to be busy.
 void Burn(Nanos duration) {
@@ -31,19 +28,6 @@ void BeginAtFirstFrame(Slot* slot) {
   slot->record.send.full_until = first.full_until;
 }
 
-// An answer that is none fails its request, whatever else it says.
-void TakeFault(kinetic::AnswerFault fault, Completion* completion) {
-  using kinetic::AnswerFault;
-  completion->text = kinetic::Describe(fault);
-  if (fault == AnswerFault::kNoCommand || fault == AnswerFault::kNoStatus) {
-    completion->status = kinetic::StatusCode::kInvalid;
-  } else if (fault == AnswerFault::kValue) {
-    completion->verdict = Verdict::kUnexpectedValue;
-  } else {
-    completion->verdict = Verdict::kWrongMessageType;
-  }
-}
-
 }  // namespace
 
 Session::Session(const Options& options, Transport* transport)
@@ -52,59 +36,57 @@ Session::Session(const Options& options, Transport* transport)
       slots_(options.depth_max, kHeadRoom + options.requests.keys.size(), options.batch_parts),
       maker_(options.requests),
       reader_(options.requests.key, options.verify),
-      credits_(options.depth_max),
-      probe_random_(options.sample_seed) {
-  // The first distance is drawn as the others are, and runs on over stages: a short stage, or a
-  // window's first requests, are probed like any other.
-  until_probe_ = NextProbe();
+      judge_({.verify = options.verify,
+              .exact = options.exact,
+              .value_bytes = options.value_bytes,
+              .values = options.requests.values},
+             &maker_.keys(), &reader_),
+      places_(options.depth_max),
+      probes_(options.sample_every, options.sample_seed) {
   again_.reserve(options.depth_max);
-}
-
-uint32_t Session::NextProbe() {
-  if (options_.sample_every == 0) return 0;
-  return 1 + static_cast<uint32_t>(probe_random_.Below(2 * options_.sample_every - 1));
 }
 
 void Session::Begin(const Stage& stage) {
   stage_ = stage;
   due_ = 0;
   first_started_ = first_intended_ = MonoTime();
-  credit_count_ = 0;
-  pause_from_ = pause_until_ = MonoTime();
-  next_pause_ = kFirstPause;
-  next_paced_ = stage.start;
   again_.clear();
-  places_ = widest_ = stage.widens ? 1 : stage.depth;
-  for (uint32_t i = 0; i < places_; ++i) GiveCredit(stage.start);
+  places_.Begin({.depth = stage.arrival == nullptr ? stage.depth : 0,
+                 .start = stage.start,
+                 .pace = stage.pace,
+                 .widens = stage.widens,
+                 .quick = options_.op_timeout / 8});
 }
 
-void Session::Issue(MonoTime now, MonoTime end) {
-  if (stage_.arrival == nullptr) {
-    if (pause_from_.is_set() && BackingOff()) return;
-    while (!closed() && ready_ && credit_count_ > 0 && !slots_.full() &&
-           (due_ < stage_.max_ops || !again_.empty()) && now >= stage_.start &&
-           credits_[credit_first_] < end &&
-           (stage_.pace == Nanos() || credits_[credit_first_] <= now)) {
-      const MonoTime intended = credits_[credit_first_];
-      credit_first_ = (credit_first_ + 1) % credits_.size();
-      --credit_count_;
-      if (again_.empty()) {
-        ++due_;
-        Send(stage_.ops->Next(), intended);
-      } else {
-        const Op op = again_.back();
-        again_.pop_back();
-        Send(op, intended);
-      }
-    }
-    return;
+void Session::IssueClosed(MonoTime now, MonoTime end) {
+  if (places_.pausing()) {
+    // `now` may be the stage's start (IssueFreed), or the beginning of the pump's turn.
+    const MonoTime clock = options_.now();
+    if (!places_.PauseIsOver(clock)) return;
+    findings_.backed_off += places_.EndPause(clock);
+    places_.Renew(clock);
   }
+  while (CanSend() && places_.Ready(now, end)) {
+    if (!again_.empty()) {
+      const Op op = again_.back();
+      again_.pop_back();
+      Send(op, places_.Take());
+    } else if (due_ < stage_.max_ops) {
+      ++due_;
+      Send(stage_.ops->Next(), places_.Take());
+    } else {
+      return;
+    }
+  }
+}
+
+void Session::IssueOpen(MonoTime now, MonoTime end) {
   while (due_ < stage_.max_ops && stage_.arrival->next() <= now && stage_.arrival->next() < end) {
     const MonoTime intended = stage_.arrival->next();
     stage_.arrival->Advance();
     ++due_;
     const Op op = stage_.ops->Next();
-    if (!closed() && ready_ && slots_.in_flight() < stage_.depth && !slots_.full()) {
+    if (CanSend() && slots_.in_flight() < stage_.depth) {
       Send(op, intended);
     } else if (intended >= stage_.measure_from) {
       stage_.recorder->Unsent(op.index);
@@ -128,12 +110,9 @@ void Session::Send(const Op& op, MonoTime intended) {
     first_intended_ = intended;
   }
   if (alone) record.flags |= kNothingOutstanding;
-  // Every n-th request on average, at random distances: a fixed stride could keep step with a
-  // period of the workload and see the same kind of request every time.
-  if (options_.sample_every > 0 && --until_probe_ == 0) {
+  if (probes_.Next()) {
     record.probed = true;
     ++probes_in_flight_;
-    until_probe_ = NextProbe();
   }
   if (HasKey(op.kind)) slot->key = maker_.WordOf(op);
   if (op.kind == OpKind::kBatch) return SendBatch(op, slot);
@@ -264,7 +243,7 @@ void Session::TakeUnsolicited(const Reply& reply) {
     const MonoTime now = options_.now();
     ++findings_.reopened;
     findings_.down += now - std::exchange(lost_at_, MonoTime());
-    RenewCredits(now);
+    places_.Renew(now);
     return;
   }
   said_last_ = !welcome;
@@ -342,62 +321,6 @@ void Session::Land(Slot* slot) {
   if (slot->record.probed && --probes_in_flight_ == 0) transport_->ProbesAnswered(options_.flow);
 }
 
-std::optional<uint64_t> Session::KeyOf(const Reply& reply, const Slot& slot) const {
-  // A neighbour's value is that of the key that came with it.
-  const bool neighbour = slot.kind == OpKind::kNext || slot.kind == OpKind::kPrevious;
-  return neighbour ? maker_.keys().WordOf(reply.key) : std::optional<uint64_t>(slot.key);
-}
-
-std::optional<uint32_t> Session::ExpectedSize(const Reply& reply, const Slot& slot) const {
-  const ValuePool* values = options_.requests.values;
-  if (values == nullptr || values->sizes().fixed()) return options_.value_bytes;
-  const std::optional<uint64_t> key = KeyOf(reply, slot);
-  return key ? std::optional<uint32_t>(values->SizeOf(*key)) : std::nullopt;
-}
-
-absl::string_view Session::ValueFault(const Reply& reply, const Slot& slot) {
-  const std::optional<uint64_t> key = KeyOf(reply, slot);
-  if (!key.has_value()) return "its key is none that kbench wrote";
-  const absl::string_view fault = options_.exact
-                                      ? options_.requests.values->FaultOf(reader_.value(), *key)
-                                      : reader_.value_fault(*key);
-  return fault.empty() ? reader_.tag_fault() : fault;
-}
-
-Completion Session::Complete(const Reply& reply, kinetic::AnswerFault fault, const Slot& slot) {
-  using kinetic::AnswerFault;
-  using kinetic::StatusCode;
-  // What is wrong with a message of a batch comes before what follows from it.
-  if (slot.step_fault != AnswerFault::kNone) fault = slot.step_fault;
-  Completion completion = {
-      .status = reply.status, .text = reply.text, .response_bytes = reply.size + slot.step_bytes};
-  const bool success = reply.status == StatusCode::kSuccess;
-  const bool expected = reply.status == ExpectedStatus(slot.kind);
-  if (fault != AnswerFault::kNone) {
-    TakeFault(fault, &completion);
-  } else if (slot.step_status != StatusCode::kSuccess) {
-    // Why the batch failed; what is said to its end follows from it.
-    completion.status = slot.step_status;
-    completion.text = "said to a message of the batch before its end";
-  } else if ((!reply.authentic && (success || expected)) || slot.step_forged) {
-    completion.verdict = Verdict::kWrongHmac;
-  } else if (success && !expected) {
-    completion.verdict = Verdict::kUnexpectedHit;
-  } else if (expected && ReadsValue(slot.kind) && reply.value_size != ExpectedSize(reply, slot)) {
-    completion.verdict = Verdict::kWrongValueLength;
-  } else if (expected && ReadsValue(slot.kind) && options_.verify) {
-    const absl::string_view wrong = ValueFault(reply, slot);
-    completion.untagged = !reader_.tag_known();
-    if (!wrong.empty()) {
-      completion.verdict = Verdict::kWrongValue;
-      completion.text = wrong;
-    }
-  }
-  completion.good =
-      completion.status == ExpectedStatus(slot.kind) && completion.verdict == Verdict::kByStatus;
-  return completion;
-}
-
 void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot) {
   OpRecord& record = slot->record;
   const kinetic::MessageType request = MessageTypeOf(slot->kind);
@@ -407,7 +330,7 @@ void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot)
   if (reply.status == kinetic::StatusCode::kVersionFailure) {
     findings_.cluster_version = reply.cluster_version;
   }
-  const Completion completion = Complete(reply, fault, *slot);
+  const Completion completion = judge_.Judge(reply, fault, *slot);
   record.outcome = completion.good ? OpOutcome::kAnswered : OpOutcome::kFailed;
   BeginAtFirstFrame(slot);
   record.polled = event.polled;
@@ -421,20 +344,24 @@ void Session::Judge(const Reply& reply, const TransportEvent& event, Slot* slot)
   Burn(stage_.decode_burn);
   record.decoded = options_.now();
   Land(slot);
-  GiveCredit(record.decoded);
-  if (stage_.widens) Widen(record, completion);
-  const bool busy = completion.status == kinetic::StatusCode::kServiceBusy;
-  if (busy && completion.verdict == Verdict::kByStatus) {
-    BackOff(record.decoded);
-    if (stage_.arrival == nullptr && record.decoded < stage_.again_until) {
-      again_.push_back({.index = record.op, .kind = slot->kind, .key = slot->key_number});
-      ++findings_.sent_again;
-      return;
-    }
-  } else if (!pause_from_.is_set()) {
-    next_pause_ = kFirstPause;
-  }
+  places_.GiveBack(record.decoded);
+  places_.Widen(completion.good, record.started, record.decoded);
+  if (IsToBeSentAgain(*slot, completion)) return;
   stage_.recorder->Answered(record, completion, slot->measured);
+}
+
+bool Session::IsToBeSentAgain(const Slot& slot, const Completion& completion) {
+  if (completion.status != kinetic::StatusCode::kServiceBusy ||
+      completion.verdict != Verdict::kByStatus) {
+    places_.NotBusy();
+    return false;
+  }
+  const OpRecord& record = slot.record;
+  if (places_.BackOff(record.decoded)) ++findings_.backoffs;
+  if (stage_.arrival != nullptr || record.decoded >= stage_.again_until) return false;
+  again_.push_back({.index = record.op, .kind = slot.kind, .key = slot.key_number});
+  ++findings_.sent_again;
+  return true;
 }
 
 void Session::Lose(Slot* slot, LostWhy why, absl::string_view text, MonoTime now) {
@@ -442,7 +369,7 @@ void Session::Lose(Slot* slot, LostWhy why, absl::string_view text, MonoTime now
   slot->record.outcome = OpOutcome::kLost;
   if (slot->record.probed) ++lingering_probes_;
   late_expected_ += slot->answers_owed;
-  GiveCredit(now);
+  places_.GiveBack(now);
   if (slot->measured) stage_.recorder->Lost(slot->record, now, why, text);
 }
 
@@ -493,7 +420,7 @@ void Session::Reopened() {
 
 void Session::Finish() {
   if (lost_at_.is_set()) findings_.down += options_.now() - lost_at_;
-  if (pause_from_.is_set()) EndPause(options_.now());
+  if (places_.pausing()) findings_.backed_off += places_.EndPause(options_.now());
   while (slots_.oldest() != nullptr) {
     Lose(slots_.oldest(), LostWhy::kRunEnded, "unanswered when the run ended", options_.now());
   }
@@ -536,56 +463,6 @@ bool Session::Done(MonoTime now, MonoTime end) const {
   if (due_ >= stage_.max_ops && again_.empty()) return true;
   if (stage_.arrival == nullptr && closed() && !stage_.reopens) return true;
   return now >= end && NextDue(end) == kNever;
-}
-
-void Session::GiveCredit(MonoTime when) {
-  if (stage_.arrival != nullptr || credit_count_ == stage_.depth) return;
-  if (stage_.pace > Nanos()) {
-    when = std::max(when, next_paced_);
-    next_paced_ = when + stage_.pace;
-  }
-  credits_[(credit_first_ + credit_count_) % credits_.size()] = when;
-  ++credit_count_;
-}
-
-void Session::Widen(const OpRecord& record, const Completion& completion) {
-  const bool quick = record.decoded - record.started < options_.op_timeout / 8;
-  if (completion.good && quick && places_ < stage_.depth) {
-    ++places_;
-    widest_ = std::max(widest_, places_);
-    GiveCredit(record.decoded);
-  } else if (!(completion.good && quick) && places_ > 1) {
-    --places_;
-    --credit_count_;  // the youngest: that of the place which this answer freed
-  }
-}
-
-void Session::BackOff(MonoTime now) {
-  // Requests that were on their way when the pause began say nothing new.
-  if (stage_.arrival != nullptr || pause_from_.is_set()) return;
-  pause_from_ = now;
-  pause_until_ = now + next_pause_;
-  next_pause_ = std::min(next_pause_ * 2, kLongestPause);
-  ++findings_.backoffs;
-}
-
-bool Session::BackingOff() {
-  const MonoTime now = options_.now();
-  if (now < pause_until_) return true;
-  EndPause(now);
-  RenewCredits(now);
-  return false;
-}
-
-void Session::RenewCredits(MonoTime now) {
-  for (size_t i = 0; i < credit_count_; ++i) {
-    credits_[(credit_first_ + i) % credits_.size()] = now;
-  }
-}
-
-void Session::EndPause(MonoTime now) {
-  findings_.backed_off += now - pause_from_;
-  pause_from_ = MonoTime();
 }
 
 }  // namespace kbench

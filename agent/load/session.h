@@ -5,11 +5,10 @@
 // its place became free (the previous answer was decoded): the generator's own housekeeping is
 // then part of `wait`, and Little's law closes (depth = throughput x mean response).
 //
-// A server that answers SERVICE_BUSY asks for time. A closed loop gives it: it sends nothing for a
-// while, twice as long with every such answer on end, and counts the while apart; no request is
-// intended within it. It does not send the refused request again, unless its stage says so
-// (Stage::again_until), which is for what is not measured. An open loop's instants depend on
-// nobody: there, busy answers are failures like others.
+// A server that answers SERVICE_BUSY asks for time, and a closed loop gives it (places.h): it sends
+// nothing for a while, which is counted apart, and no request is intended within it. It does not
+// send the refused request again, unless its stage says so (Stage::again_until), which is for what
+// is not measured. In an open loop busy answers are failures like others.
 //
 // Its flow may be lost and opened again (Reopened()): what was in flight is lost then, and so is
 // the time until the server's greeting; a closed loop's requests are intended from then on.
@@ -25,14 +24,16 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "agent/load/answer_judge.h"
 #include "agent/load/arrival.h"
+#include "agent/load/places.h"
+#include "agent/load/probe_sampler.h"
 #include "agent/load/recorder.h"
 #include "agent/load/reply_reader.h"
 #include "agent/load/request_maker.h"
 #include "agent/load/slot_table.h"
 #include "agent/load/workload.h"
 #include "base/clock.h"
-#include "base/random.h"
 #include "transport/transport.h"
 
 namespace kbench {
@@ -108,13 +109,17 @@ class Session {
 
   // `transport` must be destroyed before the session is: it writes into the session's slots.
   Session(const Options& options, Transport* transport);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   void Begin(const Stage& stage);
   // Sends what is due at `now`, as long as it is intended before `end`.
-  void Issue(MonoTime now, MonoTime end);
+  void Issue(MonoTime now, MonoTime end) {
+    stage_.arrival == nullptr ? IssueClosed(now, end) : IssueOpen(now, end);
+  }
   // After an answer: in a closed loop, sends for every place that became free.
   void IssueFreed(MonoTime end) {
-    if (stage_.arrival == nullptr) Issue(stage_.start, end);
+    if (stage_.arrival == nullptr) IssueClosed(stage_.start, end);
   }
   // Takes an event of this session's flow.
   void Take(const TransportEvent& event);
@@ -149,13 +154,15 @@ class Session {
   MonoTime first_intended() const { return first_intended_; }
   const SessionFindings& findings() const { return findings_; }
   // Most places that the stage has had; its depth, unless it widens.
-  uint32_t widest() const { return widest_; }
+  uint32_t widest() const { return stage_.arrival == nullptr ? places_.widest() : stage_.depth; }
 
  private:
+  void IssueClosed(MonoTime now, MonoTime end);
+  void IssueOpen(MonoTime now, MonoTime end);
+  bool CanSend() const { return !closed() && ready_ && !slots_.full(); }
   void Send(const Op& op, MonoTime intended);
   void SendBatch(const Op& op, Slot* slot);
   void Hand(Bytes head, Bytes value, Slot* slot, SendStamps* stamps, bool probe);
-  uint32_t NextProbe();
   void TakeBytes(const TransportEvent& event);
   void TakeUnsolicited(const Reply& reply);
   bool IsFarewell() const;
@@ -165,29 +172,17 @@ class Session {
   // The request is over, in whatever way.
   void Land(Slot* slot);
   void Judge(const Reply& reply, const TransportEvent& event, Slot* slot);
-  Completion Complete(const Reply& reply, kinetic::AnswerFault fault, const Slot& slot);
   // Of an answer to a `request`.
   void NoteFault(const Reply& reply, kinetic::AnswerFault fault, kinetic::MessageType request);
   void NoteUnmatched(const Reply& reply);
-  std::optional<uint64_t> KeyOf(const Reply& reply, const Slot& slot) const;
-  absl::string_view ValueFault(const Reply& reply, const Slot& slot);
-  // Of the value that the reply must carry; nothing when its key is none of ours.
-  std::optional<uint32_t> ExpectedSize(const Reply& reply, const Slot& slot) const;
   void Lose(Slot* slot, LostWhy why, absl::string_view text, MonoTime now);
   void Release(Slot* slot);
   // Into the trace, with all the stamps it will get.
   void KeepSample(Slot* slot);
   void SettleLingering();
   void Close(std::string why);
-  void GiveCredit(MonoTime when);
-  // After an answer that freed a place: of Stage::widens.
-  void Widen(const OpRecord& record, const Completion& completion);
-  void BackOff(MonoTime now);
-  // True until the pause is over; then no free place counts as free since earlier.
-  bool BackingOff();
-  void EndPause(MonoTime now);
-  // No free place counts as free since before `now`.
-  void RenewCredits(MonoTime now);
+  // True when the server was busy, and the request is to be sent once more: nobody is told of it.
+  bool IsToBeSentAgain(const Slot& slot, const Completion& completion);
 
   Options options_;
   Transport* transport_;
@@ -195,22 +190,13 @@ class Session {
   SlotTable slots_;
   RequestMaker maker_;
   ReplyReader reader_;
-  // Closed loop: when each free place became free, oldest first (a ring).
-  std::vector<MonoTime> credits_;
-  size_t credit_first_ = 0;
-  size_t credit_count_ = 0;
-  MonoTime pause_from_;  // zero: no pause
-  MonoTime pause_until_;
-  Nanos next_pause_;
-  MonoTime next_paced_;  // of Stage::pace
+  AnswerJudge judge_;
+  Places places_;
+  ProbeSampler probes_;
 
   uint64_t due_ = 0;       // in this stage
   std::vector<Op> again_;  // answered SERVICE_BUSY, to be sent once more
-  uint32_t places_ = 1;    // for requests in flight
-  uint32_t widest_ = 1;
-  uint32_t until_probe_ = 0;
   uint32_t probes_in_flight_ = 0;
-  Random probe_random_;
   uint32_t lingering_probes_ = 0;  // kOver, stamps not final
   uint64_t late_expected_ = 0;     // answers to lost requests that may still come
   uint64_t said_before_ = 0;       // findings_.unsolicited of earlier connections

@@ -2,12 +2,10 @@
 // run's control; what each has recorded is merged when the run is over.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <future>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,6 +21,7 @@
 #include "agent/load/session.h"
 #include "agent/load/tcp_use.h"
 #include "base/address.h"
+#include "base/mutex.h"
 #include "kinetic/hmac.h"
 #include "transport/transport.h"
 
@@ -93,11 +92,22 @@ class Worker {
   template <typename Result>
   std::future<Result> Post(std::function<Result()> work);
   void Live();
+  // Waits for it. Null: the worker leaves.
+  std::function<void()> NextWork();
 
   FlowSet::Options OfFlows() const;
   absl::Status Look();
   absl::Status OpenFlows(absl::Status (FlowSet::*open)(const FlowSet::Shape&));
+  // What the sessions of a window send, and when it is due; by session. No arrivals: closed loops.
+  struct Streams {
+    std::vector<std::unique_ptr<OpStream>> ops;
+    std::vector<std::unique_ptr<Arrival>> arrivals;
+  };
+  Streams MakeStreams(const Window& window) const;
+  void BeginSessions(const Window& window, const Streams& streams, Recorder* recorder);
   absl::StatusOr<WorkerYield> RunWindow(const Window& window);
+  // What the sessions have found and the transport knows, when the window is over.
+  void Collect(WorkerYield* yield) const;
 
   Options options_;
   const RunSpec& spec_;
@@ -109,10 +119,10 @@ class Worker {
   std::string missing_ = "it was not looked";
   std::unique_ptr<FlowSet> flows_;  // of the run
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::function<void()> work_;  // guarded by mutex_
-  bool leaving_ = false;        // guarded by mutex_
+  Mutex mutex_;
+  CondVar changed_;
+  std::function<void()> work_ ABSL_GUARDED_BY(mutex_);
+  bool leaving_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 
