@@ -12,7 +12,6 @@ namespace kbench {
 struct Interrupts {
   std::atomic<int> count{0};
   std::atomic<int> signal{0};  // the first one: SIGINT or SIGTERM; 0: none, it was `kbench cancel`
-  const Interrupts* outer = nullptr;  // counts here, too, when it is not null
 
   // From another terminal (controller/store/live_status.h): 1 or 2. Never takes back.
   void Ask(int wanted) {
@@ -25,9 +24,7 @@ struct Interrupts {
   bool hard() const { return Reached(2); }
 
  private:
-  bool Reached(int n) const {
-    return count.load(std::memory_order_relaxed) >= n || (outer != nullptr && outer->Reached(n));
-  }
+  bool Reached(int n) const { return count.load(std::memory_order_relaxed) >= n; }
 };
 
 // Takes SIGINT and SIGTERM of this process from now on. The object lives as long as the process.

@@ -1,5 +1,9 @@
-// A campaign from its plan to its result directory: fleet, agents, runs in order, store. Whatever
-// ends it early, what had finished is kept and says so.
+// A campaign from its plan to its result directory. Whatever ends it early, what had finished is
+// kept and says so.
+//
+//   describe -> open the record -> meet the fleet -> baselines -> for each run of the plan:
+//     look for lost agents -> place workers -> [warm up] -> dispatch -> store
+//   -> judge -> finish the record
 #pragma once
 
 #include <string>
@@ -45,9 +49,6 @@ struct CampaignOutcome {
   std::string directory;  // of the result; empty when nothing was measured or it was not writable
   analysis::CampaignEvidence evidence;
 };
-
-// "2026-11-23T23:36:00Z"
-std::string UtcNow();
 
 CampaignOutcome RunCampaign(const Campaign& campaign, const CampaignRunOptions& options,
                             Interrupts* interrupts, Progress* progress);

@@ -58,6 +58,7 @@ DispatchOutcome Dispatcher::Execute(const RunRequest& request) {
     if (outcome.status.ok() || !attempt.missed_start() || armings == kArmings ||
         interrupts_->stop()) {
       attempt.MoveInto(&outcome);
+      outcome.ended_early = attempt.ended_early();
       break;
     }
     // Who had to write its keys does so again: its result is to say that they were written.

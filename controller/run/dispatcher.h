@@ -13,6 +13,7 @@
 // Threads: Execute() runs on its caller's; the links' readers only fill the inbox.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,12 +39,16 @@ struct RunRequest {
   std::vector<AgentLink*> agents;       // that take part
   std::vector<control::RunSpec> specs;  // one per agent
   std::optional<ServerObserver> observer;
+  // Of a run that may be over before its window is: asked with every interval of an agent. Once it
+  // says yes the agents are told to stop, and what they have is the run. Null: the window decides.
+  std::function<bool(size_t agent, const result::Interval& interval)> enough;
 };
 
 struct DispatchOutcome {
   analysis::RunEvidence evidence;
   std::vector<std::string> spec_sha256;  // per agent
   absl::Status status;                   // exit_codes.h; OK means a complete run
+  bool ended_early = false;              // RunRequest::enough has said so
   std::vector<std::string> lost;         // agents that went away, froze, or were taken
   // Per agent, as in the request: how its keys came to be there; none: it has not said.
   std::vector<std::optional<control::Loaded>> loaded;

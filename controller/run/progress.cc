@@ -83,7 +83,6 @@ void Progress::Phase(absl::string_view phase) {
 
 void Progress::Interval(size_t agent, const result::Interval& interval) {
   if (interval.length_ns() <= 0) return;
-  if (on_interval_) on_interval_(agent, interval);
   phase_ = "measure";
   ops_per_second_[agent] =
       static_cast<double>(interval.completed()) * 1e9 / static_cast<double>(interval.length_ns());

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <cstdio>
-#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -47,10 +46,6 @@ class Progress {
                   Nanos left);
   void Phase(absl::string_view phase);
   void Interval(size_t agent, const result::Interval& interval);
-  // Who else wants to know of intervals, as they come; null: nobody.
-  void set_on_interval(std::function<void(size_t agent, const result::Interval&)> listener) {
-    on_interval_ = std::move(listener);
-  }
   // `summary` is what the run came to: "12,345 ops/s" or why it failed.
   void RunEnded(absl::string_view summary);
   // Always shown: warnings, what an interrupt leads to.
@@ -63,7 +58,6 @@ class Progress {
   void ClearLine();
 
   const ProgressOptions options_;
-  std::function<void(size_t, const result::Interval&)> on_interval_;
   size_t runs_ = 0;
   std::string head_;  // "[3/54] transport=uring rep 0 bare"
   std::string phase_;

@@ -88,7 +88,7 @@ RunAttempt::RunAttempt(const PhaseLimits& limits, const Interrupts* interrupts, 
 
 absl::Status RunAttempt::Run() {
   absl::Status status = Phases();
-  if (!status.ok() && started_) Salvage();
+  if (started_ && (enough_ || !status.ok())) Salvage();
   // Of a server that one agent finds gone without a word, another one may have heard why.
   if (server_lost_ && !refusal_.ok()) status = refusal_;
   SayGoodbye();
@@ -194,7 +194,9 @@ void RunAttempt::Salvage() {
   progress_->Phase("stop");
   stopping_ = true;
   control::RunCommand command;
-  command.mutable_stop()->set_reason(interrupts_->stop() ? "interrupted" : "another agent failed");
+  command.mutable_stop()->set_reason(interrupts_->stop() ? "interrupted"
+                                     : enough_           ? "its controller has seen enough"
+                                                         : "another agent failed");
   SendAll(command);
   const Nanos drain = std::min(Nanos(request_.specs[0].op_timeout_ns()), Seconds(10));
   // The first failure is already on its way up; what goes wrong from here on is its echo.
@@ -219,6 +221,7 @@ absl::Status RunAttempt::Await(absl::string_view phase, Nanos timeout, Reached r
     if (stopping_ ? interrupts_->hard() : interrupts_->stop()) {
       return absl::CancelledError(absl::StrCat("interrupted in phase ", phase));
     }
+    if (enough_ && !stopping_) return absl::OkStatus();
     const Nanos left = deadline - MonoNow();
     if (left <= Nanos(0)) return OutOfTime(phase, timeout, reached);
     std::optional<AgentEvent> event = inbox_.Take(std::min(left, kSlice));
@@ -265,6 +268,8 @@ absl::Status RunAttempt::Apply(AgentEvent event) {
       return absl::OkStatus();
     case control::RunEvent::kInterval:
       progress_->Interval(event.agent, message.interval());
+      // Intervals behind the end are cut short by it.
+      enough_ = enough_ || (request_.enough && request_.enough(event.agent, message.interval()));
       return absl::OkStatus();
     case control::RunEvent::kResult:
       return ApplyResult(&agent, message.result());

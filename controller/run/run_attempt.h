@@ -31,6 +31,7 @@ class RunAttempt {
   absl::Status Run();
 
   bool missed_start() const { return missed_start_; }
+  bool ended_early() const { return enough_; }
   // Whether the agent has said that it wrote its keys.
   bool wrote(size_t agent) const {
     const std::optional<control::Loaded>& loaded = agents_[agent].loaded;
@@ -62,6 +63,7 @@ class RunAttempt {
   absl::Status Load();
   absl::Status MeasureClocks();
   absl::Status Start();
+  // Tells the agents to stop, and collects what they have.
   void Salvage();
   void SayGoodbye();
   // Sends to all agents that still listen.
@@ -93,6 +95,7 @@ class RunAttempt {
   bool started_ = false;
   bool stopping_ = false;
   bool missed_start_ = false;
+  bool enough_ = false;       // RunRequest::enough has said so
   bool server_lost_ = false;  // what went wrong first is that an agent lost the server
   std::string phase_;         // that it is in, or in which something went wrong
   absl::Status refusal_;      // the server's, as the first agent tells it that has met one

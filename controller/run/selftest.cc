@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "base/units.h"
 #include "controller/campaign/campaign.h"
+#include "controller/run/campaign_description.h"
 #include "controller/store/selftest_record.h"
 
 namespace kbench {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,7 @@ class DispatcherTest : public ::testing::Test {
       request.specs.back().set_agent_index(static_cast<uint32_t>(i));
     }
     request.observer = observer_;
+    request.enough = enough_;
     return Dispatcher(limits_, &interrupts_, &progress_).Execute(request);
   }
 
@@ -90,6 +92,7 @@ class DispatcherTest : public ::testing::Test {
   std::unique_ptr<FakeAgent> observer_agent_;
   std::unique_ptr<AgentLink> observer_link_;
   std::optional<ServerObserver> observer_;
+  std::function<bool(size_t, const result::Interval&)> enough_;  // of the next request
 };
 
 // Silent from the first command of that kind on.

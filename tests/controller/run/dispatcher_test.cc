@@ -217,6 +217,42 @@ TEST_F(DispatcherTest, ASecondInterruptWaitsForNobody) {
   EXPECT_TRUE(outcome.evidence.agents.empty());
 }
 
+// The agents send intervals, and no result until they are told to stop.
+TEST_F(DispatcherTest, ARunThatIsOverSoonerIsStoppedAndIsNoFailure) {
+  const auto until_stopped = [](const control::RunCommand& command, Events good) {
+    if (!command.has_start()) return good;
+    Events intervals(3);
+    for (int i = 0; i < 3; ++i) {
+      intervals[static_cast<size_t>(i)].mutable_interval()->set_completed(static_cast<uint64_t>(i));
+    }
+    return intervals;
+  };
+  Add({.answer = until_stopped});
+  Add({.answer = until_stopped});
+  std::vector<int> seen(2);
+  bool over = false;
+  enough_ = [&](size_t agent, const result::Interval&) {
+    EXPECT_FALSE(over) << "asked again";
+    ++seen[agent];
+    return over = seen[0] > 0 && seen[1] > 0;
+  };
+  const DispatchOutcome outcome = Execute();
+  EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+  EXPECT_TRUE(outcome.ended_early);
+  ASSERT_EQ(outcome.evidence.agents.size(), 2u) << "what they had was collected";
+  EXPECT_EQ(outcome.evidence.agents[0].abort_reason(), "its controller has seen enough");
+  EXPECT_TRUE(outcome.lost.empty());
+  EXPECT_FALSE(interrupts_.stop());
+}
+
+TEST_F(DispatcherTest, ARunThatIsNeverEnoughEndsWithItsWindow) {
+  Add();
+  enough_ = [](size_t, const result::Interval&) { return false; };
+  const DispatchOutcome outcome = Execute();
+  EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+  EXPECT_FALSE(outcome.ended_early);
+}
+
 TEST_F(DispatcherTest, AnInterruptBeforeTheStartMeasuresNothing) {
   FakeAgent& agent = Add({.answer = [this](const RunCommand& command, Events good) {
     if (command.has_load()) interrupts_.count = 1;
