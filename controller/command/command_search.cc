@@ -1,25 +1,20 @@
-#include <algorithm>
 #include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "absl/algorithm/container.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
-#include "analysis/report/table.h"
 #include "analysis/split/campaign_analysis.h"
 #include "analysis/verdict/gates.h"
 #include "base/durable_files.h"
 #include "base/status_macros.h"
 #include "base/units.h"
-#include "base/version.h"
-#include "controller/campaign/campaign_checks.h"
-#include "controller/campaign/gate_syntax.h"
 #include "controller/command/commands.h"
+#include "controller/command/search_plan.h"
+#include "controller/command/search_report.h"
 #include "controller/fleet/interrupts.h"
+#include "controller/run/campaign_description.h"
 #include "controller/run/campaign_runner.h"
 #include "controller/run/progress.h"
 #include "controller/run/rate_search.h"
@@ -27,125 +22,6 @@
 
 namespace kbench {
 namespace {
-
-constexpr absl::string_view kFloor = "achieved/offered > 0.99";
-constexpr int kWidth = 132;
-
-struct SearchArguments {
-  CampaignArguments campaign;
-  CampaignRunOptions run;
-  std::vector<std::string> limits;
-  std::string from, least = "1/s", most = "10M/s", resolution = "5%", confirm_duration;
-  std::string format = "text";
-  bool quiet = false;
-};
-
-// What makes all probes of one search: the campaign at another rate.
-struct SearchPlan {
-  RateSearchOptions search;
-  std::vector<analysis::Gate> gates;
-  std::string rate_path;  // load.rate_total or load.rate_per_agent
-  int64_t window = 1;     // requests in flight per agent
-  std::string name;
-  std::string confirm_duration;
-  int confirm_repetitions = 3;
-};
-
-bool IsLatency(const analysis::Gate& gate) {
-  using What = analysis::Gate::What;
-  return gate.what == What::kPercentile || gate.what == What::kServicePercentile ||
-         gate.what == What::kMean || gate.what == What::kMax;
-}
-
-absl::Status TakeRate(absl::string_view option, const std::string& text, double* rate) {
-  if (text.empty()) return absl::OkStatus();
-  const auto parsed = ParseRate(text);
-  if (!parsed.ok()) return Annotate(parsed.status(), option);
-  if (*parsed <= 0 || *parsed > 10e6) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(option, " ", text, ": give a rate above 0 and at most 10M/s"));
-  }
-  *rate = RoundedRate(*parsed);
-  return absl::OkStatus();
-}
-
-absl::Status TakeResolution(const std::string& text, double* resolution) {
-  absl::string_view number = text;
-  if (absl::ConsumeSuffix(&number, "%") && absl::SimpleAtod(number, resolution) &&
-      *resolution >= 0.1 && *resolution <= 100) {
-    *resolution /= 100;
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("--resolution ", text, ": give a share from 0.1% to 100%, like 5%"));
-}
-
-// Gates of the command line come to those of the campaign.
-absl::Status TakeGates(const SearchArguments& given, const Campaign& campaign, SearchPlan* plan) {
-  plan->gates = campaign.gates;
-  for (const std::string& limit : given.limits) {
-    const auto gate = ParseGate(limit);
-    if (!gate.ok()) return Annotate(gate.status(), "--limit");
-    const std::string useless = WhyUseless(*gate, campaign.cells);
-    if (!useless.empty()) return absl::InvalidArgumentError(absl::StrCat("--limit: ", useless));
-    plan->gates.push_back(*gate);
-  }
-  if (!absl::c_any_of(plan->gates, IsLatency)) {
-    return absl::InvalidArgumentError(
-        "a search needs a limit of latency: add --limit 'p99(get) < 2ms', or one to the "
-        "campaign's gates");
-  }
-  const auto is_floor = [](const analysis::Gate& gate) {
-    return gate.what == analysis::Gate::What::kAchieved;
-  };
-  if (!absl::c_any_of(plan->gates, is_floor)) {
-    ASSIGN_OR_RETURN(analysis::Gate floor, ParseGate(kFloor));
-    plan->gates.push_back(std::move(floor));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<SearchPlan> PlanSearch(const SearchArguments& given, const Campaign& campaign) {
-  if (campaign.cells.size() != 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a search is of one cell, and the campaign sweeps ", campaign.cells.size(),
-                     "; choose one level each, like --set transport=epoll"));
-  }
-  const Settings& settings = campaign.cells.front().settings;
-  if (!settings.open_loop) {
-    return absl::InvalidArgumentError(
-        "a search is of an open loop: add load.mode: open and the rate to begin with, like "
-        "load.rate_total: 1k/s");
-  }
-  SearchPlan plan{.name = campaign.name};
-  const RateProfile& rate =
-      settings.rate_total.given() ? settings.rate_total : settings.rate_per_agent;
-  if (rate.is_ramp() || rate.is_steps()) {
-    return absl::InvalidArgumentError(
-        "a search is for one rate, and the campaign has a ramp or steps; use load.arrival "
-        "constant, poisson or bursts");
-  }
-  plan.rate_path = settings.rate_total.given() ? "load.rate_total" : "load.rate_per_agent";
-  plan.search.from = rate.rate();
-  plan.window = settings.flows * settings.depth;
-  RETURN_IF_ERROR(TakeRate("--from", given.from, &plan.search.from));
-  RETURN_IF_ERROR(TakeRate("--least", given.least, &plan.search.least));
-  RETURN_IF_ERROR(TakeRate("--most", given.most, &plan.search.most));
-  RETURN_IF_ERROR(TakeResolution(given.resolution, &plan.search.resolution));
-  if (plan.search.least > plan.search.most) {
-    return absl::InvalidArgumentError("--least is above --most: there is no rate to try");
-  }
-  plan.confirm_repetitions = std::max(3, campaign.repetitions);
-  Nanos confirm = settings.duration * 3;
-  if (!given.confirm_duration.empty()) {
-    const auto parsed = ParseDuration(given.confirm_duration);
-    if (!parsed.ok()) return Annotate(parsed.status(), "--confirm-duration");
-    confirm = *parsed;
-  }
-  plan.confirm_duration = FormatDuration(confirm);
-  RETURN_IF_ERROR(TakeGates(given, campaign, &plan));
-  return plan;
-}
 
 // What the agents say that makes them, and not the server, the limit.
 std::string ClientTrouble(const analysis::CampaignEvidence& evidence) {
@@ -248,90 +124,6 @@ class Prober {
   KeyLedger keys_there_;  // every probe reads the keys that the first one has written
   ExitCode code_ = ExitCode::kDone;
 };
-
-std::string Headline(const SearchPlan& plan, const RateAnswer& answer) {
-  const std::string rate = RateText(answer.rate);
-  const std::string above = RateText(answer.above);
-  switch (answer.kind) {
-    case RateAnswer::Kind::kFound:
-      return absl::StrFormat(
-          "%s holds (%s, confirmed by %d repetitions of %s); %s does not: %s. Resolution %g %%",
-          rate, plan.rate_path, plan.confirm_repetitions, plan.confirm_duration, above,
-          answer.stopped_by, 100 * plan.search.resolution);
-    case RateAnswer::Kind::kClient:
-      return absl::StrFormat(
-          "%s holds (%s, confirmed by %d repetitions of %s). %s does not, but there the client is "
-          "to blame, or may be: the server's own limit is not known, and not below %s. %s (%s)",
-          rate, plan.rate_path, plan.confirm_repetitions, plan.confirm_duration, above, rate,
-          answer.client, answer.stopped_by);
-    case RateAnswer::Kind::kMost:
-      return absl::StrFormat(
-          "%s holds (%s, confirmed by %d repetitions of %s) and is the most that was to be tried: "
-          "nothing stopped it",
-          rate, plan.rate_path, plan.confirm_repetitions, plan.confirm_duration);
-    case RateAnswer::Kind::kNothingHolds:
-      return absl::StrFormat("no rate holds: at %s, the least that was to be tried, %s%s%s",
-                             RateText(answer.above), answer.stopped_by,
-                             answer.client.empty() ? "" : "; ", answer.client);
-    case RateAnswer::Kind::kUnconfirmed:
-      return absl::StrFormat(
-          "no rate is confirmed: what held in runs of one repetition did not in %d repetitions of "
-          "%s, last %s: %s%s%s",
-          plan.confirm_repetitions, plan.confirm_duration, above, answer.stopped_by,
-          answer.client.empty() ? "" : "; ", answer.client);
-    case RateAnswer::Kind::kBroken:
-      break;
-  }
-  return "the search did not end; its probes so far stand below";
-}
-
-std::string SearchText(const SearchPlan& plan, const RateAnswer& answer) {
-  std::string out = analysis::Wrap(Headline(plan, answer), kWidth, "", "  ");
-  analysis::Table table{.header = {"rate", "run", "holds", "values"}, .text_columns = 4};
-  for (const RateProbe& probe : answer.probes) {
-    table.rows.push_back({RateText(probe.rate), probe.confirming ? "confirming" : "short",
-                          probe.holds ? "yes" : "no", absl::StrJoin(probe.values, "; ")});
-  }
-  absl::StrAppend(&out, "\n", analysis::TextTable(table, kWidth));
-  for (const RateProbe& probe : answer.probes) {
-    if (!probe.client.empty()) {
-      out += analysis::Wrap(absl::StrCat("client at ", RateText(probe.rate), ": ", probe.client),
-                            kWidth, "", "  ");
-    }
-  }
-  return out;
-}
-
-std::string SearchJson(const SearchPlan& plan, const RateAnswer& answer) {
-  using Json = nlohmann::ordered_json;
-  const auto rate_or_null = [](double rate) { return rate > 0 ? Json(rate) : Json(); };
-  Json json;
-  json["schema_version"] = 1;
-  json["campaign"] = plan.name;
-  json["ended_utc"] = UtcNow();
-  json["controller_version"] = absl::StrCat(ReleaseVersion(), " (", BuildId(), ")");
-  json["answer"] = Name(answer.kind);
-  json["sentence"] = Headline(plan, answer);
-  json["rate_path"] = plan.rate_path;
-  json["rate_per_s"] = rate_or_null(answer.rate);
-  json["lowest_rate_that_did_not_hold_per_s"] = rate_or_null(answer.above);
-  json["resolution"] = plan.search.resolution;
-  json["stopped_by"] = answer.stopped_by;
-  json["client"] = answer.client;
-  json["limits"] = Json::array();
-  for (const analysis::Gate& gate : plan.gates) json["limits"].push_back(gate.text);
-  json["probes"] = Json::array();
-  for (const RateProbe& probe : answer.probes) {
-    json["probes"].push_back({{"rate_per_s", probe.rate},
-                              {"confirming", probe.confirming},
-                              {"holds", probe.holds},
-                              {"values", probe.values},
-                              {"why", probe.why},
-                              {"client", probe.client},
-                              {"result", probe.result}});
-  }
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
 
 ExitCode CodeOf(RateAnswer::Kind kind) {
   switch (kind) {
