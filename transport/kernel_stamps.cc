@@ -49,10 +49,8 @@ bool ApplyQueued(msghdr* header, StampMatcher* matcher) {
     if (IsError(message)) std::memcpy(&error, CMSG_DATA(message), sizeof(error));
   }
   if (error.ee_origin != SO_EE_ORIGIN_TIMESTAMPING || !at.is_set()) return false;
-  if (error.ee_info == SCM_TSTAMP_SCHED) {
-    matcher->Apply(SendStampKind::kScheduled, error.ee_data, at);
-  } else if (error.ee_info == SCM_TSTAMP_SND) {
-    matcher->Apply(SendStampKind::kSent, error.ee_data, at);
+  if (const auto kind = SendStampKindOf(error.ee_info)) {
+    matcher->Apply(*kind, error.ee_data, at);
   }
   return true;
 }
@@ -73,6 +71,12 @@ bool IsComplete(const SendStamps& stamps) {
 }
 
 }  // namespace
+
+std::optional<SendStampKind> SendStampKindOf(uint32_t type) {
+  if (type == SCM_TSTAMP_SCHED) return SendStampKind::kScheduled;
+  if (type == SCM_TSTAMP_SND) return SendStampKind::kSent;
+  return std::nullopt;
+}
 
 void StampMatcher::Expect(uint32_t last_byte, SendStamps* stamps) {
   if (ring_.empty()) return;

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ namespace kbench {
 inline constexpr size_t kOneSegmentBytes = 65'000;
 
 enum class SendStampKind : uint8_t { kScheduled, kSent };
+// Of the kernel's number (SCM_TSTAMP_SCHED, SCM_TSTAMP_SND); none: a stamp that nobody asked for.
+std::optional<SendStampKind> SendStampKindOf(uint32_t type);
 
 // Probed frames of a flow, and what became of their send stamps.
 struct StampCounts {

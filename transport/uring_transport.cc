@@ -1,11 +1,9 @@
 #include "transport/uring_transport.h"
 
-#include <linux/errqueue.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <utility>
@@ -20,7 +18,6 @@ namespace {
 // Linux 6.17: the socket command that turns the error queue's stamps into completions. From 6.18 on
 // it is free of a list corruption under a full completion queue. Not in this Debian's headers.
 constexpr uint32_t kTxTimestampCommand = 4;  // SOCKET_URING_OP_TX_TIMESTAMP
-constexpr uint32_t kStampTypeShift = 17;     // IORING_TIMESTAMP_TYPE_SHIFT
 constexpr int kCommandMajor = 6, kCommandMinor = 18;
 
 bool KernelHasStampCommand() {
@@ -35,8 +32,6 @@ size_t ChunkOf(const TransportOptions& options) {
   const size_t chunk = std::max<size_t>(options.receive_chunk_bytes, 1);
   return limit == 0 ? chunk : std::min(chunk, limit);
 }
-
-bool TryAgain(int result) { return result == -EAGAIN || result == -EINTR; }
 
 }  // namespace
 
@@ -194,12 +189,12 @@ UringTransport::Batch UringTransport::Prepare() {
     f.listed = false;
     if (f.state == State::kEnding) PrepareCancel(id);
     if (f.state != State::kOpen) continue;
-    if (!f.sending && !f.line.empty()) PrepareSend(id, &batch);
+    if (f.sending == Sending::kNothing && !f.line.empty()) PrepareSend(id, &batch);
     // A receive that is armed would see the stamps in the error queue and spin on them.
-    const bool wait_for_drain = f.fresh && f.call_probed && !stamp_command_;
+    const bool wait_for_drain = f.sending == Sending::kFresh && f.call_probed && !stamp_command_;
     if (wait_for_drain) {
       List(id);
-    } else if (!f.receiving) {
+    } else if (f.receiving == Receiving::kNothing) {
       PrepareReceive(id);
     }
     if (f.stamped && stamp_command_ && !f.watching_stamps) PrepareStamps(id);
@@ -221,8 +216,7 @@ void UringTransport::PrepareSend(FlowId id, Batch* batch) {
   entry->addr = reinterpret_cast<uint64_t>(&f.send_header);
   entry->len = 1;
   entry->msg_flags = MSG_NOSIGNAL;
-  f.sending = true;
-  f.fresh = true;
+  f.sending = Sending::kFresh;
   fresh_.push_back(id);
   f.sent_since_receive += call.bytes;
   ++batch->sends;
@@ -235,10 +229,10 @@ void UringTransport::PrepareReceive(FlowId id) {
   Flow& f = flow(id);
   // An idle flow's next bytes may answer a probe that is not queued yet. While requests are in
   // flight, a receive without a stamp brings the bytes of an earlier one.
-  f.receive_with_stamp = f.stamped && (f.wants_stamp || f.sent_since_receive == 0);
+  const bool with_stamp = f.stamped && (f.wants_stamp || f.sent_since_receive == 0);
   io_uring_sqe* entry = Entry(id, Work::kReceive);
   entry->ioprio = IORING_RECVSEND_POLL_FIRST;
-  if (f.receive_with_stamp) {
+  if (with_stamp) {
     f.receive_part = {.iov_base = f.buffer.get(), .iov_len = chunk_};
     f.receive_header = {.msg_iov = &f.receive_part, .msg_iovlen = 1};
     AskForReceiveStamp(&f.receive_header, &f.receive_control);
@@ -250,7 +244,7 @@ void UringTransport::PrepareReceive(FlowId id) {
     entry->addr = reinterpret_cast<uint64_t>(f.buffer.get());
     entry->len = static_cast<uint32_t>(chunk_);
   }
-  f.receiving = true;
+  f.receiving = with_stamp ? Receiving::kBytesAndStamp : Receiving::kBytes;
 }
 
 void UringTransport::PrepareStamps(FlowId id) {
@@ -262,18 +256,18 @@ void UringTransport::PrepareStamps(FlowId id) {
 
 void UringTransport::PrepareCancel(FlowId id) {
   Flow& f = flow(id);
-  if (f.cancelled) return;
+  if (f.state != State::kEnding) return;  // it is on its way
   if (f.in_flight == 0) return FinishEnd(id);
   io_uring_sqe* entry = Entry(id, Work::kCancel);
   entry->opcode = IORING_OP_ASYNC_CANCEL;
   entry->cancel_flags = IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ALL;
-  f.cancelled = true;
+  f.state = State::kCancelling;
 }
 
 void UringTransport::Submit(const Batch& batch, MonoTime now, MonoTime deadline) {
   for (FlowId id : fresh_) {
     flow(id).submitted = now;
-    flow(id).fresh = false;
+    flow(id).sending = Sending::kSubmitted;
   }
   if (batch.by_queue) {
     ring_.Submit();
@@ -299,155 +293,6 @@ void UringTransport::Submit(const Batch& batch, MonoTime now, MonoTime deadline)
   }
 }
 
-UringTransport::Completion UringTransport::Take(const io_uring_cqe& cqe) const {
-  Completion taken{.user_data = cqe.user_data, .result = cqe.res, .flags = cqe.flags};
-  if (wide_) {
-    taken.stamp = RealTime(static_cast<int64_t>(cqe.big_cqe[0]) * 1'000'000'000 +
-                           static_cast<int64_t>(cqe.big_cqe[1]));
-  }
-  return taken;
-}
-
-uint32_t UringTransport::Reap() {
-  const MonoTime now = MonoNow();
-  uint32_t count = 0;
-  ring_.Reap([&](const io_uring_cqe& cqe) {
-    ++count;
-    Complete(Take(cqe), now);
-  });
-  return count;
-}
-
-void UringTransport::FindStuck() {
-  for (FlowId id : fresh_) flow(id).stuck = flow(id).sending;
-  fresh_.clear();
-}
-
-void UringTransport::Complete(const Completion& completion, MonoTime now) {
-  const FlowId id = FlowId(completion.user_data >> 8);
-  Flow& f = flow(id);
-  if ((completion.flags & IORING_CQE_F_MORE) == 0) --f.in_flight;
-  switch (static_cast<Work>(completion.user_data & 0xff)) {
-    case Work::kSend:
-      CompleteSend(id, completion.result, now);
-      break;
-    case Work::kReceive:
-      CompleteReceive(id, completion.result, now);
-      break;
-    case Work::kStamps:
-      CompleteStamps(id, completion);
-      break;
-    case Work::kCancel:
-      break;
-  }
-  if (f.state == State::kEnding && f.in_flight == 0) FinishEnd(id);
-}
-
-void UringTransport::CompleteSend(FlowId id, int result, MonoTime now) {
-  Flow& f = flow(id);
-  f.sending = false;
-  if (result < 0 && !TryAgain(result)) {
-    // The peer's last words may still be in the receive queue: the flow ends when they are read.
-    if (f.send_error == 0) f.send_error = -result;
-    frames_.Clear(&f.line);
-    return;
-  }
-  const size_t taken = static_cast<size_t>(std::max(result, 0));
-  if (f.state == State::kOpen) {
-    frames_.Accept(&f.line, taken, f.submitted, now, [&](uint32_t token) {
-      events_.push_back({.kind = TransportEvent::Kind::kSent, .flow = id, .token = token});
-    });
-  }
-  const bool short_send = taken < f.call_bytes;
-  counters_.short_sends += short_send;
-  const bool full = (short_send || f.stuck) && !f.line.empty();
-  if (full) SendQueue::NoRoom(&f.line, f.stuck ? f.submitted : now);
-  if (!full) SendQueue::Room(&f.line, f.submitted);
-  f.stuck = false;
-  if (f.call_probed && !stamp_command_) Drain(&f);
-  if (!f.line.empty()) List(id);
-}
-
-void UringTransport::CompleteReceive(FlowId id, int result, MonoTime now) {
-  Flow& f = flow(id);
-  f.receiving = false;
-  if (f.state != State::kOpen) return;
-  if (TryAgain(result)) return List(id);
-  if (result <= 0) return BeginEnd(id, result == 0 ? f.send_error : -result);
-  const size_t bytes = static_cast<size_t>(result);
-  counters_.short_receives += bytes == chunk_;
-  f.sent_since_receive = 0;
-  List(id);
-  if (!f.stamps.empty()) answered_.push_back(id);
-  events_.push_back(
-      {.kind = TransportEvent::Kind::kReceived,
-       .flow = id,
-       .bytes = Bytes(f.buffer.get(), bytes),
-       .polled = polled_,
-       .woke = now,
-       .received = now,
-       .kernel_received = f.receive_with_stamp ? ReceiveStamp(&f.receive_header) : RealTime()});
-}
-
-void UringTransport::CompleteStamps(FlowId id, const Completion& completion) {
-  Flow& f = flow(id);
-  if ((completion.flags & IORING_CQE_F_MORE) == 0) {
-    f.watching_stamps = false;
-    if (completion.result >= 0 && f.state == State::kOpen) List(id);
-    return;
-  }
-  // The ring's filler (see UringRing::Reap) lands on the stamp of an entry half a ring away, which
-  // is long taken in a ring of this size; were it not, its seconds would be zero.
-  if (completion.stamp < RealTime(1'000'000'000)) return;
-  ++counters_.stamps_drained;
-  const auto key = static_cast<uint32_t>(completion.result);
-  const uint32_t type = completion.flags >> kStampTypeShift;
-  if (type == SCM_TSTAMP_SCHED) f.stamps.Apply(SendStampKind::kScheduled, key, completion.stamp);
-  if (type == SCM_TSTAMP_SND) f.stamps.Apply(SendStampKind::kSent, key, completion.stamp);
-}
-
-void UringTransport::BeginEnd(FlowId id, int error) {
-  Flow& f = flow(id);
-  f.state = State::kEnding;
-  f.error = error;
-  if (!f.sending) frames_.Clear(&f.line);
-  List(id);
-}
-
-void UringTransport::FinishEnd(FlowId id) {
-  Flow& f = flow(id);
-  if (f.state == State::kEnded) return;
-  f.state = State::kEnded;
-  frames_.Clear(&f.line);
-  f.fd.Reset();
-  if (f.silent) return;
-  events_.push_back({.kind = TransportEvent::Kind::kClosed, .flow = id, .error = f.error});
-}
-
-// Stamps of frames that are sent are due with the first bytes received after them: what is still
-// in the error queue is fetched, what is not is given up.
-void UringTransport::SettleStamps() {
-  for (FlowId id : answered_) {
-    Flow& f = flow(id);
-    if (f.line.accepted == 0) continue;
-    const auto last_sent = static_cast<uint32_t>(f.line.accepted - 1);
-    Count(kbench::SettleStamps(f.fd.get(), last_sent, MayDrain(f), &f.stamps));
-  }
-}
-
-void UringTransport::Drain(Flow* f) {
-  if (MayDrain(*f)) Count(DrainErrorQueue(f->fd.get(), &f->stamps));
-}
-
-bool UringTransport::MayDrain(const Flow& f) const {
-  return f.fd.valid() && !options_.leave_stamps;
-}
-
-void UringTransport::Count(const DrainCount& count) {
-  counters_.system_calls += count.system_calls;
-  counters_.stamps_drained += count.stamps;
-}
-
 void UringTransport::EnterAside(uint32_t wanted) {
   ring_.Enter(wanted, Seconds(1));
   ring_.Reap([&](const io_uring_cqe& cqe) { aside_.push_back(Take(cqe)); });
@@ -457,7 +302,7 @@ void UringTransport::Close(FlowId id) {
   Flow& f = flow(id);
   if (f.state == State::kEnded) return;
   f.silent = true;
-  f.state = State::kEnding;
+  if (f.state == State::kOpen) f.state = State::kEnding;
   for (;;) {
     // Completions of this flow count now; those of others wait for the next Poll().
     size_t kept = 0;

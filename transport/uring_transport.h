@@ -57,29 +57,31 @@ class UringTransport final : public Transport {
 
  private:
   enum class Work : uint8_t { kSend, kReceive, kStamps, kCancel };
-  enum class State : uint8_t { kOpen, kEnding, kEnded };  // kEnding: waits for its completions
+  // A flow ends when its last completion has come; for that what is in the kernel is cancelled.
+  enum class State : uint8_t { kOpen, kEnding, kCancelling, kEnded };
+  // The one send of a flow: in the ring before the enter that submits it, and after it. It is stuck
+  // when it was not complete as that enter was over.
+  enum class Sending : uint8_t { kNothing, kFresh, kSubmitted, kStuck };
+  // The one receive of a flow, and whether it brings a stamp along.
+  enum class Receiving : uint8_t { kNothing, kBytes, kBytesAndStamp };
 
   struct Flow {
     Fd fd;
     State state = State::kOpen;
-    int error = 0;           // kEnding: what kClosed will say
-    int send_error = 0;      // nothing more can be sent; what the peer sent is still read
-    uint32_t in_flight = 0;  // submissions without their last completion
-    bool listed = false;     // in todo_
-    bool sending = false;
-    bool receiving = false;
-    bool cancelled = false;
-    bool silent = false;   // ends without a kClosed
-    bool stamped = false;  // the kernel stamps this socket's packets
-    bool watching_stamps = false;
-    bool wants_stamp = false;  // a probed request is in flight
-    bool fresh = false;        // a send was put into the ring since the last enter
-    bool call_probed = false;
-    bool receive_with_stamp = false;
+    Sending sending = Sending::kNothing;
+    Receiving receiving = Receiving::kNothing;
+    int error = 0;                 // of a flow that ends: what kClosed will say
+    int send_error = 0;            // nothing more can be sent; what the peer sent is still read
+    uint32_t in_flight = 0;        // submissions without their last completion
+    bool listed = false;           // in todo_
+    bool silent = false;           // ends without a kClosed
+    bool stamped = false;          // the kernel stamps this socket's packets
+    bool watching_stamps = false;  // the command that brings send stamps is in the kernel
+    bool wants_stamp = false;      // a probed request is in flight
+    bool call_probed = false;      // the send asks for stamps
     SendQueue::Line line;
     StampMatcher stamps;
     MonoTime submitted;
-    bool stuck = false;  // the send was not complete when the enter that submitted it was over
     size_t call_bytes = 0;
     uint64_t sent_since_receive = 0;
     uint64_t fits = 0;  // bytes that the send buffer should take without waiting
@@ -128,6 +130,9 @@ class UringTransport final : public Transport {
   void CompleteSend(FlowId id, int result, MonoTime now);
   void CompleteReceive(FlowId id, int result, MonoTime now);
   void CompleteStamps(FlowId id, const Completion& completion);
+  static bool Ends(const Flow& f) {
+    return f.state == State::kEnding || f.state == State::kCancelling;
+  }
   void BeginEnd(FlowId id, int error);
   void FinishEnd(FlowId id);
   void SettleStamps();
