@@ -13,7 +13,6 @@ using kinetic::AuthType;
 using kinetic::Command;
 using kinetic::Message;
 using kinetic::MessageType;
-using kinetic::PowerLevel;
 using kinetic::Signature;
 using kinetic::StatusCode;
 
@@ -23,24 +22,6 @@ namespace {
 constexpr size_t kCopiedValue = 4096;
 // A command of this size is unpacked before its signature is looked at.
 constexpr size_t kTrustedCommand = 16 * 1024;
-
-Outbox::Kind KindOf(MessageType type) {
-  switch (type) {
-    case MessageType::kPut:
-    case MessageType::kDelete:
-    case MessageType::kFlushAllData:
-    case MessageType::kEndBatch:
-      return Outbox::Kind::kWrite;
-    case MessageType::kGet:
-    case MessageType::kGetNext:
-    case MessageType::kGetPrevious:
-    case MessageType::kGetVersion:
-    case MessageType::kGetKeyRange:
-      return Outbox::Kind::kRead;
-    default:
-      return Outbox::Kind::kOther;
-  }
-}
 
 }  // namespace
 
@@ -218,87 +199,6 @@ Conversation::Step Conversation::EndTask() {
   return step;
 }
 
-Objection Conversation::CheckHeader(const Command& request) const {
-  const kinetic::Header& header = request.header;
-  const Dialect& dialect = *desk_->dialect;
-  if (!request.has_header) {
-    return Refusal{.code = dialect.no_header, .why = "the command has no header"};
-  }
-  const int64_t cluster_version = desk_->device->state().cluster_version;
-  if (header.cluster_version.value_or(0) != cluster_version) {
-    return Refusal{
-        .code = StatusCode::kVersionFailure,
-        .why = absl::StrCat("CLUSTER_VERSION_FAILURE: the cluster version is ", cluster_version,
-                            ", not ", header.cluster_version.value_or(0))};
-  }
-  if (dialect.checks_connection_id && header.connection_id.value_or(0) != connection_id_) {
-    return Invalid(absl::StrCat("the connectionID is ", connection_id_, ", not ",
-                                header.connection_id.value_or(0)));
-  }
-  if (dialect.unknown_type_succeeds &&
-      !dialect.Knows(header.message_type.value_or(MessageType::kInvalid))) {
-    RETURN_IF_REFUSED(CheckSequence(header));
-    return Refusal{.code = StatusCode::kSuccess, .why = ""};  // and nothing is done
-  }
-  if (!header.message_type.has_value()) return Invalid("the command has no message type");
-  if (!IsRequest(*header.message_type)) {
-    return Invalid(absl::StrCat(Name(*header.message_type), " is no request"));
-  }
-  return CheckSequence(header);
-}
-
-Objection Conversation::CheckSequence(const kinetic::Header& header) const {
-  const uint64_t sequence = header.sequence.value_or(0);
-  if (!last_sequence_.has_value() || sequence > *last_sequence_) return std::nullopt;
-  return Invalid(absl::StrCat("sequence ", sequence, " does not come after ", *last_sequence_));
-}
-
-Objection Conversation::CheckState(MessageType type) const {
-  if (desk_->device->locked()) {
-    return Refusal{.code = StatusCode::kDeviceLocked,
-                   .why = "Device is locked",
-                   .ending = desk_->dialect->locked};
-  }
-  const PowerLevel power = desk_->device->power();
-  if (power == PowerLevel::kOperational || type == MessageType::kSetPowerLevel) {
-    return std::nullopt;
-  }
-  return Refusal{
-      .code = power == PowerLevel::kHibernate ? StatusCode::kHibernate : StatusCode::kShutdown,
-      .why = "only SET_POWER_LEVEL wakes this device"};
-}
-
-Objection Conversation::Check(const Command& request, const Identity& identity, RealTime came,
-                              Nanos* service) const {
-  RETURN_IF_REFUSED(CheckHeader(request));
-  const kinetic::Header& header = request.header;
-  const MessageType type = *header.message_type;
-  RETURN_IF_REFUSED(CheckState(type));
-  if (identity.max_priority > 0 && header.priority.value_or(0) > identity.max_priority) {
-    return Refusal{.code = StatusCode::kNotAuthorized,
-                   .why = "Command priority is higher than permitted"};
-  }
-  *service = desk_->service->Sample(type);
-  if (const uint64_t ms = header.timeout_ms.value_or(0); ms > 0) {
-    const Nanos timeout = Millis(static_cast<int64_t>(std::min<uint64_t>(ms, 86'400'000)));
-    const Nanos waited = RealNow() - came;
-    if (waited + *service > timeout) {
-      *service = std::max(timeout - waited, Nanos(0));
-      return Refusal{.code = StatusCode::kExpired, .why = "Timeout Exceeded"};
-    }
-  }
-  const Outbox::Kind kind = KindOf(type);
-  const uint32_t depth = kind == Outbox::Kind::kRead    ? desk_->limits->read_depth
-                         : kind == Outbox::Kind::kWrite ? desk_->limits->write_depth
-                                                        : kUnlimited;
-  if (desk_->dialect->enforces_depths && depth != kUnlimited && outbox_.unanswered(kind) >= depth) {
-    return Refusal{
-        .code = StatusCode::kServiceBusy,
-        .why = absl::StrCat("this connection has its limit of ", depth, " requests unanswered")};
-  }
-  return std::nullopt;
-}
-
 bool Conversation::Ends(StatusCode code, std::optional<MessageType> request) const {
   if (!desk_->dialect->invalid_ends) return false;
   if (code == StatusCode::kInvalidRequest) return request != MessageType::kEndBatch;
@@ -398,7 +298,8 @@ Conversation::Step Conversation::Post(const Asked& asked, Payload payload, Endin
   const size_t before = outbox_.tail()->size();
   const size_t value_size = payload.bytes.size();
   const bool by_pin = asked.signature.kind == Signature::Kind::kPinAnswer;
-  Append(asked.signature, std::move(payload), by_pin ? Outbox::Kind::kOther : KindOf(asked.type),
+  Append(asked.signature, std::move(payload),
+         by_pin ? Outbox::Kind::kOther : Outbox::KindOf(asked.type),
          by_pin ? std::nullopt : std::optional<uint64_t>(asked.sequence));
   if (dialect.counts_messages) {
     const size_t copied = value_size <= kCopiedValue ? value_size : 0;

@@ -26,6 +26,24 @@ bool AddBytes(const char* data, size_t size, std::span<iovec> out, int* used) {
 
 }  // namespace
 
+Outbox::Kind Outbox::KindOf(kinetic::MessageType type) {
+  switch (type) {
+    case kinetic::MessageType::kPut:
+    case kinetic::MessageType::kDelete:
+    case kinetic::MessageType::kFlushAllData:
+    case kinetic::MessageType::kEndBatch:
+      return Kind::kWrite;
+    case kinetic::MessageType::kGet:
+    case kinetic::MessageType::kGetNext:
+    case kinetic::MessageType::kGetPrevious:
+    case kinetic::MessageType::kGetVersion:
+    case kinetic::MessageType::kGetKeyRange:
+      return Kind::kRead;
+    default:
+      return Kind::kOther;
+  }
+}
+
 void Outbox::Seal(Payload payload, std::optional<uint64_t> sequence, Kind kind) {
   Answer& answer = answers_.emplace_back();
   last_is_parked_ = false;

@@ -35,6 +35,7 @@ class Outbox {
  public:
   // What an answer is about, for the limits on what may be unanswered.
   enum class Kind : uint8_t { kOther, kRead, kWrite };
+  static Kind KindOf(kinetic::MessageType type);
 
   // Where the next answer's bytes are appended, before Seal().
   std::string* tail() { return &bytes_; }

@@ -37,11 +37,6 @@ bool IsAboutABatch(MessageType type) {
          type == MessageType::kAbortBatch;
 }
 
-bool IsInverted(const kinetic::Range& range) {
-  const kinetic::Text start = OrEmpty(range.start_key), end = OrEmpty(range.end_key);
-  return !end.empty() && end < start;
-}
-
 const KeyValue& KeyValueOf(const Command& command) {
   static const KeyValue kNothing;
   return command.key_value.has_value() ? *command.key_value : kNothing;
@@ -52,17 +47,12 @@ const kinetic::Range& RangeOf(const Command& command) {
   return command.range.has_value() ? *command.range : kNothing;
 }
 
-Store::Bound BoundOf(const std::optional<kinetic::Text>& key,
-                     const std::optional<bool>& inclusive) {
-  return {
-      .key = OrEmpty(key), .inclusive = inclusive.value_or(false), .open = OrEmpty(key).empty()};
-}
-
 }  // namespace
 
 RequestHandler::RequestHandler(const Parts& parts)
     : parts_(parts),
       changes_(parts.limits, parts.store, parts.dialect, parts.default_synchronization),
+      reads_(parts.limits, parts.dialect, parts.store, &changes_),
       admin_(parts.limits, parts.dialect, parts.device, parts.store),
       batch_rules_{.limits = parts.limits,
                    .dialect = parts.dialect,
@@ -159,18 +149,20 @@ Objection RequestHandler::Dispatch(const IncomingRequest& request, Value value, 
     case MessageType::kNoop:
       return std::nullopt;
     case MessageType::kGet:
-      return Get(request, key_value, response, &result->payload);
+      return reads_.Get(key_value, request.caller, response, &result->payload);
     case MessageType::kPut:
     case MessageType::kDelete:
       return Change(request, std::move(value));
     case MessageType::kGetVersion:
-      return GetVersion(request, key_value, response);
+      return reads_.GetVersion(key_value, request.caller, response);
     case MessageType::kGetNext:
-      return GetNeighbour(request, key_value, /*next=*/true, response, &result->payload);
+      return reads_.GetNeighbour(key_value, /*next=*/true, request.caller, response,
+                                 &result->payload);
     case MessageType::kGetPrevious:
-      return GetNeighbour(request, key_value, /*next=*/false, response, &result->payload);
+      return reads_.GetNeighbour(key_value, /*next=*/false, request.caller, response,
+                                 &result->payload);
     case MessageType::kGetKeyRange:
-      return GetKeyRange(request, response);
+      return reads_.GetKeyRange(RangeOf(command), request.caller, response);
     case MessageType::kFlushAllData:
       return Flush();
     case MessageType::kGetLog:
@@ -235,116 +227,6 @@ Objection RequestHandler::Change(const IncomingRequest& request, Value value) {
   return status.ok() ? Objection() : OfStore(status);
 }
 
-Objection RequestHandler::Get(const IncomingRequest& request, const KeyValue& get,
-                              Command* response, Payload* payload) {
-  const kinetic::Text key = OrEmpty(get.key);
-  RETURN_IF_REFUSED(changes_.WithinLimits(get, 0));
-  RETURN_IF_REFUSED(request.caller.May(Permission::kRead, key));
-  const absl::StatusOr<EntryRef> entry = parts_.store->Find(key);
-  if (!entry.ok()) return OfStore(entry.status());
-  if (*entry == nullptr) return NotFound(MessageType::kGet);
-  *payload = Show(key, *entry, get.metadata_only.value_or(false), response);
-  return std::nullopt;
-}
-
-Objection RequestHandler::GetNeighbour(const IncomingRequest& request, const KeyValue& get,
-                                       bool next, Command* response, Payload* payload) {
-  const kinetic::Text key = OrEmpty(get.key);
-  RETURN_IF_REFUSED(changes_.WithinLimits(get, 0));
-  absl::StatusOr<std::optional<Store::Item>> item;
-  std::string from(key);
-  while (true) {
-    item = next ? parts_.store->Next(from) : parts_.store->Previous(from);
-    if (!item.ok()) return OfStore(item.status());
-    if (!item->has_value()) return NotFound(MessageType::kGetNext);
-    // The permission is for what is shown, not for where the search began.
-    const Objection refused = request.caller.May(Permission::kRead, (*item)->key);
-    if (!refused.has_value()) break;
-    if (!parts_.dialect->skips_unreadable_neighbours) return refused;
-    from = (*item)->key;
-  }
-  key_ = std::move((*item)->key);
-  *payload = Show(key_, (*item)->entry, get.metadata_only.value_or(false), response);
-  return std::nullopt;
-}
-
-Objection RequestHandler::GetVersion(const IncomingRequest& request, const KeyValue& get,
-                                     Command* response) {
-  const kinetic::Text key = OrEmpty(get.key);
-  RETURN_IF_REFUSED(changes_.WithinLimits(get, 0));
-  RETURN_IF_REFUSED(request.caller.May(Permission::kRead, key));
-  const absl::StatusOr<EntryRef> entry = parts_.store->Find(key);
-  if (!entry.ok()) return OfStore(entry.status());
-  if (*entry == nullptr) return NotFound(MessageType::kGetVersion);
-  key_ = (*entry)->version;
-  response->key_value->db_version = key_;
-  return std::nullopt;
-}
-
-Objection RequestHandler::CheckRange(const IncomingRequest& request, uint32_t* keys_max) const {
-  const kinetic::Range& range = RangeOf(*request.command);
-  const size_t longest = std::max(OrEmpty(range.start_key).size(), OrEmpty(range.end_key).size());
-  if (longest > parts_.limits->key_size) {
-    return Invalid(absl::StrCat("a key of ", longest, " bytes is above the limit of ",
-                                parts_.limits->key_size, " bytes"));
-  }
-  *keys_max = range.max_returned.value_or(parts_.limits->range_keys);
-  if (*keys_max > parts_.limits->range_keys) {
-    return Invalid(absl::StrCat("maxReturned ", *keys_max, " is above the limit of ",
-                                parts_.limits->range_keys, " keys"));
-  }
-  if (*keys_max == 0) return Invalid("maxReturned is 0");
-  return request.caller.MaySomewhere(Permission::kRange);
-}
-
-Objection RequestHandler::GetKeyRange(const IncomingRequest& request, Command* response) {
-  const kinetic::Range& range = RangeOf(*request.command);
-  const Dialect& dialect = *parts_.dialect;
-  using NoKeys = Dialect::NoKeys;
-  const bool zero =
-      range.max_returned == 0u ||
-      (dialect.max_returned_zero == NoKeys::kInternalError && !range.max_returned.has_value());
-  if (zero && dialect.max_returned_zero == NoKeys::kInternalError) {
-    return Refusal{.code = StatusCode::kInternalError, .why = "the number of entries is <= 0"};
-  }
-  if (dialect.range_end_needed && OrEmpty(range.end_key).empty()) {
-    return Invalid("a range has an endKey");
-  }
-  if (IsInverted(range) && dialect.inverted_range == NoKeys::kInvalidRequest) {
-    return Invalid("the range's endKey is below its startKey");
-  }
-  if (IsInverted(range) && dialect.inverted_range == NoKeys::kInternalError) {
-    return Refusal{.code = StatusCode::kInternalError, .why = "fromKey > toKey"};
-  }
-  if (zero && dialect.max_returned_zero == NoKeys::kSuccess) {
-    return request.caller.MaySomewhere(Permission::kRange);
-  }
-  uint32_t keys_max = 0;
-  RETURN_IF_REFUSED(CheckRange(request, &keys_max));
-  keys_.clear();
-  uint64_t bytes = 0;
-  const absl::Status scanned =
-      parts_.store->Scan(BoundOf(range.start_key, range.start_key_inclusive),
-                         BoundOf(range.end_key, range.end_key_inclusive),
-                         range.reverse.value_or(false), [&](absl::string_view key) {
-                           // The keys are contiguous: the range ends at the first that may not be
-                           // seen.
-                           if (request.caller.May(Permission::kRange, key).has_value())
-                             return false;
-                           bytes += key.size() + 8;
-                           keys_.emplace_back(key);
-                           return keys_.size() < keys_max && bytes < parts_.limits->message_size;
-                         });
-  if (!scanned.ok()) return OfStore(scanned);
-  if (bytes + 1024 > parts_.limits->message_size) {
-    return Refusal{.code = StatusCode::kInternalError,
-                   .why = "the answer is above the limit of a message; ask for fewer keys"};
-  }
-  // A range without keys is absent: libkinetic's iterators end where there is none.
-  if (!keys_.empty()) response->range.emplace().keys.assign(keys_.begin(), keys_.end());
-  return std::nullopt;
-}
-
 Objection RequestHandler::Flush() {
   const absl::Status flushed = parts_.store->Flush();
   return flushed.ok() ? Objection() : OfStore(flushed);
@@ -353,7 +235,7 @@ Objection RequestHandler::Flush() {
 Objection RequestHandler::Scan(const IncomingRequest& request, Result* result) {
   const kinetic::Range& range = RangeOf(*request.command);
   uint32_t keys_max = 0;
-  RETURN_IF_REFUSED(CheckRange(request, &keys_max));
+  RETURN_IF_REFUSED(reads_.CheckRange(range, request.caller, &keys_max));
   if (range.reverse.value_or(false)) return Invalid("a media scan goes forward");
   std::optional<MonoTime> deadline;
   if (const uint64_t ms = request.command->header.timeout_ms.value_or(0); ms > 0) {
@@ -372,7 +254,7 @@ Objection RequestHandler::Scan(const IncomingRequest& request, Result* result) {
 Objection RequestHandler::Optimize(const IncomingRequest& request, Result* result) {
   const kinetic::Range& range = RangeOf(*request.command);
   uint32_t keys_max = 0;
-  RETURN_IF_REFUSED(CheckRange(request, &keys_max));
+  RETURN_IF_REFUSED(reads_.CheckRange(range, request.caller, &keys_max));
   result->task = std::make_unique<CompactTask>(parts_.store, range, parts_.wake);
   return std::nullopt;
 }
@@ -388,32 +270,6 @@ Objection RequestHandler::Push(const IncomingRequest& request, Result* result) {
                         .courier = parts_.courier,
                         .failure_is_error = parts_.dialect->push_failure_is_error});
   return std::nullopt;
-}
-
-Refusal RequestHandler::NotFound(MessageType type) const {
-  const bool says = type == MessageType::kGet;
-  return {.code = StatusCode::kNotFound,
-          .why = says ? std::string(parts_.dialect->not_found_text) : std::string()};
-}
-
-Payload RequestHandler::Show(kinetic::Text key, const EntryRef& entry, bool metadata_only,
-                             Command* response) const {
-  const Dialect& dialect = *parts_.dialect;
-  KeyValue& shown = *response->key_value;
-  shown.key = key;
-  shown.db_version = entry->version;
-  if (entry->tag.has_value()) {
-    shown.tag = *entry->tag;
-  } else if (dialect.tag_always) {
-    shown.tag = "";
-  }
-  shown.algorithm = entry->algorithm;
-  if (!shown.algorithm.has_value() && dialect.algorithm_of_none != 0) {
-    shown.algorithm = dialect.algorithm_of_none;
-  }
-  // The answer points into the entry, whose only owner this may be.
-  if (metadata_only) return {.owner = entry};
-  return {.owner = entry, .bytes = entry->value.bytes()};
 }
 
 Ending RequestHandler::Conclude(Objection objection, Command* response) {

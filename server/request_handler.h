@@ -21,6 +21,7 @@
 #include "server/log_request.h"
 #include "server/outbox.h"
 #include "server/push.h"
+#include "server/reads.h"
 #include "server/store.h"
 #include "server/task.h"
 
@@ -50,6 +51,8 @@ class RequestHandler {
     kinetic::Synchronization default_synchronization = kinetic::Synchronization::kInvalid;
   };
   explicit RequestHandler(const Parts& parts);
+  RequestHandler(const RequestHandler&) = delete;
+  RequestHandler& operator=(const RequestHandler&) = delete;
 
   struct Result {
     Payload payload;                  // the answer's value
@@ -79,33 +82,18 @@ class RequestHandler {
   Objection Dispatch(const IncomingRequest& request, Value value, Command* response,
                      Result* result);
   Objection Change(const IncomingRequest& request, Value value);
-  Objection Get(const IncomingRequest& request, const KeyValue& get, Command* response,
-                Payload* payload);
-  Objection GetNeighbour(const IncomingRequest& request, const KeyValue& get, bool next,
-                         Command* response, Payload* payload);
-  Objection GetVersion(const IncomingRequest& request, const KeyValue& get, Command* response);
-  Objection GetKeyRange(const IncomingRequest& request, Command* response);
   Objection Flush();
   Objection Scan(const IncomingRequest& request, Result* result);
   Objection Optimize(const IncomingRequest& request, Result* result);
   Objection Push(const IncomingRequest& request, Result* result);
-  // The bounds, the number of keys and the permission that a request about a range may have.
-  Objection CheckRange(const IncomingRequest& request, uint32_t* keys_max) const;
-  Refusal NotFound(kinetic::MessageType type) const;
-  // An entry's metadata as a body, and its value unless only metadata was asked for.
-  Payload Show(kinetic::Text key, const EntryRef& entry, bool metadata_only,
-               Command* response) const;
-
   Ending Conclude(Objection objection, Command* response);
 
   Parts parts_;
   Changes changes_;
+  Reads reads_;
   AdminRequests admin_;
   BatchRules batch_rules_;
-  // What the status message and the keys of the last answer point to.
-  std::string why_;
-  std::string key_;
-  std::vector<std::string> keys_;
+  std::string why_;  // what the status message of the last answer points to
 };
 
 }  // namespace kbench::server
