@@ -1,6 +1,8 @@
 #include "analysis/report/run_files.h"
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +15,14 @@
 
 namespace kbench::analysis {
 namespace {
+
+// Protobuf's maps have another order in every process, and the same result is to be the same bytes.
+Json InOrder(const google::protobuf::Map<std::string, std::string>& facts) {
+  Json json = Json::object();
+  const std::map<std::string, std::string> sorted(facts.begin(), facts.end());
+  for (const auto& [name, value] : sorted) json[name] = value;
+  return json;
+}
 
 constexpr absl::string_view kMethod =
     "parts in integer ns of the client's clock; of the server's clock only the residence's length; "
@@ -79,8 +89,7 @@ Json HostJson(const result::HostFacts& host) {
                {"open_files_limit", host.open_files_limit()},
                {"io_uring_allowed", host.io_uring_allowed()},
                {"mitigations", host.mitigations()}};
-  json["sysctls"] = Json::object();
-  for (const auto& [name, value] : host.sysctls()) json["sysctls"][name] = value;
+  json["sysctls"] = InOrder(host.sysctls());
   json["tuning"] = TuningJson(host.tuning());
   return json;
 }
@@ -138,10 +147,7 @@ Json AgentJson(const result::RunResult& agent) {
   json["counts"] = ToJson(counts);
   json["usage"] = UsageJson(agent.usage(), counts.sent);
   json["transport"] = agent.transport().transport();
-  json["transport_facts"] = Json::object();
-  for (const auto& [name, value] : agent.transport().facts()) {
-    json["transport_facts"][name] = value;
-  }
+  json["transport_facts"] = InOrder(agent.transport().facts());
   json["host"] = HostJson(agent.host());
   if (agent.has_client()) json["client"] = ClientJson(agent.client());
   return json;

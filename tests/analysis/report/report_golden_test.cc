@@ -108,6 +108,24 @@ std::vector<std::string> CsvFields(absl::string_view line) {
   return fields;
 }
 
+// A map of protobuf has another order in every process.
+TEST(RunFiles, NameFactsInOneOrder) {
+  RunEvidence run = SmallCampaign().runs[0];
+  auto* facts = run.agents[0].mutable_transport()->mutable_facts();
+  auto* sysctls = run.agents[0].mutable_host()->mutable_sysctls();
+  for (const char* name : {"w", "c", "q", "a", "x", "m", "b", "z", "k", "d"}) {
+    (*facts)[name] = (*sysctls)[name] = "1";
+  }
+  const auto summary = nlohmann::ordered_json::parse(RunSummaryJson(run));
+  const auto& agent = summary.at("agents").at(0);
+  for (const auto& object : {agent.at("transport_facts"), agent.at("host").at("sysctls")}) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : object.items()) names.push_back(name);
+    EXPECT_GE(names.size(), 10u);
+    EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
+  }
+}
+
 TEST(CsvReport, HasOneRowPerRunAndOpWithEveryFieldInItsPlace) {
   CampaignEvidence campaign = SmallCampaign();
   campaign.cells[0].levels[0].value = "e,poll";
