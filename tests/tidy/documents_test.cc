@@ -32,7 +32,8 @@ std::string ReadAll(const fs::path& path) {
 
 std::vector<Document> Documents() {
   std::vector<Document> documents;
-  for (const char* name : {"README.md", "CONTRIBUTING.md", "tests/testbed/README.md"}) {
+  for (const char* name :
+       {"README.md", "CONTRIBUTING.md", "playbooks/README.md", "tests/testbed/README.md"}) {
     documents.push_back({Root() / name, ReadAll(Root() / name)});
   }
   for (const auto& entry : fs::recursive_directory_iterator(Root() / "docs")) {
@@ -67,8 +68,8 @@ TEST(Documents, LinksLeadSomewhere) {
 
 TEST(Documents, FilesThatAreNamedAreThere) {
   constexpr char kPath[] =
-      "`((?:agent|analysis|base|client|cmake|controller|docs|kinetic|playbooks|proto|server|tests|"
-      "transport)/[\\w./-]*\\.(?:h|cc|py|md|proto|txt|sh|yml|yaml))`";
+      "`((?:agent|analysis|base|campaigns|client|cmake|controller|docs|kinetic|playbooks|proto|"
+      "server|tests|transport)/[\\w./-]*\\.(?:h|cc|py|md|proto|txt|sh|yml|yaml))`";
   size_t named = 0;
   for (const Document& document : Documents()) {
     for (const std::string& path : Matches(document.text, kPath)) {
@@ -77,6 +78,22 @@ TEST(Documents, FilesThatAreNamedAreThere) {
     }
   }
   EXPECT_GT(named, 20u);
+}
+
+TEST(Documents, DecisionsThatAreNamedByNumberAreThere) {
+  std::set<std::string> there;
+  for (const auto& entry : fs::directory_iterator(Root() / "docs/decisions")) {
+    there.insert(entry.path().filename().string().substr(0, 3));
+  }
+  size_t named = 0;
+  for (const Document& document : Documents()) {
+    for (const std::string& number :
+         Matches(document.text, "(?:[Dd]ecisions? |decisions/|\\[)(0\\d\\d)\\b")) {
+      ++named;
+      EXPECT_TRUE(there.contains(number)) << document.path << " names decision " << number;
+    }
+  }
+  EXPECT_GT(named, 50u);
 }
 
 TEST(Documents, EveryDecisionIsInTheIndexWithItsStatus) {
