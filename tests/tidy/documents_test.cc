@@ -4,12 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <regex>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
+
+#include "base/durable_files.h"
 
 namespace kbench {
 namespace {
@@ -23,22 +23,15 @@ struct Document {
 
 fs::path Root() { return KBENCH_SOURCE_DIR; }
 
-std::string ReadAll(const fs::path& path) {
-  std::ifstream in(path);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
 std::vector<Document> Documents() {
   std::vector<Document> documents;
   for (const char* name :
        {"README.md", "CONTRIBUTING.md", "playbooks/README.md", "tests/testbed/README.md"}) {
-    documents.push_back({Root() / name, ReadAll(Root() / name)});
+    documents.push_back({Root() / name, *ReadFile(Root() / name)});
   }
   for (const auto& entry : fs::recursive_directory_iterator(Root() / "docs")) {
     if (entry.path().extension() == ".md") {
-      documents.push_back({entry.path(), ReadAll(entry.path())});
+      documents.push_back({entry.path(), *ReadFile(entry.path())});
     }
   }
   return documents;
@@ -97,7 +90,7 @@ TEST(Documents, DecisionsThatAreNamedByNumberAreThere) {
 }
 
 TEST(Documents, EveryDecisionIsInTheIndexWithItsStatus) {
-  const std::string index = ReadAll(Root() / "docs/decisions/README.md");
+  const std::string index = *ReadFile(Root() / "docs/decisions/README.md");
   std::set<std::string> numbers;
   for (const auto& entry : fs::directory_iterator(Root() / "docs/decisions")) {
     const std::string name = entry.path().filename();

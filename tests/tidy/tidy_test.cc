@@ -6,10 +6,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -17,6 +15,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "base/durable_files.h"
 
 namespace kbench {
 namespace {
@@ -29,13 +28,6 @@ struct SourceFile {
   std::string text;
   std::vector<std::string> includes;  // as written, without <> or ""
 };
-
-std::string ReadAll(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 // Rooms are folders. A row names those that the room may include, beside itself; no arrow runs
 // back.
@@ -96,7 +88,7 @@ const std::vector<SourceFile>& Sources() {
       for (const auto& entry : fs::recursive_directory_iterator(root / top)) {
         const std::string extension = entry.path().extension();
         if (!entry.is_regular_file() || (extension != ".cc" && extension != ".h")) continue;
-        SourceFile file{.path = fs::relative(entry.path(), root), .text = ReadAll(entry.path())};
+        SourceFile file{.path = fs::relative(entry.path(), root), .text = *ReadFile(entry.path())};
         file.room = top == "tests" ? top : FolderOf(file.path);
         for (absl::string_view line : absl::StrSplit(file.text, '\n')) {
           if (!absl::ConsumePrefix(&line, "#include ")) continue;
